@@ -1,0 +1,72 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dataset_config_generator
+import spectra_from_config
+
+PROJECT = Path(dataset_config_generator.__file__).parent
+
+
+@pytest.fixture
+def run():
+    """Run a script as a user does; returns the finished process with its output as text."""
+
+    def run_script(script, *flags, **options):
+        command = [sys.executable, PROJECT / script, *map(str, flags)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+    return run_script
+
+
+@pytest.fixture
+def class_file(tmp_path):
+    """Write a small valid class file; returns its path and a function that changes its content."""
+    path = tmp_path / "small.json"
+    config = dataset_config_generator.draw_classes(
+        datapoints=120, boundary=20, classes=4, max_peaks=3, min_height=10
+    )
+
+    def write(change=lambda config: None):
+        change(config)
+        path.write_text(json.dumps(config))
+        return path
+
+    write()
+    return path, write
+
+
+@pytest.fixture
+def dataset(class_file, tmp_path):
+    """Render a small dataset; returns its folder."""
+    folder = tmp_path / "small"
+    spectra_from_config.render_dataset(
+        class_file[0], folder, n_train=6, n_val=2, max_shift=5, test_shift=3
+    )
+    return folder
+
+
+@pytest.fixture
+def own_arrays(tmp_path):
+    """Write arrays of one's own, without dataset.json and test split; returns their folder."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for split, spectra in ("train", 40), ("val", 10):
+        x = rng.random((spectra, 30))
+        np.save(folder / f"x_{split}.npy", x / x.max(axis=1, keepdims=True))
+        np.save(folder / f"y_{split}.npy", np.arange(spectra) % 3)
+    return folder
+
+
+def assert_one_sentence(process, status, *words):
+    """The process failed with `status` and one line on standard error that holds all words."""
+    assert process.returncode == status, process.stderr
+    lines = process.stderr.strip().splitlines()
+    assert len(lines) == 1, process.stderr
+    for word in words:
+        assert str(word) in lines[0]

@@ -1,0 +1,179 @@
+import hashlib
+import json
+import resource
+
+import numpy as np
+import pytest
+from conftest import PROJECT, assert_one_sentence
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataset_config_generator import InputError, draw_classes, read_class_file
+
+PAPER_SHA256 = "bcc9a40767e77841aeb0750bb2f6029311c0d632e030edf262834c7ad01ae0a6"
+
+
+def test_defaults_write_the_papers_class_file_byte_for_byte(run, tmp_path):
+    process = run("dataset_config_generator.py", "--output", tmp_path / "dataset500.json")
+    assert process.returncode == 0, process.stderr
+    assert PAPER_SHA256 in process.stdout
+    written = (tmp_path / "dataset500.json").read_bytes()
+    assert hashlib.sha256(written).hexdigest() == PAPER_SHA256
+    assert (PROJECT / "dataset_configs/dataset500.json").read_bytes() == written
+
+
+def test_committed_quick_class_file_is_what_make_benchmark_writes():
+    quick = draw_classes(datapoints=80, boundary=10, classes=6, max_peaks=3, min_height=10)
+    assert (PROJECT / "dataset_configs/quick.json").read_text() == json.dumps(quick)
+
+
+@given(data=st.data())
+def test_every_class_keeps_the_limits(data):
+    boundary = data.draw(st.integers(0, 20))
+    datapoints = data.draw(st.integers(2 * boundary + 1, 2 * boundary + 60))
+    min_peaks = data.draw(st.integers(1, 5))
+    max_peaks = data.draw(st.integers(min_peaks, 8))
+    max_height = data.draw(st.integers(1, 100))
+    min_height = data.draw(st.integers(0, max_height))
+    config = draw_classes(
+        datapoints,
+        boundary,
+        data.draw(st.integers(1, 8)),
+        min_peaks,
+        max_peaks,
+        min_height,
+        max_height,
+        data.draw(st.sampled_from(["uniform", "gamma"])),
+        data.draw(st.integers(0, 2**32)),
+    )
+    assert list(config) == [
+        "datapoints",
+        "boundary",
+        "classes",
+        "min_peaks",
+        "max_peaks",
+        "max_height",
+        "spectra",
+    ]
+    for spectrum in config["spectra"].values():
+        positions, heights = spectrum["peak_positions"], spectrum["peak_heights"]
+        assert min_peaks <= len(positions) == len(heights) <= max_peaks
+        assert positions == sorted(positions)
+        assert all(boundary <= p < datapoints - boundary for p in positions)
+        assert max(heights) == 1
+        assert all(h == round(h, 3) and min_height / max_height - 5e-4 <= h for h in heights)
+
+
+def test_peaks_reach_every_allowed_position_count_and_height():
+    config = draw_classes(10, 2, 400, 1, 3, 0, 4, seed=5)
+    spectra = config["spectra"].values()
+    assert {p for s in spectra for p in s["peak_positions"]} == set(range(2, 8))
+    assert {len(s["peak_positions"]) for s in spectra} == {1, 2, 3}
+    assert {0, 0.25, 0.333, 0.5, 0.667, 0.75, 1} == {h for s in spectra for h in s["peak_heights"]}
+
+
+def test_gamma_draws_the_follow_ups_peak_counts():
+    rng = np.random.default_rng(2022)
+    first = round(rng.gamma(1.2, 1.2) + 2)
+    config = draw_classes(classes=3000, min_height=1, peak_count_distribution="gamma")
+    counts = [len(s["peak_positions"]) for s in config["spectra"].values()]
+    assert counts[0] == first
+    reference = np.random.default_rng(1).gamma(1.2, 1.2, 100_000) + 2
+    expected = np.minimum(np.round(reference), 10)
+    for peaks in range(2, 11):
+        assert counts.count(peaks) / 3000 == pytest.approx(np.mean(expected == peaks), abs=0.03)
+
+
+def test_a_class_without_any_height_is_drawn_again():
+    config = draw_classes(classes=50, min_peaks=1, max_peaks=1, min_height=0, max_height=1)
+    assert all(s["peak_heights"] == [1.0] for s in config["spectra"].values())
+
+
+def test_reader_returns_what_the_generator_wrote():
+    config = draw_classes()
+    read = read_class_file(PROJECT / "dataset_configs/dataset500.json")
+    assert read.sha256 == PAPER_SHA256
+    assert read.datapoints == 5000
+    for label in range(500):
+        spectrum = config["spectra"][str(label)]
+        assert read.positions[label].tolist() == spectrum["peak_positions"]
+        assert read.heights[label].tolist() == spectrum["peak_heights"]
+
+
+def change(field, value):
+    return lambda config: config["spectra"]["2"].update({field: value})
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (change("peak_positions", [19, 50]), ["class 2", "peak position 19", "20 to 99"]),
+        (change("peak_positions", [50, 100]), ["class 2", "peak position 100", "20 to 99"]),
+        (change("peak_positions", [50, 60.5]), ["class 2", "60.5", "whole numbers"]),
+        (change("peak_positions", [50, True]), ["class 2", "True", "whole numbers"]),
+        (change("peak_positions", "50"), ["class 2", "peak_positions", "a list"]),
+        (change("peak_positions", [50]), ["class 2", "1 peak_positions", "2 peak_heights"]),
+        (change("peak_heights", [float("nan"), 1]), ["class 2", "peak height nan", "0 to 1"]),
+        (change("peak_heights", [-0.1, 1]), ["class 2", "peak height -0.1", "0 to 1"]),
+        (change("peak_heights", [1, 1.2]), ["class 2", "peak height 1.2", "0 to 1"]),
+        (change("peak_heights", [0.5, None]), ["class 2", "peak height None", "0 to 1"]),
+        (change("peak_heights", [0.5, 0.9]), ["class 2", "highest peak", "0.9", "1"]),
+        (lambda c: c["spectra"].update({"2": []}), ["class 2", "[]", "object"]),
+        (lambda c: c["spectra"].pop("3"), ["spectra", "4 classes"]),
+        (lambda c: c.pop("datapoints"), ["datapoints", "None", "whole number"]),
+        (lambda c: c.update(classes="4"), ["classes", "'4'", "whole number"]),
+        (lambda c: c.update(max_peaks=1), ["class 0", "peaks", "2 to 1"]),
+    ],
+)
+def test_reader_names_file_class_field_value_and_what_is_accepted(class_file, damage, words):
+    path, write = class_file
+    config = json.loads(path.read_text())
+    config["spectra"]["2"] = {"peak_positions": [50, 60], "peak_heights": [0.5, 1.0]}
+    path.write_text(json.dumps(config))
+    write(lambda c: (c.update(config), damage(c)))
+    with pytest.raises(InputError) as error:
+        read_class_file(path)
+    for word in [str(path), *words]:
+        assert word in str(error.value)
+
+
+def test_reader_refuses_files_that_are_no_class_files(tmp_path):
+    (tmp_path / "cut.json").write_bytes((PROJECT / "dataset_configs/quick.json").read_bytes()[:500])
+    (tmp_path / "list.json").write_text("[1, 2]")
+    (tmp_path / "picture.json").write_bytes(b"\x89PNG\r\n\x1a\n\xff")
+    for name in "cut.json", "list.json", "picture.json", "absent.json":
+        with pytest.raises(InputError, match=name):
+            read_class_file(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--classes", "0"], ["CLASSES", "0", "from 1 on"]),
+        (["--classes", "many"], ["--classes", "'many'", "whole number"]),
+        (["--datapoints", "200"], ["DATAPOINTS", "200", "BOUNDARY"]),
+        (["--max-peaks", "1"], ["MAX_PEAKS", "1", "MIN_PEAKS"]),
+        (["--max-height", "0"], ["MAX_HEIGHT", "0"]),
+        (["--seed", "-1"], ["SEED", "-1"]),
+        (["--peak-count-distribution", "beta"], ["beta", "uniform", "gamma"]),
+        (["--clases", "3"], ["--clases"]),
+    ],
+)
+def test_wrong_flags_end_in_one_sentence(run, tmp_path, flags, words):
+    output = tmp_path / "out.json"
+    process = run("dataset_config_generator.py", "--output", output, *flags)
+    assert_one_sentence(process, 2, *words)
+    assert not output.exists()
+
+
+def test_a_full_disk_keeps_the_old_file_and_leaves_nothing_half_written(run, class_file):
+    path, _ = class_file
+    before = path.read_bytes()
+    process = run(
+        "dataset_config_generator.py",
+        *["--output", path],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+    )
+    assert_one_sentence(process, 1, "File too large")
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
