@@ -1,0 +1,326 @@
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import PROJECT, assert_one_sentence
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter1d
+
+import spectra_from_config
+from dataset_config_generator import InputError
+from spectra_from_config import (
+    read_dataset,
+    render,
+    render_dataset,
+    vary_at_random,
+    vary_for_test,
+)
+
+VARIATION = {"max_shift": 50, "max_height_change": 0.05, "kernel_range": (2, 5), "seed": 2022}
+
+
+def smoothed_sticks(positions, heights, sigma, datapoints):
+    """One spectrum as scipy makes it: the independent answer that ours is held against."""
+    sticks = np.zeros(datapoints)
+    np.add.at(sticks, positions, heights)
+    spectrum = gaussian_filter1d(sticks, sigma, mode="constant", truncate=4)
+    return spectrum / spectrum.max()
+
+
+@given(data=st.data())
+def test_spectra_are_smoothed_sticks_divided_by_their_maximum(data):
+    datapoints = data.draw(st.integers(1, 200))
+    peaks = data.draw(st.integers(1, 6))
+    spectra = data.draw(st.integers(1, 4))
+    ends = st.sampled_from([0, datapoints - 1])
+    position = st.integers(0, datapoints - 1) | ends
+    rows = st.lists(position, min_size=peaks, max_size=peaks)
+    positions = np.array([data.draw(rows) for _ in range(spectra)])
+    height = st.sampled_from([0.0, 1.0]) | st.floats(1e-6, 1)
+    heights = np.array([[data.draw(height) for _ in range(peaks)] for _ in range(spectra)])
+    heights[:, 0] = 1
+    sigmas = np.array([data.draw(st.floats(0.05, 40)) for _ in range(spectra)])
+    rendered = render(positions, heights, sigmas, datapoints)
+    assert rendered.dtype == np.float32
+    for i in range(spectra):
+        expected = smoothed_sticks(positions[i], heights[i], sigmas[i], datapoints)
+        np.testing.assert_allclose(rendered[i], expected, rtol=0, atol=1e-6)
+
+
+def test_peaks_on_one_datapoint_are_summed():
+    one = render(np.array([[50, 80]]), np.array([[1, 0.5]]), np.array([2.0]), 100)
+    three = render(np.array([[50, 80, 50]]), np.array([[0.5, 0.5, 0.5]]), np.array([2.0]), 100)
+    np.testing.assert_allclose(three, one, atol=1e-6)
+
+
+def test_random_shifts_fill_their_interval_and_both_ends_are_drawn():
+    ideal = np.array([500, 700, 900])
+    positions, _, _ = vary_at_random(ideal, np.ones(3), 0, 20_000, 0, **VARIATION)
+    shifts = positions - ideal
+    counts = np.bincount(shifts.ravel() + 50)
+    assert len(counts) == 101  # from -50 to +50, each end included
+    assert counts.min() > 0.8 * counts.mean()
+    assert counts.max() < 1.2 * counts.mean()
+    assert np.abs(np.corrcoef(shifts.T) - np.eye(3)).max() < 0.03  # each peak on its own
+
+
+def test_random_height_changes_fill_their_interval_and_never_go_below_0():
+    ideal = np.array([1, 0.5, 0.02, 0])
+    _, heights, _ = vary_at_random(np.arange(4), ideal, 0, 20_000, 0, **VARIATION)
+    changes = heights - ideal
+    for peak in 0, 1:
+        assert changes[:, peak].min() == pytest.approx(-0.05, abs=1e-4)
+        assert changes[:, peak].max() == pytest.approx(0.05, abs=1e-4)
+        assert changes[:, peak].std() == pytest.approx(0.1 / 12**0.5, rel=0.02)
+    assert heights.min() == 0
+    assert np.mean(heights[:, 3] == 0) == pytest.approx(0.5, abs=0.02)
+    assert heights[:, 3].max() == pytest.approx(0.05, abs=1e-4)
+    assert abs(np.corrcoef(changes[:, 0], changes[:, 1])[0, 1]) < 0.03
+
+
+def test_random_widths_span_their_range_and_are_drawn_once_per_spectrum():
+    _, _, sigmas = vary_at_random(np.array([500]), np.ones(1), 0, 20_000, 0, **VARIATION)
+    assert sigmas.shape == (20_000,)
+    assert sigmas.min() == pytest.approx(2, abs=1e-3)
+    assert sigmas.max() == pytest.approx(5, abs=1e-3)
+    assert sigmas.mean() == pytest.approx(3.5, abs=0.02)
+    assert sigmas.std() == pytest.approx(3 / 12**0.5, rel=0.02)
+
+
+def test_splits_and_classes_draw_from_different_streams():
+    draws = [
+        vary_at_random(np.array([500]), np.ones(1), label, 8, stream, **VARIATION)[2]
+        for label in (0, 1)
+        for stream in (0, 1)
+    ]
+    assert len({draw.tobytes() for draw in draws}) == 4
+
+
+def test_test_variants_are_nine_fixed_ones_in_order():
+    positions, heights = np.array([200, 300, 400]), np.array([0.01, 1, 0.9])
+    varied, changed, sigmas = vary_for_test(positions, heights, 0, 25, 0.2, 2)
+    up, down = [0.21, 1, 1.1], [0, 1, 0.7]
+    expected = [heights] * 3 + [up] * 3 + [down] * 3
+    np.testing.assert_allclose(changed, expected)
+    np.testing.assert_array_equal(varied - positions, [[s] * 3 for s in [0, -25, 25] * 3])
+    np.testing.assert_array_equal(sigmas, [2] * 9)
+
+
+def test_splits_hold_the_right_spectra_in_the_right_order(dataset, class_file):
+    config = json.loads(class_file[0].read_text())
+    sizes = {"train": 24, "val": 8, "test": 36, "test_wide": 36}
+    for split, spectra in sizes.items():
+        x = np.load(dataset / f"x_{split}.npy")
+        y = np.load(dataset / f"y_{split}.npy")
+        assert x.dtype == np.float32
+        assert x.shape == (spectra, 120)
+        assert y.dtype == np.int64
+        assert y.tolist() == sorted(list(range(4)) * (spectra // 4))
+        assert x.min() >= 0
+        np.testing.assert_array_equal(x.max(axis=1), 1)
+    for split, change in ("test", 0.02), ("test_wide", 0.2):
+        x = np.load(dataset / f"x_{split}.npy")
+        for label, spectrum in enumerate(config["spectra"].values()):
+            positions = np.array(spectrum["peak_positions"])
+            heights = np.array(spectrum["peak_heights"])
+            row = 9 * label
+            for sign in 0, 1, -1:
+                for shift in 0, -3, 3:
+                    changed = [h if h == 1 else max(h + sign * change, 0) for h in heights]
+                    expected = smoothed_sticks(positions + shift, changed, 2, 120)
+                    np.testing.assert_allclose(x[row], expected, rtol=0, atol=1e-6)
+                    row += 1
+
+
+def test_training_spectra_are_the_drawn_variants(dataset, class_file):
+    config = json.loads(class_file[0].read_text())
+    x = np.load(dataset / "x_train.npy")
+    for label, spectrum in enumerate(config["spectra"].values()):
+        ideal = (np.array(spectrum[k]) for k in ("peak_positions", "peak_heights"))
+        drawn = vary_at_random(*ideal, label, 6, 0, 5, 0.05, (2, 5), 2022)
+        for i, (positions, heights, sigma) in enumerate(zip(*drawn, strict=True)):
+            expected = smoothed_sticks(positions, heights, sigma, 120)
+            np.testing.assert_allclose(x[6 * label + i], expected, rtol=0, atol=1e-6)
+
+
+def hashes(card):
+    return {name: entry["sha256"] for name, entry in card["files"].items()}
+
+
+def test_same_bytes_on_every_processor(tmp_path):
+    """The instruction sets that numpy chooses from at run time make no difference."""
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+    optional = [f for f in __cpu_dispatch__ if __cpu_features__.get(f)]
+    sums = []
+    for number, disabled in enumerate(["", " ".join(optional)]):
+        process = subprocess.run(
+            [sys.executable, "spectra_from_config.py"]
+            + ["--config", "dataset_configs/quick.json", "--max-shift", "2", "--test-shift", "1"]
+            + ["--output", str(tmp_path / str(number))],
+            cwd=PROJECT,
+            env=os.environ | {"NPY_DISABLE_CPU_FEATURES": disabled},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        sums.append(process.stdout.split()[-1])
+    # The literal was computed once and holds on any machine and for any later version.
+    assert sums == [QUICK_CHECKSUM] * 2
+
+
+QUICK_CHECKSUM = "f519721bcb9db216d9c20b8f32150c2ef34354791bd840d3d7798edde2055347"
+
+
+def test_same_bytes_for_every_block_size(class_file, tmp_path, monkeypatch):
+    cards = []
+    for block in 1, 1000, 10_000_000:
+        monkeypatch.setattr(spectra_from_config, "BLOCK", block)
+        cards.append(
+            render_dataset(class_file[0], tmp_path / str(block), max_shift=5, test_shift=5)
+        )
+    assert hashes(cards[0]) == hashes(cards[1]) == hashes(cards[2])
+
+
+def test_classes_keep_their_spectra_when_others_or_more_spectra_are_added(class_file, tmp_path):
+    path, write = class_file
+    render_dataset(path, tmp_path / "more", n_train=8, max_shift=5, test_shift=5)
+
+    def drop_last(config):
+        config["classes"] = 3
+        config["spectra"].pop("3")
+
+    write(drop_last)
+    render_dataset(path, tmp_path / "fewer", n_train=5, max_shift=5, test_shift=5)
+    more = np.load(tmp_path / "more/x_train.npy").reshape(4, 8, 120)
+    fewer = np.load(tmp_path / "fewer/x_train.npy").reshape(3, 5, 120)
+    np.testing.assert_array_equal(more[:3, :5], fewer)
+
+
+def test_another_seed_gives_other_spectra(class_file, tmp_path):
+    one, two = (
+        render_dataset(class_file[0], tmp_path / str(seed), max_shift=5, test_shift=5, seed=seed)
+        for seed in (1, 2)
+    )
+    assert hashes(one)["x_train.npy"] != hashes(two)["x_train.npy"]
+    assert hashes(one)["x_test.npy"] == hashes(two)["x_test.npy"]
+
+
+def test_dataset_json_records_parameters_hashes_and_versions(dataset, class_file):
+    card = json.loads((dataset / "dataset.json").read_text())
+    assert card["class_file"] == {
+        "name": "small.json",
+        "sha256": hashlib.sha256(class_file[0].read_bytes()).hexdigest(),
+    }
+    assert card["parameters"] == {
+        "n_train": 6,
+        "n_val": 2,
+        "max_shift": 5,
+        "max_height_change": 0.05,
+        "kernel_range": [2, 5],
+        "test_shift": 3,
+        "test_height_change": 0.02,
+        "wide_test_height_change": 0.2,
+        "test_kernel": 2,
+        "seed": 2022,
+    }
+    assert card["versions"]["numpy"] == np.__version__
+    assert len(card["files"]) == 8
+    for name, entry in card["files"].items():
+        content = (dataset / name).read_bytes()
+        assert entry["sha256"] == hashlib.sha256(content).hexdigest()
+        assert entry["bytes"] == len(content)
+    command = "LC_ALL=C sha256sum *.npy | sha256sum"
+    printed = subprocess.check_output(command, shell=True, cwd=dataset, text=True)
+    assert printed.split()[0] == card["checksum"]
+    assert sorted(p.name for p in dataset.iterdir()) == sorted([*card["files"], "dataset.json"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--n-train", 0], ["N_TRAIN", "0", "from 1 on"]),
+        (["--n-val", -1], ["N_VAL", "-1"]),
+        (["--max-shift", 21], ["MAX_SHIFT", "21", "0 to 2"]),
+        (["--test-shift", 30], ["TEST_SHIFT", "30", "0 to 2"]),
+        (["--max-height-change", 1], ["MAX_HEIGHT_CHANGE", "1", "less than 1"]),
+        (["--test-height-change", "nan"], ["TEST_HEIGHT_CHANGE", "nan"]),
+        (["--kernel-range", 5, 2], ["KERNEL_RANGE", "smaller first"]),
+        (["--kernel-range", 5], ["--kernel-range", "2 arguments"]),
+        (["--test-kernel", 0], ["TEST_KERNEL", "0.0", "above 0"]),
+        (["--seed", -3], ["SEED", "-3"]),
+        (["--config", "absent.json"], ["absent.json", "does not exist"]),
+    ],
+)
+def test_wrong_parameters_end_in_one_sentence(run, class_file, tmp_path, flags, words):
+    config, _ = class_file
+    flags = ["--config", config, "--max-shift", 5, "--test-shift", 5, *flags]
+    process = run("spectra_from_config.py", "--output", tmp_path / "out", *flags)
+    assert_one_sentence(process, 2, *words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_reader_opens_what_was_rendered(dataset):
+    read = read_dataset(dataset)
+    assert (read.name, read.datapoints, read.classes) == ("small", 120, 4)
+    assert list(read.splits) == ["train", "val", "test", "test_wide"]
+    assert isinstance(read.splits["train"][0], np.memmap)
+
+
+def test_reader_takes_own_arrays_and_own_test_splits(own_arrays):
+    assert list(read_dataset(own_arrays).splits) == ["train", "val"]
+    np.save(own_arrays / "x_test_mine.npy", np.ones((5, 30), np.float64))
+    np.save(own_arrays / "y_test_mine.npy", np.zeros(5, np.int32))
+    read = read_dataset(own_arrays)
+    assert list(read.splits) == ["train", "val", "test_mine"]
+    assert (read.classes, read.card) == (3, None)
+
+
+def cut(folder, name):
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[:-4])
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda f: cut(f, "x_train.npy"), ["x_train.npy", "truncated"]),
+        (lambda f: (f / "y_val.npy").write_bytes(b""), ["y_val.npy", "truncated"]),
+        (lambda f: (f / "x_val.npy").unlink(), ["x_val.npy", "does not exist"]),
+        (lambda f: np.save(f / "x_val.npy", np.ones((10, 31))), ["31", "30", "x_train.npy"]),
+        (lambda f: np.save(f / "x_val.npy", np.ones((9, 30))), ["9 spectra", "10"]),
+        (lambda f: np.save(f / "x_val.npy", np.ones(10)), ["x_val.npy", "(10,)", "datapoints"]),
+        (lambda f: np.save(f / "x_val.npy", np.array([["a"] * 30] * 10)), ["x_val.npy", "<U1"]),
+        (lambda f: np.save(f / "y_val.npy", np.ones(10)), ["y_val.npy", "float64", "integers"]),
+        (lambda f: np.save(f / "y_val.npy", np.full(10, 3)), ["y_val.npy", "label 3", "0 to 2"]),
+        (lambda f: np.save(f / "y_val.npy", np.full(10, -1)), ["y_val.npy", "label -1"]),
+        (lambda f: np.save(f / "x_test.npy", np.ones((1, 30))), ["y_test.npy", "does not exist"]),
+    ],
+)
+def test_reader_refuses_arrays_that_do_not_fit(own_arrays, damage, words):
+    damage(own_arrays)
+    with pytest.raises(InputError) as error:
+        read_dataset(own_arrays)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_reader_refuses_folders_that_do_not_fit_dataset_json(dataset, tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        read_dataset(tmp_path / "absent")
+    card = (dataset / "dataset.json").read_text()
+    (dataset / "dataset.json").write_text(card[:100])
+    with pytest.raises(InputError, match=r"dataset\.json"):
+        read_dataset(dataset)
+    (dataset / "dataset.json").write_text('{"complete": false}')
+    with pytest.raises(InputError, match="unfinished"):
+        read_dataset(dataset)
+    (dataset / "dataset.json").write_text(card)
+    np.save(dataset / "x_val.npy", np.ones((7, 120), np.float32))
+    with pytest.raises(InputError, match=r"x_val\.npy is 3488 where dataset\.json records 3968"):
+        read_dataset(dataset)
