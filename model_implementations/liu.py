@@ -1,0 +1,15 @@
+"""Liu et al. 2017, Analyst 142, doi 10.1039/C7AN01371J."""
+
+from keras import Input, layers
+
+from .basic_blocks import classifier, max_pooling, normalised_convolution
+
+
+def cnn_bn(input_size=5000, dropout=0.5, dense_neurons=(2048,), classes=500, lr=3e-4):
+    """Three convolutions with batch normalisation and leaky ReLU."""
+    spectrum = x = Input((input_size, 1))
+    for filters, kernel in (16, 21), (32, 11), (64, 5):
+        x = normalised_convolution(x, filters, kernel)
+        x = layers.LeakyReLU(negative_slope=0.1)(x)
+        x = max_pooling(x, 2, stride=2)
+    return classifier(spectrum, x, dropout, dense_neurons, classes, lr)
