@@ -95,8 +95,9 @@ def read_results(folder):
     for path, run in zip(folders, runs, strict=True):
         if run["protocol"] != runs[0]["protocol"]:
             raise InputError(f"{path} and {folders[0]} were trained under different protocols")
-        for name, sha256 in run["dataset"]["sha256"].items():
-            if runs[0]["dataset"]["sha256"].get(name) != sha256:
+        ours, first = run["dataset"]["sha256"], runs[0]["dataset"]["sha256"]
+        for name in sorted(ours.keys() | first.keys()):
+            if ours.get(name) != first.get(name):
                 raise InputError(f"{path} and {folders[0]} differ in the dataset file {name}")
     order = list(TABLE_2)
     return sorted(

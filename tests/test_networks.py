@@ -1,0 +1,153 @@
+"""The eight networks against Table 1 of the paper and the publications they come from."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+
+import model_implementations
+
+# name: (datapoints x channels after the last block, neurons of the hidden layers, dropout rates)
+TABLE_1 = {
+    "cnn2": ((139, 64), [2000, 500], [0.3] * 3),
+    "cnn3": ((139, 64), [2500, 1000], [0.3] * 3),
+    "cnn6": ((78, 64), [3100, 1200], [0.7] * 3),
+    "vgg": ((312, 64), [120, 84, 186], [0.2] * 4),
+    "cnn_bn": ((625, 64), [2048], [0.5] * 2),
+    "resnet": ((79, 100), [], [0.5]),
+    "inc3": ((139, 147), [2500, 1000], [0.3] * 3),
+    "inc6": ((139, 332), [4000, 400], [0.3] * 3),
+}
+
+CNN3_TRUNK = [(64, 20, 1), "max 3/3", (64, 15, 1), "max 2/3", (64, 10, 2), "max 1/2"]
+
+
+def inception(a, b, c, d, e, f):
+    return [(a, 1, 1), (b, 1, 1), (c, 3, 1), (d, 1, 1), (e, 5, 1), (f, 1, 1)]
+
+
+INC3_BLOCKS = (
+    inception(22, 32, 42, 6, 12, 10)
+    + inception(28, 43, 56, 7, 14, 14)
+    + inception(37, 56, 73, 9, 18, 19)
+)
+INC6_BLOCKS = (
+    inception(49, 74, 96, 12, 24, 25)
+    + inception(65, 97, 126, 16, 32, 32)
+    + inception(85, 128, 166, 19, 38, 43)
+)
+
+# Convolutions as (filters, kernel, stride) and max poolings as "max size/stride".
+BLOCKS = {
+    "cnn2": [(64, 50, 2), "max 3/2", (64, 25, 3), "max 2/3"],
+    "cnn3": CNN3_TRUNK,
+    "cnn6": [
+        *[(64, 35, 1), "max 3/2", (64, 30, 1), "max 3/2", (64, 25, 1), "max 2/2"],
+        *[(64, 20, 1), "max 1/2", (64, 15, 1), "max 1/2", (64, 10, 1), "max 1/2"],
+    ],
+    "vgg": [
+        *[(6, 5, 1), "max 2/2", (16, 5, 1), (16, 5, 1), "max 2/2"],
+        *[(32, 5, 1), (32, 5, 1), "max 2/2", (64, 5, 1), (64, 5, 1), "max 2/2"],
+    ],
+    "cnn_bn": [(16, 21, 1), "max 2/2", (32, 11, 1), "max 2/2", (64, 5, 1), "max 2/2"],
+    # Per stage: first block with its 1-wide shortcut, second block.
+    "resnet": [(64, 5, 1)] + [(100, 1, 2), (100, 5, 2), (100, 5, 1), (100, 5, 1), (100, 5, 1)] * 6,
+    "inc3": CNN3_TRUNK + INC3_BLOCKS,
+    "inc6": CNN3_TRUNK + INC3_BLOCKS + INC6_BLOCKS,
+}
+
+
+def layers_of(model, kind):
+    return [layer for layer in model.layers if isinstance(layer, kind)]
+
+
+@pytest.mark.parametrize("name", TABLE_1)
+def test_network_is_the_one_of_table_1_at_full_size(name):
+    conv_output, neurons, dropout = TABLE_1[name]
+    model = getattr(model_implementations, name)()
+    assert model.input_shape == (None, 5000, 1)
+    assert model.output_shape == (None, 500)
+    (flatten,) = layers_of(model, keras.layers.Flatten)
+    assert flatten.input.shape[1:] == conv_output
+    *hidden, output = layers_of(model, keras.layers.Dense)
+    assert [layer.units for layer in hidden] == neurons
+    expected = keras.activations.relu if name == "cnn6" else keras.activations.linear
+    assert all(layer.activation is expected for layer in hidden)
+    assert output.activation is keras.activations.softmax
+    assert [layer.rate for layer in layers_of(model, keras.layers.Dropout)] == dropout
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv1D):
+            found.append((layer.filters, *layer.kernel_size, *layer.strides))
+            assert layer.padding == "same"
+            assert layer.use_bias
+        elif isinstance(layer, keras.layers.MaxPooling1D):
+            found.append(f"max {layer.pool_size[0]}/{layer.strides[0]}")
+            assert layer.padding == "valid"
+    # Keras lists parallel branches in an order of its own.
+    if name in ("resnet", "inc3", "inc6"):
+        assert sorted(map(str, found)) == sorted(map(str, BLOCKS[name]))
+    else:
+        assert found == BLOCKS[name]
+    keras.backend.clear_session()
+
+
+def test_activations_and_normalisation_follow_the_publications():
+    def names(model):
+        return [type(layer).__name__ for layer in model.layers]
+
+    cnn_bn = model_implementations.cnn_bn(200, classes=3)
+    block = ["Conv1D", "BatchNormalization", "LeakyReLU", "MaxPooling1D"]
+    assert names(cnn_bn)[1:13] == block * 3
+    assert all(np.isclose(a.negative_slope, 0.1) for a in layers_of(cnn_bn, keras.layers.LeakyReLU))
+    resnet = model_implementations.resnet(200, classes=3)
+    assert names(resnet).count("BatchNormalization") == 1 + 5 * 6
+    assert names(resnet).count("ReLU") == 4 * 6
+    assert names(resnet).count("Add") == 2 * 6
+    for linear in (cnn_bn, resnet):
+        for layer in layers_of(linear, keras.layers.Conv1D):
+            assert layer.activation is keras.activations.linear
+    for relu in (model_implementations.cnn6, model_implementations.inc6, model_implementations.vgg):
+        for layer in layers_of(relu(200, classes=3), keras.layers.Conv1D):
+            assert layer.activation is keras.activations.relu
+    pooling = layers_of(model_implementations.inc3(200, classes=3), keras.layers.AveragePooling1D)
+    assert [(p.pool_size, p.strides, p.padding) for p in pooling] == [((3,), (1,), "same")] * 3
+
+
+@pytest.mark.parametrize("name", TABLE_1)
+def test_network_is_compiled_for_the_protocol(name):
+    model = getattr(model_implementations, name)(input_size=200, classes=3)
+    assert isinstance(model.optimizer, keras.optimizers.Adam)
+    assert float(model.optimizer.learning_rate) == pytest.approx(3e-4)
+    assert (model.optimizer.beta_1, model.optimizer.beta_2) == (0.9, 0.999)
+    assert model.loss == "categorical_crossentropy"
+
+
+def test_builders_keep_the_calling_convention():
+    for name in TABLE_1:
+        builder = getattr(model_implementations, name)
+        expected = ["input_size", "dropout", "dense_neurons", "classes", "lr"]
+        assert list(inspect.signature(builder).parameters) == expected
+    model = model_implementations.inc3(
+        input_size=200, dropout=0, dense_neurons=[37, 7], classes=4, lr=1e-3
+    )
+    assert [layer.units for layer in layers_of(model, keras.layers.Dense)] == [37, 7, 4]
+    assert layers_of(model, keras.layers.Dropout) == []
+    assert float(model.optimizer.learning_rate) == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize("name", TABLE_1)
+def test_network_trains_in_a_script_written_for_the_authors_package(name):
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    y = np.arange(48) % 3
+    x = 0.1 * rng.random((48, 96))
+    x[np.arange(48), 20 + 25 * y] = 1  # 2-D spectra whose only peak tells the class
+    model = getattr(model_implementations, name)(input_size=96, classes=3, lr=1e-3)
+    labels = keras.utils.to_categorical(y, 3)
+    history = model.fit(x, labels, batch_size=16, epochs=10, verbose=0).history
+    assert history["loss"][-1] < 0.7 * history["loss"][0]
+    assert history["accuracy"][-1] > 0.6
+    assert model.predict(x[..., None], verbose=0).shape == (48, 3)
+    keras.backend.clear_session()
