@@ -38,6 +38,9 @@ PEAK_COUNT_DISTRIBUTION: Annotated[
     Literal["uniform", "gamma"],
     "Distribution of the peak count: 'uniform', or 'gamma', which favours few peaks.",
 ] = "uniform"
+AVOID_OVERLAP: Annotated[
+    bool, "Redraw classes that variation could turn into an earlier one (see class_overlap.py)."
+] = False
 
 # Run
 SEED: Annotated[int, "Seed of the random generator."] = 2022
@@ -46,6 +49,8 @@ OUTPUT: Annotated[str, "Class file to write."] = "dataset_configs/dataset500.jso
 # Peaks beyond MIN_PEAKS when the count is gamma-distributed (doi 10.1038/s41524-023-01055-y).
 GAMMA_SHAPE = 1.2
 GAMMA_SCALE = 1.2
+
+TRIES = 1000  # draws of one class before AVOID_OVERLAP gives up
 
 
 def main(settings):
@@ -69,6 +74,7 @@ def draw_classes(
     min_height=MIN_HEIGHT,
     max_height=MAX_HEIGHT,
     peak_count_distribution=PEAK_COUNT_DISTRIBUTION,
+    avoid_overlap=AVOID_OVERLAP,
     seed=SEED,
 ):
     """Draw the peak positions and heights of all classes.
@@ -80,7 +86,7 @@ def draw_classes(
     class ("0", "1", ...) its "peak_positions" (ints, ascending) and "peak_heights" (floats, the
     highest is 1, three decimals).
 
-    Raises InputError if the parameters contradict each other.
+    Raises InputError if the parameters contradict each other, or if `avoid_overlap` cannot be met.
 
     Source: the paper's dataset section (2022) for "uniform"; "gamma" follows the authors' second
     paper, npj Computational Materials 9 (2023), doi 10.1038/s41524-023-01055-y.
@@ -112,8 +118,8 @@ def draw_classes(
     )
     require(seed >= 0, "SEED", seed, "0 or more")
     rng = np.random.default_rng(seed)
-    spectra = {}
-    for label in range(classes):
+
+    def draw_class():
         if peak_count_distribution == "gamma":
             peaks = round(rng.gamma(GAMMA_SHAPE, GAMMA_SCALE) + min_peaks)
         else:
@@ -124,10 +130,17 @@ def draw_classes(
             heights = rng.integers(min_height, max_height, peaks, endpoint=True)[:max_peaks]
         heights = np.round(heights / heights.max(), 3)
         order = np.argsort(positions, kind="stable")
-        spectra[str(label)] = {
-            "peak_positions": positions[order].tolist(),
-            "peak_heights": heights[order].tolist(),
-        }
+        return positions[order], heights[order]
+
+    drawn = (
+        distinct_classes(draw_class, classes, max_peaks)
+        if avoid_overlap
+        else [draw_class() for _ in range(classes)]
+    )
+    spectra = {
+        str(label): {"peak_positions": positions.tolist(), "peak_heights": heights.tolist()}
+        for label, (positions, heights) in enumerate(drawn)
+    }
     return {
         "datapoints": datapoints,
         "boundary": boundary,
@@ -137,6 +150,33 @@ def draw_classes(
         "max_height": max_height,
         "spectra": spectra,
     }
+
+
+def distinct_classes(draw_class, classes, max_peaks):
+    """Draw classes, each again and again until it overlaps no earlier one.
+
+    Overlap is meant as in class_overlap.py, with the variation limits at its top.
+    """
+    from class_overlap import overlaps_any, tabulate
+
+    drawn = []
+    positions, heights = tabulate(
+        [np.array([], int)] * classes, [np.array([])] * classes, max_peaks
+    )
+    for label in range(classes):
+        for _ in range(TRIES):
+            new = draw_class()
+            if not overlaps_any(*new, (positions[:label], heights[:label])):
+                break
+        else:
+            raise InputError(
+                f"CLASSES is {classes}, but the spectrum is too short for so many: class {label} "
+                f"still overlaps an earlier one after {TRIES} tries"
+            )
+        drawn.append(new)
+        for table, row in zip((positions, heights), tabulate(*zip(new), max_peaks), strict=True):
+            table[label] = row[0]
+    return drawn
 
 
 class ClassFile(NamedTuple):

@@ -44,6 +44,7 @@ def test_every_class_keeps_the_limits(data):
         min_height,
         max_height,
         data.draw(st.sampled_from(["uniform", "gamma"])),
+        False,
         data.draw(st.integers(0, 2**32)),
     )
     assert list(config) == [

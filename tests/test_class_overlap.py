@@ -1,0 +1,169 @@
+import json
+
+import numpy as np
+import pytest
+from conftest import PROJECT, assert_one_sentence
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from class_overlap import Limits, find_overlaps, summarise
+from dataset_config_generator import draw_classes, read_class_file
+
+ROUNDING = 1e-9
+
+
+def variants_by_definition(positions, heights, limits):
+    """The nine test variants as lists of visible (position, relative height)."""
+    for change in 0, limits.test_height_change, -limits.test_height_change:
+        varied = [h if h == 1 else max(h + change, 0) for h in heights]
+        for shift in 0, -limits.test_shift, limits.test_shift:
+            yield [
+                (p + shift, h / max(varied))
+                for p, h in zip(positions, varied, strict=True)
+                if h > 0
+            ]
+
+
+def can_produce(variant, free, limits):
+    """Try every way to give each visible peak a peak of B to itself; the rest of B must vanish."""
+    if not variant:
+        return all(h <= limits.max_height_change + ROUNDING for _, h in free)
+    (position, height), *others = variant
+    return any(
+        abs(position - p) <= limits.max_shift
+        and abs(height - h) <= limits.max_height_change + ROUNDING
+        and can_produce(others, free[:i] + free[i + 1 :], limits)
+        for i, (p, h) in enumerate(free)
+    )
+
+
+def overlaps_by_definition(positions, heights, limits):
+    found = {}
+    classes = [list(zip(p, h, strict=True)) for p, h in zip(positions, heights, strict=True)]
+    for a in range(len(classes)):
+        variants = list(variants_by_definition(positions[a], heights[a], limits))
+        for b in range(len(classes)):
+            if a != b:
+                confused = [v for v in range(9) if can_produce(variants[v], classes[b], limits)]
+                if confused:
+                    found[a, b] = tuple(confused)
+    return found
+
+
+@st.composite
+def crowded_classes(draw):
+    """Few positions and heights, so that classes overlap, share positions and have faint peaks."""
+    height = st.sampled_from([0, 0.02, 0.05, 0.051, 0.1, 0.5, 0.52, 0.55, 0.9, 0.95, 0.999, 1])
+    positions, heights = [], []
+    for _ in range(draw(st.integers(2, 6))):
+        peaks = draw(st.integers(1, 4))
+        position = st.integers(0, 12)
+        positions.append(np.array(draw(st.lists(position, min_size=peaks, max_size=peaks))))
+        drawn = draw(st.lists(height, min_size=peaks - 1, max_size=peaks - 1))
+        heights.append(np.array(draw(st.permutations([*drawn, 1])), np.float64))
+    return positions, heights
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    crowded_classes(),
+    st.builds(
+        Limits,
+        max_shift=st.integers(0, 4),
+        max_height_change=st.sampled_from([0, 0.05, 0.1]),
+        test_shift=st.integers(0, 3),
+        test_height_change=st.sampled_from([0, 0.02, 0.2]),
+    ),
+)
+def test_overlaps_are_those_of_the_definition_over_all_pairs(classes, limits):
+    expected = overlaps_by_definition(*classes, limits)
+    found = {}
+    for overlap in find_overlaps(*classes, limits):
+        assert overlap.class_a < overlap.class_b
+        for key, variants in (
+            ((overlap.class_a, overlap.class_b), overlap.variants_a),
+            ((overlap.class_b, overlap.class_a), overlap.variants_b),
+        ):
+            if variants:
+                found[key] = variants
+    assert found == expected
+    ambiguous = {(a, v) for (a, _), variants in expected.items() for v in variants}
+    assert summarise(find_overlaps(*classes, limits))["ambiguous_test_spectra"] == len(ambiguous)
+
+
+def test_pruning_loses_no_pair_of_the_papers_kind():
+    config = draw_classes(datapoints=700, classes=60, max_peaks=3, seed=1)["spectra"].values()
+    positions = [np.array(s["peak_positions"]) for s in config]
+    heights = [np.array(s["peak_heights"]) for s in config]
+    expected = overlaps_by_definition(positions, heights, Limits())
+    pairs = {(o.class_a, o.class_b) for o in find_overlaps(positions, heights)}
+    assert pairs == {tuple(sorted(pair)) for pair in expected}
+    assert pairs
+
+
+def test_the_papers_class_file_has_one_overlapping_pair():
+    class_file = read_class_file(PROJECT / "dataset_configs/dataset500.json")
+    (overlap,) = find_overlaps(class_file.positions, class_file.heights)
+    assert (overlap.class_a, overlap.class_b) == (217, 257)
+    assert len(overlap.variants_a) + len(overlap.variants_b) == 8
+    assert "1096" in overlap.decided_by
+
+
+def test_avoid_overlap_redraws_until_no_classes_overlap():
+    options = {"datapoints": 700, "classes": 60, "max_peaks": 3, "seed": 1}
+    plain = draw_classes(**options)
+    config = draw_classes(**options, avoid_overlap=True)
+    spectra = config["spectra"].values()
+    positions = [np.array(s["peak_positions"]) for s in spectra]
+    heights = [np.array(s["peak_heights"]) for s in spectra]
+    assert overlaps_by_definition(positions, heights, Limits()) == {}
+    assert config == draw_classes(**options, avoid_overlap=True)
+    assert config["spectra"]["0"] == plain["spectra"]["0"]
+    assert config != plain
+
+
+def test_avoid_overlap_leaves_distinct_classes_as_they_are(run, tmp_path):
+    options = {"datapoints": 5000, "classes": 20, "seed": 3}
+    assert draw_classes(**options, avoid_overlap=True) == draw_classes(**options)
+
+
+def test_too_many_classes_for_the_spectrum_end_in_one_sentence(run, tmp_path):
+    flags = ["--datapoints", 300, "--classes", 400, "--max-peaks", 2, "--avoid-overlap"]
+    output = tmp_path / "out.json"
+    process = run("dataset_config_generator.py", *flags, "--output", output)
+    assert_one_sentence(process, 2, "CLASSES", "400", "too short", "1000 tries")
+    assert not output.exists()
+
+
+def test_script_prints_pairs_and_totals_and_saves_json(run, class_file, tmp_path):
+    path, write = class_file
+
+    def twin(config):
+        config["spectra"]["0"] = {"peak_positions": [40, 70], "peak_heights": [1.0, 0.5]}
+        config["spectra"]["1"] = {"peak_positions": [42, 50, 71], "peak_heights": [1.0, 0.03, 0.5]}
+
+    write(twin)
+    flags = ["--max-shift", 4, "--test-shift", 2, "--json", tmp_path / "overlap.json"]
+    process = run("class_overlap.py", "--config", path, *flags)
+    assert process.returncode == 0, process.stderr
+    first, *_, last = process.stdout.splitlines()
+    assert first.startswith("classes 0 and 1: 9 of 18 test variants; ")
+    assert "50 (height 0.03) of class 1" in first
+    assert last == f"{path}: 1 overlapping pairs among 4 classes, 9 of 36 test spectra ambiguous"
+    saved = json.loads((tmp_path / "overlap.json").read_text())
+    assert saved["ambiguous_test_spectra"] == 9
+    (pair,) = saved["pairs"]
+    assert (pair["class_a"], pair["class_b"], pair["variants"]) == (0, 1, 9)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--max-shift", "-1"], ["MAX_SHIFT", "-1"]),
+        (["--test-height-change", "1"], ["TEST_HEIGHT_CHANGE", "1.0"]),
+        (["--config", "absent.json"], ["absent.json"]),
+    ],
+)
+def test_wrong_flags_end_in_one_sentence(run, class_file, flags, words):
+    process = run("class_overlap.py", "--config", class_file[0], *flags)
+    assert_one_sentence(process, 2, *words)
