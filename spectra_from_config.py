@@ -18,10 +18,18 @@ Source: Schuetzke, Szymanski and Reischl, "A universal synthetic dataset for mac
 spectroscopic data" (2022), section on the dataset.
 """
 
+import fcntl
 import hashlib
 import json
+import math
+import mmap
+import multiprocessing
+import os
 import platform
+import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -60,20 +68,46 @@ TEST_KERNEL: Annotated[float, "Gaussian width sigma of test spectra, in datapoin
 
 # Run
 SEED: Annotated[int, "Seed of the random streams, one per split and class."] = 2022
+WORKERS: Annotated[int | None, "Processes that render; by default one per processor core."] = None
+VERIFY: Annotated[bool, "Check the dataset folder against dataset.json, render nothing."] = False
 
+SPECTRUM_TYPE = np.dtype("<f4")
 TRUNCATE = 4  # a Gaussian ends this many sigma from its centre
+HASH_PIECE = 2**26  # bytes
 TEST_VARIANTS = 9  # per class: three height changes times three shifts
-BLOCK = 1_000_000  # datapoints rendered at once, few enough to stay in the processor's cache
+BLOCK = 500_000  # datapoints rendered at once, few enough to stay in the processor's cache
 
 
 def main(settings):
     parameters = dict(vars(settings))
     config = parameters.pop("config")
-    output = parameters.pop("output") or Path("datasets", Path(config).stem)
+    output = Path(parameters.pop("output") or Path("datasets", Path(config).stem))
+    if parameters.pop("verify"):
+        return verify(output)
+    parameters["workers"] = parameters["workers"] or os.cpu_count()
     card = render_dataset(config, output, **parameters)
     for split in card["splits"]:
         print(f"{split:10}{card['files'][f'x_{split}.npy']['shape'][0]:>8} spectra")
+    for split, overlap in card["overlap"].items():
+        if overlap["pairs"]:
+            print(
+                f"warning: classes overlap, {overlap['ambiguous_test_spectra']} spectra of {split} "
+                f"are ambiguous (class_overlap.py lists them)",
+                file=sys.stderr,
+            )
     print(f"{output}: checksum {card['checksum']}")
+    return None
+
+
+def verify(folder):
+    """Hold the hashes of all files against dataset.json; print the first that differs."""
+    card = read_dataset(folder).card
+    if card is None:
+        raise InputError(f"{folder} has no dataset.json to verify it against")
+    for name, entry in tqdm(card["files"].items(), "verifying", unit="file", disable=None):
+        if sha256_of(folder / name) != entry["sha256"]:
+            raise InputError(f"{folder}/{name} is not the file that dataset.json records")
+    print(f"{folder}: {len(card['files'])} files intact, checksum {checksum(card['files'])}")
 
 
 def render_dataset(
@@ -89,6 +123,7 @@ def render_dataset(
     wide_test_height_change=WIDE_TEST_HEIGHT_CHANGE,
     test_kernel=TEST_KERNEL,
     seed=SEED,
+    workers=1,
 ):
     """Render all splits of a class file into the dataset folder `output`.
 
@@ -97,9 +132,10 @@ def render_dataset(
 
     Returns the content of dataset.json. Raises InputError for a bad class file or parameter.
     """
-    parameters = {k: v for k, v in locals().items() if k not in ("config", "output")}
+    parameters = {k: v for k, v in locals().items() if k not in ("config", "output", "workers")}
     class_file = read_class_file(config)
     check_parameters(class_file, config, **parameters)
+    require(workers >= 1, "WORKERS", workers, "a whole number from 1 on")
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -117,44 +153,220 @@ def render_dataset(
         "test": (TEST_VARIANTS, partial(vary_test, height_change=test_height_change)),
         "test_wide": (TEST_VARIANTS, partial(vary_test, height_change=wide_test_height_change)),
     }
-    classes = len(class_file.positions)
-    for split, (per_class, variation) in splits.items():
-        x = np.lib.format.open_memmap(
-            folder / f"x_{split}.npy.tmp",
-            mode="w+",
-            dtype=np.float32,
-            shape=(classes * per_class, class_file.datapoints),
-        )
-        block = max(1, BLOCK // (per_class * class_file.datapoints))
-        for first in tqdm(range(0, classes, block), f"rendering {split}", disable=None):
-            labels = range(first, min(first + block, classes))
-            rows = slice(labels.start * per_class, labels.stop * per_class)
-            render(*draw_block(class_file, labels, variation), class_file.datapoints, out=x[rows])
-        x.flush()
-        with open(folder / f"y_{split}.npy.tmp", "wb") as file:
-            np.save(file, np.repeat(np.arange(classes, dtype=np.int64), per_class))
-    files = {
-        f"{axis}_{split}.npy": describe_array(folder / f"{axis}_{split}.npy.tmp")
-        for split in splits
-        for axis in "xy"
-    }
-    card = {
-        "complete": True,
-        "class_file": {"name": Path(config).name, "sha256": class_file.sha256},
-        "parameters": parameters,
-        "datapoints": class_file.datapoints,
-        "classes": classes,
-        "splits": list(splits),
-        "files": files,
-        "checksum": checksum(files),
-        "versions": {"python": platform.python_version(), "numpy": np.__version__},
-    }
-    # While the new files take their places, dataset.json says that the folder is not complete.
-    write_card(folder, {"complete": False})
-    for name in files:
-        (folder / f"{name}.tmp").replace(folder / name)
-    write_card(folder, card)
+    with one_writer(folder):
+        try:
+            shares = plan(folder, class_file, splits, workers)
+            hashes, buffers = {}, {}
+            with helpers(class_file, shares[1:]) as finished, ThreadPoolExecutor(2) as threads:
+                for split, blocks in shares[0].items():
+                    progress = tqdm(blocks, f"rendering {split}", disable=None)
+                    write_blocks(class_file, progress, buffers)
+                    finished()
+                    for name in names_of(split):  # hashing runs beside the next split
+                        hashes[name] = threads.submit(sha256_of, temporary(folder, name))
+                overlap = summarise_overlap(class_file, parameters)
+            files = {n: describe(temporary(folder, n), hashes[n].result()) for n in hashes}
+            card = {
+                "complete": True,
+                "class_file": {"name": Path(config).name, "sha256": class_file.sha256},
+                "parameters": parameters,
+                "datapoints": class_file.datapoints,
+                "classes": len(class_file.positions),
+                "peaks": peak_statistics(class_file),
+                "overlap": overlap,
+                "splits": list(splits),
+                "files": files,
+                "checksum": checksum(files),
+                "versions": {"python": platform.python_version(), "numpy": np.__version__},
+            }
+            # While the new files take their places, dataset.json says that they do not all fit.
+            write_card(folder, {"complete": False})
+            for name in files:
+                temporary(folder, name).replace(folder / name)
+            write_card(folder, card)
+        finally:
+            for pattern in "*.npy.tmp", ".dataset.json.*.tmp":  # also of a render that was killed
+                for path in folder.glob(pattern):
+                    path.unlink()
     return card
+
+
+def temporary(folder, name):
+    return folder / f"{name}.tmp"
+
+
+@contextmanager
+def one_writer(folder):
+    """Hold the folder's lock, which the system gives back when the process and its workers end."""
+    with open(folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for another process that renders into {folder}", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def names_of(split):
+    return f"x_{split}.npy", f"y_{split}.npy"
+
+
+def plan(folder, class_file, splits, workers):
+    """Create the array files and divide their rendering into one share per worker.
+
+    splits: name -> (spectra per class, function that varies a class, see `vary_at_random`).
+    Labels are written at once. Returns for each worker a dict from split to its blocks, which are
+    the arguments of `write_block`.
+    """
+    classes, datapoints = len(class_file.positions), class_file.datapoints
+    shares = [{} for _ in range(workers)]
+    for split, (per_class, variation) in splits.items():
+        path, labels_path = (temporary(folder, name) for name in names_of(split))
+        with open(labels_path, "wb") as file:
+            np.save(file, np.repeat(np.arange(classes, dtype=np.int64), per_class))
+        with open(path, "wb") as file:
+            shape = classes * per_class, datapoints
+            header = {"descr": SPECTRUM_TYPE.str, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            start = file.tell()
+            # Reserved now, the disk cannot run full later, and ext4 renames without a pause.
+            reserve(file, path, start + math.prod(shape) * SPECTRUM_TYPE.itemsize)
+        step = max(1, BLOCK // (per_class * datapoints))
+        blocks = []
+        for first in range(0, classes, step):
+            labels = range(first, min(first + step, classes))
+            offset = start + first * per_class * datapoints * SPECTRUM_TYPE.itemsize
+            blocks.append((path, offset, labels, variation))
+        for worker, share in enumerate(shares):
+            share[split] = blocks[worker::workers]
+    return shares
+
+
+def reserve(file, path, size):
+    """Allocate the file's space on disk. Raises OSError naming the path if there is too little."""
+    try:
+        os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror} ({size} bytes needed)", str(path)) from None
+
+
+@contextmanager
+def helpers(class_file, shares):
+    """Write shares of the blocks in further processes.
+
+    Yields a function to call after each split: it waits until all have written their blocks of it,
+    and raises the error that prevented one. The processes wait for nobody: if this one is killed,
+    they finish what they have and end.
+    """
+    started = []
+    for share in shares:
+        receiver, sender = multiprocessing.Pipe(duplex=False)
+        process = multiprocessing.Process(target=help_out, args=(class_file, share, sender))
+        process.start()
+        sender.close()
+        started.append((process, receiver))
+
+    def finished():
+        for process, receiver in started:
+            try:
+                error = receiver.recv()
+            except EOFError:
+                process.join()
+                error = OSError(f"a rendering process ended with status {process.exitcode}")
+            if error is not None:
+                raise error
+
+    try:
+        yield finished
+    finally:
+        for process, _ in started:
+            process.join()
+
+
+def help_out(class_file, share, sender):
+    """Write a share of the blocks; after each split, send None or the error."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's business
+    buffers = {}
+    for blocks in share.values():
+        try:
+            write_blocks(class_file, blocks, buffers)
+        except (OSError, MemoryError) as error:
+            sender.send(error)
+            return
+        sender.send(None)
+
+
+def write_blocks(class_file, blocks, buffers):
+    for block in blocks:
+        write_block(class_file, buffers, *block)
+
+
+def write_block(class_file, buffers, path, offset, labels, variation):
+    """Render some classes and write them to their place in the file."""
+    variants = draw_block(class_file, labels, variation)
+    spectra = render(*variants, class_file.datapoints, buffers)
+    try:
+        with open(path, "r+b", buffering=0) as file:
+            file.seek(offset)
+            rest = memoryview(spectra).cast("B")
+            while rest:
+                rest = rest[file.write(rest) :]
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def describe(path, sha256):
+    """Return what dataset.json records of an array file."""
+    array = np.load(path, mmap_mode="r")
+    return {
+        "shape": list(array.shape),
+        "dtype": str(array.dtype),
+        "bytes": path.stat().st_size,
+        "sha256": sha256,
+    }
+
+
+def sha256_of(path):
+    """Hash a file, mapped into memory piece by piece: that spares copying it."""
+    sha256 = hashlib.sha256()
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        for start in range(0, size, HASH_PIECE):
+            length = min(HASH_PIECE, size - start)
+            with mmap.mmap(file.fileno(), length, access=mmap.ACCESS_READ, offset=start) as piece:
+                sha256.update(piece)
+    return sha256.hexdigest()
+
+
+def summarise_overlap(class_file, parameters):
+    """Count overlapping classes and ambiguous spectra of both test splits, for dataset.json."""
+    from class_overlap import Limits, find_overlaps, summarise
+
+    names = "max_shift", "max_height_change", "test_shift"
+    limits = Limits(*(parameters[name] for name in names))
+    changes = {"test": "test_height_change", "test_wide": "wide_test_height_change"}
+    return {
+        split: summarise(
+            find_overlaps(
+                class_file.positions,
+                class_file.heights,
+                limits._replace(test_height_change=parameters[change]),
+            )
+        )
+        for split, change in changes.items()
+    }
+
+
+def peak_statistics(class_file):
+    counts = [len(positions) for positions in class_file.positions]
+    positions = np.concatenate(class_file.positions)
+    heights = np.concatenate(class_file.heights)
+    return {
+        "total": sum(counts),
+        "per_class": {"min": min(counts), "mean": sum(counts) / len(counts), "max": max(counts)},
+        "position": {"min": int(positions.min()), "max": int(positions.max())},
+        "height": {"min": heights.min(), "mean": round(heights.mean(), 6), "max": heights.max()},
+    }
 
 
 def check_parameters(
@@ -250,7 +462,7 @@ def draw_block(class_file, labels, variation):
     return positions, heights, np.concatenate([sigmas for _, _, sigmas in drawn])
 
 
-def render(positions, heights, sigmas, datapoints, out=None):
+def render(positions, heights, sigmas, datapoints, buffers=None):
     """Render spectra as sums of Gaussians, each spectrum divided by its maximum.
 
     positions (spectra, peaks): integers in [0, datapoints); heights (spectra, peaks): 0 or more,
@@ -258,12 +470,15 @@ def render(positions, heights, sigmas, datapoints, out=None):
     datapoint grid and ends at radius int(4 sigma + 0.5), as in scipy.ndimage.gaussian_filter1d
     (mode="constant", truncate=4) of the stick pattern.
 
-    Returns float32 (spectra, datapoints), in `out` if given.
+    Returns float32 (spectra, datapoints). With `buffers`, a dict that the caller keeps, the
+    memory of the last call is used again and its result overwritten.
     """
+    buffers = {} if buffers is None else buffers
     kernels = gaussian_kernels(sigmas)
     width = kernels.shape[1]
     margin = width // 2
-    spectra = np.zeros((len(positions), datapoints + 2 * margin), np.float32)
+    spectra = reuse(buffers, "sums", (len(positions), datapoints + 2 * margin))
+    spectra.fill(0)
     # Only the datapoints near a peak are touched: windows[i, p] is what a peak of spectrum i at
     # position p covers. One peak per spectrum at a time, so that no window is hit twice at once.
     windows = sliding_window_view(spectra, width, axis=1, writeable=True)
@@ -275,7 +490,16 @@ def render(positions, heights, sigmas, datapoints, out=None):
     for rows, j in peaks:
         highest = windows[rows, positions[rows, j]].max(axis=1)
         maxima[rows] = np.maximum(maxima[rows], highest)
-    return np.divide(spectra[:, margin : margin + datapoints], maxima[:, None], out=out)
+    normalised = reuse(buffers, "normalised", (len(positions), datapoints))
+    return np.divide(spectra[:, margin : margin + datapoints], maxima[:, None], out=normalised)
+
+
+def reuse(buffers, name, shape):
+    """Return an array in memory that was used before: fresh pages cost more than the rendering."""
+    size = math.prod(shape)
+    if name not in buffers or buffers[name].size < size:
+        buffers[name] = np.empty(size, np.float32)
+    return buffers[name][:size].reshape(shape)
 
 
 def gaussian_kernels(sigmas):
@@ -307,19 +531,6 @@ def exp_of_negative(x):
     for _ in range(10):
         power = power * power
     return power
-
-
-def describe_array(path):
-    """Return shape, dtype, size and SHA-256 of a .npy file, for dataset.json."""
-    array = np.load(path, mmap_mode="r")
-    with open(path, "rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return {
-        "shape": list(array.shape),
-        "dtype": str(array.dtype),
-        "bytes": path.stat().st_size,
-        "sha256": sha256,
-    }
 
 
 def checksum(files):
@@ -376,6 +587,8 @@ def read_dataset(folder):
         if len(x) != len(y):
             raise InputError(f"{folder}: x_{name}.npy has {len(x)} spectra, y_{name}.npy {len(y)}")
         splits[name] = x, y
+    if read_card(folder) != card:
+        raise InputError(f"{folder} was rendered anew while it was being opened; try again")
     x_train, y_train = splits["train"]
     datapoints = x_train.shape[1]
     classes = int(y_train.max()) + 1

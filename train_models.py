@@ -19,7 +19,6 @@ predicted with its saved weights.
 
 import csv
 import gc
-import hashlib
 import inspect
 import io
 import json
@@ -39,7 +38,7 @@ from tqdm import tqdm
 
 from dataset_config_generator import InputError, replace_file, require, run_script
 from evaluate import read_run
-from spectra_from_config import read_dataset
+from spectra_from_config import read_dataset, sha256_of
 
 # Files
 DATASET: Annotated[str, "Dataset folder with x_train.npy and so on."] = "datasets/dataset500"
@@ -125,8 +124,7 @@ def hash_and_check(dataset, folder):
     for split, (x, _) in dataset.splits.items():
         for axis in "xy":
             name = f"{axis}_{split}.npy"
-            with open(Path(folder, name), "rb") as file:
-                hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
+            hashes[name] = sha256_of(Path(folder, name))
             recorded = dataset.card["files"].get(name) if dataset.card else None
             if recorded and recorded["sha256"] != hashes[name]:
                 raise InputError(

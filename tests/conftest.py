@@ -17,7 +17,7 @@ def run():
     """Run a script as a user does; returns the finished process with its output as text."""
 
     def run_script(script, *flags, **options):
-        command = [sys.executable, PROJECT / script, *map(str, flags)]
+        command = [sys.executable, str(PROJECT / script), *map(str, flags)]
         return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
     return run_script

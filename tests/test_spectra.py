@@ -238,7 +238,18 @@ def test_dataset_json_records_parameters_hashes_and_versions(dataset, class_file
     command = "LC_ALL=C sha256sum *.npy | sha256sum"
     printed = subprocess.check_output(command, shell=True, cwd=dataset, text=True)
     assert printed.split()[0] == card["checksum"]
-    assert sorted(p.name for p in dataset.iterdir()) == sorted([*card["files"], "dataset.json"])
+    names = [*card["files"], "dataset.json", ".lock"]
+    assert sorted(path.name for path in dataset.iterdir()) == sorted(names)
+    assert (card["datapoints"], card["classes"]) == (120, 4)
+    config = json.loads(class_file[0].read_text())["spectra"].values()
+    counts = [len(spectrum["peak_positions"]) for spectrum in config]
+    assert card["peaks"]["total"] == sum(counts)
+    assert card["peaks"]["per_class"] == {
+        "min": min(counts),
+        "mean": sum(counts) / 4,
+        "max": max(counts),
+    }
+    assert list(card["overlap"]) == ["test", "test_wide"]
 
 
 @pytest.mark.parametrize(
