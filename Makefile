@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN = .venv/bin/python
 
-.PHONY: benchmark test paper lint
+.PHONY: benchmark test paper lint benchmarks
 
 benchmark: .venv/installed
 	$(RUN) dataset_config_generator.py --datapoints 80 --boundary 10 --classes 6 --max-peaks 3 \
@@ -20,6 +20,10 @@ paper: .venv/installed
 	$(RUN) spectra_from_config.py
 	$(RUN) train_models.py
 	$(RUN) evaluate.py
+
+# Timings, beside which nothing heavy should run.
+benchmarks: .venv/installed
+	$(RUN) tests/benchmarks.py
 
 lint: .venv/installed
 	$(RUN) -m ruff check .

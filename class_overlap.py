@@ -21,7 +21,7 @@ import numpy as np
 
 import spectra_from_config
 from dataset_config_generator import read_class_file, replace_file, require, run_script
-from spectra_from_config import TEST_VARIANTS, vary_for_test
+from spectra_from_config import TEST_VARIANTS
 
 # Files
 CONFIG: Annotated[str, "Class file to examine."] = spectra_from_config.CONFIG
@@ -42,8 +42,8 @@ TEST_HEIGHT_CHANGE: Annotated[float, "Height change of all but the highest test 
 )
 
 ROUNDING = 1e-9  # heights have three decimals, which binary fractions meet only nearly
-NO_PEAK = -(10**9)  # position that fills up classes with fewer peaks than others
-CHUNK = 500  # classes whose candidate pairs are looked for at once, to bound memory
+GRID = 50  # most cells over the positions, and over the heights, of the index of peaks
+CHUNK = 60  # classes whose candidate pairs are looked for at once, to bound memory
 
 
 class Limits(NamedTuple):
@@ -116,51 +116,41 @@ def find_overlaps(positions, heights, limits=None):
     """Find all pairs of overlapping classes.
 
     positions, heights: per class an array (peaks,), in datapoints and relative to the highest peak.
-    Returns a list of Overlap, ordered by class. Almost all pairs are ruled out by looking for
-    single peaks without a partner; the few others are matched peak by peak.
+    Returns a list of Overlap, ordered by class.
     """
-    limits = limits or Limits()
-    peaks = tabulate(positions, heights)
-    pairs = set()
-    for first in range(0, len(positions), CHUNK):
-        some = peaks[0][first : first + CHUNK], peaks[1][first : first + CHUNK]
-        a, b = candidates(*some, *peaks, limits)
-        a += first
-        pairs |= {(min(pair), max(pair)) for pair in zip(a.tolist(), b.tolist(), strict=True)}
-    overlaps = []
-    for a, b in sorted(pair for pair in pairs if pair[0] != pair[1]):
-        one, other = (positions[a], heights[a]), (positions[b], heights[b])
-        variants_a = mistakable_variants(*one, *other, limits)
-        variants_b = mistakable_variants(*other, *one, limits)
-        if variants_a or variants_b:
-            decided_by = deciding_peaks(a, b, variants_a, variants_b, one, other)
-            found = tuple(variants_a), tuple(variants_b)
-            overlaps.append(Overlap(a, b, *found, decided_by))
-    return overlaps
+    table = tabulate(positions, heights)
+    found = {}
+    for a, b, variant, partners in producible(table, table, limits or Limits()):
+        if a < b:
+            found.setdefault((a, b), ({}, {}))[0][variant] = partners
+        else:
+            found.setdefault((b, a), ({}, {}))[1][variant] = partners
+    return [
+        Overlap(
+            *(a, b),
+            *(tuple(sorted(variants)) for variants in found[a, b]),
+            deciding_peaks(table, a, b, *found[a, b]),
+        )
+        for a, b in sorted(found)
+    ]
 
 
 def overlaps_any(positions, heights, others, limits=None):
     """Tell whether a class overlaps any of the classes in `others`, a table of `tabulate`."""
+    new = tabulate([positions], [heights], others[0].shape[1])
     limits = limits or Limits()
-    new = tabulate([positions], [heights])
-    close = np.union1d(candidates(*others, *new, limits)[0], candidates(*new, *others, limits)[1])
-    for label in close:
-        peaks = ~np.isnan(others[1][label])
-        other = others[0][label, peaks], others[1][label, peaks]
-        if mistakable_variants(positions, heights, *other, limits):
-            return True
-        if mistakable_variants(*other, positions, heights, limits):
-            return True
-    return False
+    return any(True for _ in producible(new, others, limits)) or any(
+        True for _ in producible(others, new, limits)
+    )
 
 
 def tabulate(positions, heights, width=None):
     """Put the peaks of all classes into two arrays (classes, width), the highest first.
 
-    The width is that of the class with most peaks, unless given.
+    The width is that of the class with most peaks, unless given. Absent peaks have height NaN.
     """
     shape = len(positions), width or max(map(len, positions))
-    table = np.full(shape, NO_PEAK), np.full(shape, np.nan)
+    table = np.zeros(shape, np.int64), np.full(shape, np.nan)
     for label, (x, h) in enumerate(zip(positions, heights, strict=True)):
         order = np.argsort(-h, kind="stable")
         table[0][label, : len(x)] = x[order]
@@ -168,88 +158,136 @@ def tabulate(positions, heights, width=None):
     return table
 
 
-def candidates(positions_a, heights_a, positions_b, heights_b, limits):
-    """Pair each class of table A with the classes of table B that may produce a variant of it.
+def producible(table_a, table_b, limits):
+    """Yield (a, b, variant, partners) for each test variant of class a that class b can produce.
 
-    No pair that overlaps is left out; most that do not are. Returns two arrays of row numbers.
+    `variant` is 0 to 8, in the order of `vary_for_test`; `partners` holds for each peak of a the
+    peak of b it is matched to, -1 if it is not visible. Rows of equal tables are not paired with
+    themselves. Almost all pairs are ruled out by a peak of a that has no peak of b near it.
+    """
+    positions_a, heights_a = table_a
+    positions_b, heights_b = table_b
+    longest = max(positions_a.max(initial=0), positions_b.max(initial=0))
+    size = (
+        max(limits.max_shift + limits.test_shift + 1, longest // GRID + 1),
+        max(1.01 * limits.max_height_change, 1 / GRID),
+    )
+    grid = occupancy(*table_b, size, longest)
+    for i, change in enumerate((0, limits.test_height_change, -limits.test_height_change)):
+        varied = np.where(heights_a < 1, np.maximum(heights_a + change, 0), heights_a)
+        varied /= np.nanmax(varied, axis=1, keepdims=True)
+        for first in range(0, len(positions_a), CHUNK):
+            rows = slice(first, first + CHUNK)
+            a, b = candidates(positions_a[rows], varied[rows], *table_b, grid, size, limits)
+            a += first
+            if table_a is table_b:
+                a, b = a[a != b], b[a != b]
+            for j, shift in enumerate((0, -limits.test_shift, limits.test_shift)):
+                shifted = positions_a[a] + shift
+                matched = match(shifted, varied[a], positions_b[b], heights_b[b], limits)
+                for pair, partners in matched:
+                    yield int(a[pair]), int(b[pair]), 3 * i + j, partners
+
+
+def cells(positions, heights, size):
+    """Return column and row of each peak in the grid of `occupancy`."""
+    columns = positions // size[0] + 1
+    rows = np.nan_to_num(heights // size[1]).astype(np.int64) + 1
+    return columns, rows
+
+
+def occupancy(positions, heights, size, longest):
+    """Mark for each class the cells of a grid, over positions and heights, with a peak nearby.
+
+    Cells are larger than what peaks may differ by, so partners are in neighbouring cells.
+    """
+    columns, rows = cells(positions, heights, size)
+    shape = len(positions), int(longest // size[0]) + 3, int(1 / size[1]) + 3
+    grid = np.zeros(shape, bool)
+    labels, peaks = np.nonzero(~np.isnan(heights))
+    for column in -1, 0, 1:
+        for row in -1, 0, 1:
+            grid[labels, columns[labels, peaks] + column, rows[labels, peaks] + row] = True
+    return grid
+
+
+def candidates(positions_a, heights_a, positions_b, heights_b, grid, size, limits):
+    """Pair classes of table A with classes of table B that may produce them.
+
+    heights_a are those of one test variant. No pair that matches is left out; nearly all that do
+    not are. Returns two arrays of row numbers.
     """
     window = limits.max_shift + limits.test_shift
-    change = limits.max_height_change + ROUNDING
-    # The heights that each peak of A takes over the variants, relative to the highest.
-    changes = np.array([0, limits.test_height_change, -limits.test_height_change])
-    varied = np.maximum(heights_a + changes[:, None, None], 0)
-    varied = np.where(heights_a < 1, varied, heights_a)
-    varied /= np.nanmax(varied, axis=2, keepdims=True)
-    low, high = varied.min(axis=0), varied.max(axis=0)
-    # Pairs in which B has a peak, about as high, near the highest of A.
-    tall = np.argwhere(heights_b >= low[:, 0].min(initial=1) - change)
-    tall_positions = positions_b[tall[:, 0], tall[:, 1]]
-    order = np.argsort(tall_positions, kind="stable")
-    tall, tall_positions = tall[order], tall_positions[order]
-    starts = np.searchsorted(tall_positions, positions_a[:, 0] - window, "left")
-    counts = np.searchsorted(tall_positions, positions_a[:, 0] + window, "right") - starts
+    # Pairs in which B has a peak as high as the highest of A near it ...
+    labels, peaks = np.nonzero(heights_b >= 1 - limits.max_height_change - ROUNDING)
+    order = np.argsort(positions_b[labels, peaks], kind="stable")
+    labels, tall = labels[order], positions_b[labels, peaks][order]
+    highest = np.take_along_axis(positions_a, np.nanargmax(heights_a, axis=1)[:, None], axis=1)[
+        :, 0
+    ]
+    starts = np.searchsorted(tall, highest - window, "left")
+    counts = np.searchsorted(tall, highest + window, "right") - starts
     a = np.repeat(np.arange(len(positions_a)), counts)
-    b = tall[np.arange(len(a)) + np.repeat(starts - np.cumsum(counts) + counts, counts), 0]
-    # Of those, pairs in which each peak that A always shows has a partner in B ...
-    for peak in range(heights_a.shape[1]):
-        near = np.abs(positions_b[b] - positions_a[a, peak, None]) <= window
-        near &= heights_b[b] >= low[a, peak, None] - change
-        near &= heights_b[b] <= high[a, peak, None] + change
-        kept = near.any(axis=1) | ~(low[a, peak] > 0)
-        a, b = a[kept], b[kept]
-    # ... and each peak of B that cannot vanish has one in A.
-    for peak in range(heights_b.shape[1]):
-        height = heights_b[b, peak, None]
-        near = np.abs(positions_a[a] - positions_b[b, peak, None]) <= window
-        near &= (height >= low[a] - change) & (height <= high[a] + change)
-        kept = near.any(axis=1) | ~(height[:, 0] > change)
-        a, b = a[kept], b[kept]
-    return a, b
+    b = labels[np.arange(len(a)) + np.repeat(starts - np.cumsum(counts) + counts, counts)]
+    # ... and every other visible peak of A has one near it, too; the second highest sifts most.
+    columns, rows = cells(positions_a, heights_a, size)
+    cell = np.where(heights_a > 0, columns * grid.shape[2] + rows, -1)
+    marked = grid.ravel()
+    per_class = grid.shape[1] * grid.shape[2]
+    for peak in np.roll(np.arange(heights_a.shape[1]), -1):
+        wanted = cell[:, peak][a]
+        near = marked[b * per_class + wanted] | (wanted < 0)
+        a, b = a[near], b[near]
+    pairs = np.unique(np.stack([a, b]), axis=1)
+    return pairs[0], pairs[1]
 
 
-def mistakable_variants(positions_a, heights_a, positions_b, heights_b, limits):
-    """Return the test variants of class A that class B can produce.
+def match(positions_a, heights_a, positions_b, heights_b, limits):
+    """Match the peaks of a variant to peaks of another class, row by row.
 
-    A dict from the variant's index, 0 to 8, to the matched peaks: two arrays with the indices of
-    the peaks of A and of B.
+    All arrays are (pairs, peaks). Every visible peak of the variant needs a peak of the other class
+    to itself; peaks of that class that are left over must vanish. Yields (row, partners).
     """
-    varied_positions, varied_heights, _ = vary_for_test(
-        positions_a, heights_a, None, limits.test_shift, limits.test_height_change, 1
+    shift = np.abs(positions_a[:, :, None] - positions_b[:, None, :])
+    change = np.abs(heights_a[:, :, None] - heights_b[:, None, :])
+    visible = heights_a > 0
+    vanishes = ~(heights_b > limits.max_height_change + ROUNDING)
+    fits = (shift <= limits.max_shift) & (change <= limits.max_height_change + ROUNDING)
+    fits &= visible[:, :, None]
+    possible = np.flatnonzero(
+        (fits.any(axis=2) | ~visible).all(axis=1) & (fits.any(axis=1) | vanishes).all(axis=1)
     )
-    vanishes = heights_b <= limits.max_height_change + ROUNDING
-    found = {}
-    for variant in range(TEST_VARIANTS):
-        height = varied_heights[variant] / varied_heights[variant].max()
-        visible = np.flatnonzero(height)
-        shift = np.abs(varied_positions[variant, visible, None] - positions_b)
-        change = np.abs(height[visible, None] - heights_b)
-        fits = (shift <= limits.max_shift) & (change <= limits.max_height_change + ROUNDING)
-        if not fits.any(axis=1).all() or not (fits.any(axis=0) | vanishes).all():
-            continue
-        distance = np.where(fits, 1 + shift / (limits.max_shift + 1) + change, np.inf)
-        partners = match(distance, vanishes)
-        if partners is not None:
-            found[variant] = visible, partners
-    return found
+    visible, vanishes, fits = visible[possible], vanishes[possible], fits[possible]
+    distance = 1 + shift[possible] / (limits.max_shift + 1) + change[possible]
+    distance[~fits] = np.inf
+    nearest = np.where(visible, distance.argmin(axis=2), -1)
+    taken = (nearest[:, :, None] == np.arange(heights_b.shape[1])).sum(axis=1)
+    unrivalled = (taken <= 1).all(axis=1) & ((taken == 1) | vanishes).all(axis=1)
+    for i, row in enumerate(possible):
+        partners = nearest[i]
+        if not unrivalled[i]:
+            present = ~np.isnan(heights_b[row])
+            shown = distance[i][np.ix_(visible[i], present)]
+            chosen = assign(shown, vanishes[i, present])
+            if chosen is None:
+                continue
+            partners[visible[i]] = chosen
+        yield row, partners
 
 
-def match(distance, vanishes):
+def assign(distance, vanishes):
     """Give each row a column to itself so that every other column vanishes.
 
     distance (rows, columns): above 0, infinite where a row must not have a column.
     Returns the column of each row, those with the smallest sum of distances, or None.
     """
-    rows, columns = distance.shape
-    if rows > columns:
-        return None
-    nearest = distance.argmin(axis=1)
-    others = np.setdiff1d(np.arange(columns), nearest)
-    if len(others) == columns - rows and vanishes[others].all():
-        return nearest  # nobody competes, as almost always
-    # Imported only where peaks compete: it takes longer than all else.
+    # Imported only where peaks compete for a partner: it takes longer than all else.
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
+    rows, columns = distance.shape
+    if rows > columns:
+        return None
     # Further rows are places for columns that vanish. A weight of 0 is no edge.
     weights = np.zeros((columns, columns))
     weights[:rows] = np.where(np.isinf(distance), 0, distance)
@@ -260,21 +298,26 @@ def match(distance, vanishes):
         return None
 
 
-def deciding_peaks(a, b, variants_a, variants_b, one, other):
+def deciding_peaks(table, a, b, variants_a, variants_b):
     """Say on which peaks an overlap hangs: those that vanish, or else the least alike partners."""
     if not variants_a:
-        return deciding_peaks(b, a, variants_b, variants_a, other, one)
-    (positions_a, heights_a), (positions_b, heights_b) = one, other
-    peaks_a, peaks_b = next(iter(variants_a.values()))
-    hidden = []
-    for label, (positions, heights), matched in (a, one, peaks_a), (b, other, peaks_b):
-        for peak in np.setdiff1d(np.arange(len(positions)), matched):
-            hidden.append(f"{positions[peak]} (height {heights[peak]:g}) of class {label}")
+        return deciding_peaks(table, b, a, variants_b, variants_a)
+    partners = variants_a[min(variants_a)]
+    (positions_a, positions_b), (heights_a, heights_b) = table[0][[a, b]], table[1][[a, b]]
+    hidden = [
+        f"{positions[peak]} (height {heights[peak]:g}) of class {label}"
+        for label, positions, heights, matched in (
+            (a, positions_a, heights_a, np.flatnonzero(partners >= 0)),
+            (b, positions_b, heights_b, partners),
+        )
+        for peak in np.flatnonzero(~np.isnan(heights))
+        if peak not in matched
+    ]
     if hidden:
-        return f"apart from vanishing peaks {', '.join(hidden)} they match"
-    differences = np.abs(heights_a[peaks_a] - heights_b[peaks_b])
-    least = np.argmax(differences)
-    p, q = peaks_a[least], peaks_b[least]
+        return f"they match but for vanishing peaks: {', '.join(hidden)}"
+    peaks = np.flatnonzero(partners >= 0)
+    p = peaks[np.argmax(np.abs(heights_a[peaks] - heights_b[partners[peaks]]))]
+    q = partners[p]
     return (
         f"all peaks match, least alike {positions_a[p]} (height {heights_a[p]:g}) of class {a} "
         f"and {positions_b[q]} (height {heights_b[q]:g}) of class {b}"

@@ -71,9 +71,24 @@ SEED: Annotated[int, "Seed of the random streams, one per split and class."] = 2
 WORKERS: Annotated[int | None, "Processes that render; by default one per processor core."] = None
 VERIFY: Annotated[bool, "Check the dataset folder against dataset.json, render nothing."] = False
 
+# What a dataset depends on beside its class file.
+PARAMETERS = (
+    "n_train",
+    "n_val",
+    "max_shift",
+    "max_height_change",
+    "kernel_range",
+    "test_shift",
+    "test_height_change",
+    "wide_test_height_change",
+    "test_kernel",
+    "seed",
+)
+
 SPECTRUM_TYPE = np.dtype("<f4")
 TRUNCATE = 4  # a Gaussian ends this many sigma from its centre
 HASH_PIECE = 2**26  # bytes
+OVERLAP_CLASSES = 5000  # with more, overlap is left to class_overlap.py: pairs grow quadratically
 TEST_VARIANTS = 9  # per class: three height changes times three shifts
 BLOCK = 500_000  # datapoints rendered at once, few enough to stay in the processor's cache
 
@@ -88,13 +103,19 @@ def main(settings):
     card = render_dataset(config, output, **parameters)
     for split in card["splits"]:
         print(f"{split:10}{card['files'][f'x_{split}.npy']['shape'][0]:>8} spectra")
-    for split, overlap in card["overlap"].items():
-        if overlap["pairs"]:
-            print(
-                f"warning: classes overlap, {overlap['ambiguous_test_spectra']} spectra of {split} "
-                f"are ambiguous (class_overlap.py lists them)",
-                file=sys.stderr,
-            )
+    if card["overlap"] is None:
+        message = f"not looked for among more than {OVERLAP_CLASSES}; class_overlap.py does"
+        print(f"overlapping classes: {message}", file=sys.stderr)
+    elif any(overlap["pairs"] for overlap in card["overlap"].values()):
+        counts = (
+            f"{overlap['ambiguous_test_spectra']} spectra of {split}"
+            for split, overlap in card["overlap"].items()
+        )
+        print(
+            f"warning: classes overlap, {' and '.join(counts)} are ambiguous; class_overlap.py "
+            f"lists them",
+            file=sys.stderr,
+        )
     print(f"{output}: checksum {card['checksum']}")
     return None
 
@@ -132,27 +153,15 @@ def render_dataset(
 
     Returns the content of dataset.json. Raises InputError for a bad class file or parameter.
     """
-    parameters = {k: v for k, v in locals().items() if k not in ("config", "output", "workers")}
+    given = locals()
+    parameters = {name: given[name] for name in PARAMETERS}
     class_file = read_class_file(config)
     check_parameters(class_file, config, **parameters)
     require(workers >= 1, "WORKERS", workers, "a whole number from 1 on")
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
 
-    vary = partial(
-        vary_at_random,
-        max_shift=max_shift,
-        max_height_change=max_height_change,
-        kernel_range=kernel_range,
-        seed=seed,
-    )
-    vary_test = partial(vary_for_test, shift=test_shift, kernel=test_kernel)
-    splits = {
-        "train": (n_train, partial(vary, spectra=n_train, stream=0)),
-        "val": (n_val, partial(vary, spectra=n_val, stream=1)),
-        "test": (TEST_VARIANTS, partial(vary_test, height_change=test_height_change)),
-        "test_wide": (TEST_VARIANTS, partial(vary_test, height_change=wide_test_height_change)),
-    }
+    splits = variations(**parameters)
     with one_writer(folder):
         try:
             shares = plan(folder, class_file, splits, workers)
@@ -189,6 +198,35 @@ def render_dataset(
                 for path in folder.glob(pattern):
                     path.unlink()
     return card
+
+
+def variations(
+    n_train,
+    n_val,
+    max_shift,
+    max_height_change,
+    kernel_range,
+    test_shift,
+    test_height_change,
+    wide_test_height_change,
+    test_kernel,
+    seed,
+):
+    """Return for each split the spectra per class and the function that varies a class."""
+    vary = partial(
+        vary_at_random,
+        max_shift=max_shift,
+        max_height_change=max_height_change,
+        kernel_range=kernel_range,
+        seed=seed,
+    )
+    vary_test = partial(vary_for_test, shift=test_shift, kernel=test_kernel)
+    return {
+        "train": (n_train, partial(vary, spectra=n_train, stream=0)),
+        "val": (n_val, partial(vary, spectra=n_val, stream=1)),
+        "test": (TEST_VARIANTS, partial(vary_test, height_change=test_height_change)),
+        "test_wide": (TEST_VARIANTS, partial(vary_test, height_change=wide_test_height_change)),
+    }
 
 
 def temporary(folder, name):
@@ -339,7 +377,12 @@ def sha256_of(path):
 
 
 def summarise_overlap(class_file, parameters):
-    """Count overlapping classes and ambiguous spectra of both test splits, for dataset.json."""
+    """Count overlapping classes and ambiguous spectra of both test splits, for dataset.json.
+
+    Returns None, without counting, for more than OVERLAP_CLASSES classes.
+    """
+    if len(class_file.positions) > OVERLAP_CLASSES:
+        return None
     from class_overlap import Limits, find_overlaps, summarise
 
     names = "max_shift", "max_height_change", "test_shift"

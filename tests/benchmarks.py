@@ -1,0 +1,113 @@
+"""Time the rendering of the paper's dataset against a loop over single spectra.
+
+    make benchmarks
+
+Runs, in turn and several times: (1) one spectrum at a time through gaussian_filter1d and
+numpy.save, as published scripts do it; (2) our rendering and writing alone; (3) our script as a
+whole process, with start, overlap check and hashes; (4) numpy.save of the same arrays, already in
+memory. Prints medians and the ratios to (1).
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import product
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+PROJECT = Path(__file__).parent.parent
+sys.path.insert(0, str(PROJECT))
+
+import spectra_from_config as ours  # noqa: E402
+from dataset_config_generator import draw_classes, read_class_file  # noqa: E402
+
+CLASSES = (500, 2000)
+ROUNDS = 5
+
+
+def one_by_one(class_file, folder):
+    """Render and save all splits, one spectrum at a time, in float64."""
+    rng = np.random.default_rng(0)
+    ideals = list(zip(class_file.positions, class_file.heights, strict=True))
+    for split, spectra in {"train": 50, "val": 10}.items():
+        x = np.zeros((len(ideals) * spectra, class_file.datapoints))
+        for row in range(len(x)):
+            positions, heights = ideals[row // spectra]
+            sticks = np.zeros(class_file.datapoints)
+            for position, height in zip(positions, heights, strict=True):
+                changed = max(0.0, rng.uniform(height - 0.05, height + 0.05))
+                sticks[rng.integers(position - 50, position + 51)] = changed
+            x[row] = gaussian_filter1d(sticks, rng.uniform(2, 5), mode="constant")
+        np.save(folder / f"{split}.npy", x)
+    for change in 0.02, 0.2:
+        x = np.zeros((len(ideals) * 9, class_file.datapoints))
+        variants = product(ideals, (0, change, -change), (0, -25, 25))
+        for row, ((positions, heights), up, shift) in enumerate(variants):
+            sticks = np.zeros(class_file.datapoints)
+            sticks[positions + shift] = np.where(heights < 1, np.maximum(heights + up, 0), heights)
+            x[row] = gaussian_filter1d(sticks, 2, mode="constant")
+        np.save(folder / f"test{change}.npy", x)
+
+
+def render_and_write(class_file, folder):
+    """Our rendering and writing, without overlap check and hashes."""
+    splits = ours.variations(**{name: getattr(ours, name.upper()) for name in ours.PARAMETERS})
+    first, *others = ours.plan(folder, class_file, splits, 2)
+    buffers = {}
+    with ours.helpers(class_file, others) as finished:
+        for blocks in first.values():
+            ours.write_blocks(class_file, blocks, buffers)
+            finished()
+
+
+def whole_process(config, folder):
+    script = [sys.executable, PROJECT / "spectra_from_config.py", "--config", config]
+    subprocess.run([*script, "--output", folder], check=True, capture_output=True)
+
+
+def save(arrays, folder):
+    for i, x in enumerate(arrays):
+        np.save(folder / f"{i}.npy", x)
+
+
+def compare(classes, folder):
+    config = folder / "classes.json"
+    config.write_text(json.dumps(draw_classes(classes=classes)))
+    class_file = read_class_file(config)
+    arrays = [np.ones((classes * n, class_file.datapoints), np.float32) for n in (50, 10, 9, 9)]
+    tasks = {
+        "one spectrum at a time": lambda to: one_by_one(class_file, to),
+        "ours, rendering and writing": lambda to: render_and_write(class_file, to),
+        "ours, whole process": lambda to: whole_process(config, to),
+        "numpy.save of arrays in memory": lambda to: save(arrays, to),
+    }
+    seconds = {name: [] for name in tasks}
+    for _ in range(ROUNDS):
+        for name, task in tasks.items():
+            target = folder / name.replace(" ", "_")
+            target.mkdir(exist_ok=True)
+            start = time.perf_counter()
+            task(target)
+            seconds[name].append(time.perf_counter() - start)
+    print(f"{classes} classes, {78 * classes} spectra, medians of {ROUNDS} rounds")
+    slowest = median(seconds["one spectrum at a time"])
+    for name, times in seconds.items():
+        print(
+            f"  {name:32}{median(times):7.2f} s ({min(times):.2f} to {max(times):.2f}), "
+            f"{slowest / median(times):5.1f} times as fast"
+        )
+
+
+def main():
+    for classes in CLASSES:
+        with tempfile.TemporaryDirectory() as folder:
+            compare(classes, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
