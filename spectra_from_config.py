@@ -71,20 +71,6 @@ SEED: Annotated[int, "Seed of the random streams, one per split and class."] = 2
 WORKERS: Annotated[int | None, "Processes that render; by default one per processor core."] = None
 VERIFY: Annotated[bool, "Check the dataset folder against dataset.json, render nothing."] = False
 
-# What a dataset depends on beside its class file.
-PARAMETERS = (
-    "n_train",
-    "n_val",
-    "max_shift",
-    "max_height_change",
-    "kernel_range",
-    "test_shift",
-    "test_height_change",
-    "wide_test_height_change",
-    "test_kernel",
-    "seed",
-)
-
 SPECTRUM_TYPE = np.dtype("<f4")
 TRUNCATE = 4  # a Gaussian ends this many sigma from its centre
 HASH_PIECE = 2**26  # bytes
@@ -99,7 +85,8 @@ def main(settings):
     output = Path(parameters.pop("output") or Path("datasets", Path(config).stem))
     if parameters.pop("verify"):
         return verify(output)
-    parameters["workers"] = parameters["workers"] or os.cpu_count()
+    if parameters["workers"] is None:
+        parameters["workers"] = os.cpu_count()
     card = render_dataset(config, output, **parameters)
     for split in card["splits"]:
         print(f"{split:10}{card['files'][f'x_{split}.npy']['shape'][0]:>8} spectra")
@@ -131,37 +118,36 @@ def verify(folder):
     print(f"{folder}: {len(card['files'])} files intact, checksum {checksum(card['files'])}")
 
 
-def render_dataset(
-    config,
-    output,
-    n_train=N_TRAIN,
-    n_val=N_VAL,
-    max_shift=MAX_SHIFT,
-    max_height_change=MAX_HEIGHT_CHANGE,
-    kernel_range=KERNEL_RANGE,
-    test_shift=TEST_SHIFT,
-    test_height_change=TEST_HEIGHT_CHANGE,
-    wide_test_height_change=WIDE_TEST_HEIGHT_CHANGE,
-    test_kernel=TEST_KERNEL,
-    seed=SEED,
-    workers=1,
-):
+class Parameters(NamedTuple):
+    """What a dataset depends on beside its class file; see the constants of the same names."""
+
+    n_train: int = N_TRAIN
+    n_val: int = N_VAL
+    max_shift: int = MAX_SHIFT
+    max_height_change: float = MAX_HEIGHT_CHANGE
+    kernel_range: tuple[float, float] = KERNEL_RANGE
+    test_shift: int = TEST_SHIFT
+    test_height_change: float = TEST_HEIGHT_CHANGE
+    wide_test_height_change: float = WIDE_TEST_HEIGHT_CHANGE
+    test_kernel: float = TEST_KERNEL
+    seed: int = SEED
+
+
+def render_dataset(config, output, workers=1, **parameters):
     """Render all splits of a class file into the dataset folder `output`.
 
-    Parameters are those of the constants of the same name at the top of this file. Files of the
-    same names in the folder are replaced once all new ones are complete.
+    workers: number of processes; parameters: those of `Parameters`. Files of the same names in the
+    folder are replaced once all new ones are complete.
 
     Returns the content of dataset.json. Raises InputError for a bad class file or parameter.
     """
-    given = locals()
-    parameters = {name: given[name] for name in PARAMETERS}
+    parameters = Parameters(**parameters)
     class_file = read_class_file(config)
-    check_parameters(class_file, config, **parameters)
+    check_parameters(class_file, config, parameters)
     require(workers >= 1, "WORKERS", workers, "a whole number from 1 on")
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-
-    splits = variations(**parameters)
+    splits = variations(parameters)
     with one_writer(folder):
         try:
             shares = plan(folder, class_file, splits, workers)
@@ -178,7 +164,7 @@ def render_dataset(
             card = {
                 "complete": True,
                 "class_file": {"name": Path(config).name, "sha256": class_file.sha256},
-                "parameters": parameters,
+                "parameters": parameters._asdict(),
                 "datapoints": class_file.datapoints,
                 "classes": len(class_file.positions),
                 "peaks": peak_statistics(class_file),
@@ -200,32 +186,22 @@ def render_dataset(
     return card
 
 
-def variations(
-    n_train,
-    n_val,
-    max_shift,
-    max_height_change,
-    kernel_range,
-    test_shift,
-    test_height_change,
-    wide_test_height_change,
-    test_kernel,
-    seed,
-):
+def variations(parameters):
     """Return for each split the spectra per class and the function that varies a class."""
+    p = parameters
     vary = partial(
         vary_at_random,
-        max_shift=max_shift,
-        max_height_change=max_height_change,
-        kernel_range=kernel_range,
-        seed=seed,
+        max_shift=p.max_shift,
+        max_height_change=p.max_height_change,
+        kernel_range=p.kernel_range,
+        seed=p.seed,
     )
-    vary_test = partial(vary_for_test, shift=test_shift, kernel=test_kernel)
+    vary_test = partial(vary_for_test, shift=p.test_shift, kernel=p.test_kernel)
     return {
-        "train": (n_train, partial(vary, spectra=n_train, stream=0)),
-        "val": (n_val, partial(vary, spectra=n_val, stream=1)),
-        "test": (TEST_VARIANTS, partial(vary_test, height_change=test_height_change)),
-        "test_wide": (TEST_VARIANTS, partial(vary_test, height_change=wide_test_height_change)),
+        "train": (p.n_train, partial(vary, spectra=p.n_train, stream=0)),
+        "val": (p.n_val, partial(vary, spectra=p.n_val, stream=1)),
+        "test": (TEST_VARIANTS, partial(vary_test, height_change=p.test_height_change)),
+        "test_wide": (TEST_VARIANTS, partial(vary_test, height_change=p.wide_test_height_change)),
     }
 
 
@@ -385,18 +361,19 @@ def summarise_overlap(class_file, parameters):
         return None
     from class_overlap import Limits, find_overlaps, summarise
 
-    names = "max_shift", "max_height_change", "test_shift"
-    limits = Limits(*(parameters[name] for name in names))
-    changes = {"test": "test_height_change", "test_wide": "wide_test_height_change"}
+    p = parameters
     return {
         split: summarise(
             find_overlaps(
                 class_file.positions,
                 class_file.heights,
-                limits._replace(test_height_change=parameters[change]),
+                Limits(p.max_shift, p.max_height_change, p.test_shift, change),
             )
         )
-        for split, change in changes.items()
+        for split, change in (
+            ("test", p.test_height_change),
+            ("test_wide", p.wide_test_height_change),
+        )
     }
 
 
@@ -412,44 +389,25 @@ def peak_statistics(class_file):
     }
 
 
-def check_parameters(
-    class_file,
-    config,
-    *,
-    n_train,
-    n_val,
-    max_shift,
-    max_height_change,
-    kernel_range,
-    test_shift,
-    test_height_change,
-    wide_test_height_change,
-    test_kernel,
-    seed,
-):
-    require(n_train >= 1, "N_TRAIN", n_train, "a whole number from 1 on")
-    require(n_val >= 1, "N_VAL", n_val, "a whole number from 1 on")
+def check_parameters(class_file, config, parameters):
+    p = parameters
+    require(p.n_train >= 1, "N_TRAIN", p.n_train, "a whole number from 1 on")
+    require(p.n_val >= 1, "N_VAL", p.n_val, "a whole number from 1 on")
     lowest = min(positions.min() for positions in class_file.positions)
     highest = max(positions.max() for positions in class_file.positions)
     room = min(lowest, class_file.datapoints - 1 - highest)
-    for name, shift in ("MAX_SHIFT", max_shift), ("TEST_SHIFT", test_shift):
-        accepted = f"0 to {room}, because {config} has a peak that close to an end of the spectrum"
-        require(0 <= shift <= room, name, shift, accepted)
-    for name, change in (
-        ("MAX_HEIGHT_CHANGE", max_height_change),
-        ("TEST_HEIGHT_CHANGE", test_height_change),
-        ("WIDE_TEST_HEIGHT_CHANGE", wide_test_height_change),
-    ):
-        require(0 <= change < 1, name, change, "0 or more and less than 1")
-    narrow, wide = kernel_range
-    require(
-        0 < narrow <= wide < np.inf,
-        "KERNEL_RANGE",
-        kernel_range,
-        "two widths above 0, the smaller first",
-    )
-    require(0 < test_kernel < np.inf, "TEST_KERNEL", test_kernel, "a width above 0")
-    require(seed >= 0, "SEED", seed, "0 or more")
+    accepted = f"0 to {room}, because {config} has a peak that close to an end of the spectrum"
+    for name in "max_shift", "test_shift":
+        shift = getattr(p, name)
+        require(0 <= shift <= room, name.upper(), shift, accepted)
+    for name in "max_height_change", "test_height_change", "wide_test_height_change":
+        change = getattr(p, name)
+        require(0 <= change < 1, name.upper(), change, "0 or more and less than 1")
+    narrow, wide = p.kernel_range
+    accepted = "two widths above 0, the smaller first"
+    require(0 < narrow <= wide < np.inf, "KERNEL_RANGE", p.kernel_range, accepted)
+    require(0 < p.test_kernel < np.inf, "TEST_KERNEL", p.test_kernel, "a width above 0")
+    require(p.seed >= 0, "SEED", p.seed, "0 or more")
 
 
 def vary_at_random(

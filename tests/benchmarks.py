@@ -56,7 +56,7 @@ def one_by_one(class_file, folder):
 
 def render_and_write(class_file, folder):
     """Our rendering and writing, without overlap check and hashes."""
-    splits = ours.variations(**{name: getattr(ours, name.upper()) for name in ours.PARAMETERS})
+    splits = ours.variations(ours.Parameters())
     first, *others = ours.plan(folder, class_file, splits, 2)
     buffers = {}
     with ours.helpers(class_file, others) as finished:
