@@ -56,8 +56,7 @@ def one_by_one(class_file, folder):
 
 def render_and_write(class_file, folder):
     """Our rendering and writing, without overlap check and hashes."""
-    splits = ours.variations(ours.Parameters())
-    first, *others = ours.plan(folder, class_file, splits, 2)
+    first, *others = ours.plan(folder, class_file, ours.variations(ours.Parameters()), 2)
     buffers = {}
     with ours.helpers(class_file, others) as finished:
         for blocks in first.values():
@@ -65,48 +64,62 @@ def render_and_write(class_file, folder):
             finished()
 
 
-def whole_process(config, folder):
-    script = [sys.executable, PROJECT / "spectra_from_config.py", "--config", config]
-    subprocess.run([*script, "--output", folder], check=True, capture_output=True)
-
-
-def save(arrays, folder):
+def save(class_file, folder):
+    """Only write: numpy.save of arrays already in memory."""
+    classes = len(class_file.positions)
+    arrays = [np.ones((classes * n, class_file.datapoints), np.float32) for n in (50, 10, 9, 9)]
+    start = time.perf_counter()
     for i, x in enumerate(arrays):
         np.save(folder / f"{i}.npy", x)
+    return time.perf_counter() - start
+
+
+TASKS = {
+    "one spectrum at a time": one_by_one,
+    "ours, rendering and writing": render_and_write,
+    "ours, whole process": None,
+    "numpy.save of arrays in memory": save,
+}
+
+
+def run(task, config, folder):
+    """Run one task in a process of its own and return its seconds."""
+    folder.mkdir(exist_ok=True)
+    script = [__file__, task] if TASKS[task] else [PROJECT / "spectra_from_config.py"]
+    flags = ["--config", config, "--output", folder]
+    start = time.perf_counter()
+    process = subprocess.run([sys.executable, *script, *flags], check=True, capture_output=True)
+    wall = time.perf_counter() - start
+    return float(process.stdout) if TASKS[task] else wall
 
 
 def compare(classes, folder):
     config = folder / "classes.json"
     config.write_text(json.dumps(draw_classes(classes=classes)))
-    class_file = read_class_file(config)
-    arrays = [np.ones((classes * n, class_file.datapoints), np.float32) for n in (50, 10, 9, 9)]
-    tasks = {
-        "one spectrum at a time": lambda to: one_by_one(class_file, to),
-        "ours, rendering and writing": lambda to: render_and_write(class_file, to),
-        "ours, whole process": lambda to: whole_process(config, to),
-        "numpy.save of arrays in memory": lambda to: save(arrays, to),
-    }
-    seconds = {name: [] for name in tasks}
+    seconds = {task: [] for task in TASKS}
     for _ in range(ROUNDS):
-        for name, task in tasks.items():
-            target = folder / name.replace(" ", "_")
-            target.mkdir(exist_ok=True)
-            start = time.perf_counter()
-            task(target)
-            seconds[name].append(time.perf_counter() - start)
+        for task, times in seconds.items():
+            times.append(run(task, config, folder / task.replace(" ", "_")))
     print(f"{classes} classes, {78 * classes} spectra, medians of {ROUNDS} rounds")
     slowest = median(seconds["one spectrum at a time"])
-    for name, times in seconds.items():
+    for task, times in seconds.items():
         print(
-            f"  {name:32}{median(times):7.2f} s ({min(times):.2f} to {max(times):.2f}), "
+            f"  {task:32}{median(times):7.2f} s ({min(times):.2f} to {max(times):.2f}), "
             f"{slowest / median(times):5.1f} times as fast"
         )
 
 
 def main():
-    for classes in CLASSES:
-        with tempfile.TemporaryDirectory() as folder:
-            compare(classes, Path(folder))
+    if len(sys.argv) > 1:
+        task, _, config, _, folder = sys.argv[1:]
+        class_file = read_class_file(config)
+        start = time.perf_counter()
+        seconds = TASKS[task](class_file, Path(folder))
+        print(seconds or time.perf_counter() - start)
+    else:
+        for classes in CLASSES:
+            with tempfile.TemporaryDirectory() as folder:
+                compare(classes, Path(folder))
 
 
 if __name__ == "__main__":
