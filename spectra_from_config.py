@@ -179,6 +179,9 @@ def render_dataset(config, output, workers=1, **parameters):
             for name in files:
                 temporary(folder, name).replace(folder / name)
             write_card(folder, card)
+        except OSError as error:  # numpy's name no file
+            error.filename = error.filename or str(folder)
+            raise
         finally:
             for pattern in "*.npy.tmp", ".dataset.json.*.tmp":  # also of a render that was killed
                 for path in folder.glob(pattern):
