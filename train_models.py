@@ -38,7 +38,7 @@ from tqdm import tqdm
 
 from dataset_config_generator import InputError, replace_file, require, run_script
 from evaluate import read_run
-from spectra_from_config import read_dataset, sha256_of
+from spectra_from_config import names_of, read_dataset, sha256_of
 
 # Files
 DATASET: Annotated[str, "Dataset folder with x_train.npy and so on."] = "datasets/dataset500"
@@ -122,8 +122,7 @@ def hash_and_check(dataset, folder):
     hashes = {}
     scaled = True
     for split, (x, _) in dataset.splits.items():
-        for axis in "xy":
-            name = f"{axis}_{split}.npy"
+        for name in names_of(split):
             hashes[name] = sha256_of(Path(folder, name))
             recorded = dataset.card["files"].get(name) if dataset.card else None
             if recorded and recorded["sha256"] != hashes[name]:
@@ -235,7 +234,7 @@ def train_run(folder, builder, seed, dataset, hashes, protocol):
         unjudged = [
             split
             for split in dataset.splits
-            if any(run["dataset"]["sha256"].get(f) != hashes[f] for f in files_of(split))
+            if any(run["dataset"]["sha256"].get(f) != hashes[f] for f in names_of(split))
         ]
         if not unjudged:
             return run
@@ -271,17 +270,13 @@ def finished_run(folder, hashes, protocol):
                 f"{folder} was trained with {name.upper()} {run['protocol'].get(name)}, not "
                 f"{value}; choose another RESULTS folder or delete this run"
             )
-    for name in (*files_of("train"), *files_of("val")):
+    for name in (*names_of("train"), *names_of("val")):
         if run["dataset"]["sha256"].get(name) != hashes[name]:
             raise InputError(
                 f"{folder} was trained on another {name} (SHA-256 differs); choose another RESULTS "
                 f"folder or delete this run"
             )
     return run
-
-
-def files_of(split):
-    return f"x_{split}.npy", f"y_{split}.npy"
 
 
 def describe(dataset, hashes):
