@@ -490,15 +490,12 @@ def render(positions, heights, sigmas, datapoints, buffers=None):
     # position p covers. One peak per spectrum at a time, so that no window is hit twice at once.
     windows = sliding_window_view(spectra, width, axis=1, writeable=True)
     heights = heights.astype(np.float32)
-    peaks = [(np.flatnonzero(heights[:, j]), j) for j in range(heights.shape[1])]
-    for rows, j in peaks:
+    for j in range(heights.shape[1]):
+        rows = np.flatnonzero(heights[:, j])
         windows[rows, positions[rows, j]] += kernels[rows] * heights[rows, j, None]
-    maxima = np.zeros(len(spectra), np.float32)
-    for rows, j in peaks:
-        highest = windows[rows, positions[rows, j]].max(axis=1)
-        maxima[rows] = np.maximum(maxima[rows], highest)
+    maxima = spectra.max(axis=1, keepdims=True)
     normalised = reuse(buffers, "normalised", (len(positions), datapoints))
-    return np.divide(spectra[:, margin : margin + datapoints], maxima[:, None], out=normalised)
+    return np.divide(spectra[:, margin : margin + datapoints], maxima, out=normalised)
 
 
 def reuse(buffers, name, shape):

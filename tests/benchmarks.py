@@ -9,6 +9,8 @@ memory. Prints medians and the ratios to (1).
 """
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -83,8 +85,13 @@ TASKS = {
 
 
 def run(task, config, folder):
-    """Run one task in a process of its own and return its seconds."""
-    folder.mkdir(exist_ok=True)
+    """Run one task in a process of its own, into an empty folder with the disk at rest.
+
+    Returns its seconds.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    os.sync()
     script = [__file__, task] if TASKS[task] else [PROJECT / "spectra_from_config.py"]
     flags = ["--config", config, "--output", folder]
     start = time.perf_counter()
