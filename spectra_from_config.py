@@ -28,11 +28,13 @@ import os
 import platform
 import signal
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from itertools import product
+from itertools import cycle, product
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -150,17 +152,19 @@ def render_dataset(config, output, workers=1, **parameters):
     splits = variations(parameters)
     with one_writer(folder):
         try:
-            shares = plan(folder, class_file, splits, workers)
-            hashes, buffers = {}, {}
-            with helpers(class_file, shares[1:]) as finished, ThreadPoolExecutor(2) as threads:
-                for split, blocks in shares[0].items():
-                    progress = tqdm(blocks, f"rendering {split}", disable=None)
-                    write_blocks(class_file, progress, buffers)
-                    finished()
-                    for name in names_of(split):  # hashing runs beside the next split
-                        hashes[name] = threads.submit(sha256_of, temporary(folder, name))
+            blocks = plan(folder, class_file, splits)
+            with (
+                rendering(class_file, blocks, workers) as written,
+                hashing(blocks) as (progressed, hashes),
+            ):
+                for block in tqdm(written, "rendering", len(blocks), unit="block", disable=None):
+                    progressed(block)
                 overlap = summarise_overlap(class_file, parameters)
-            files = {n: describe(temporary(folder, n), hashes[n].result()) for n in hashes}
+            files = {}
+            for name in (name for split in splits for name in names_of(split)):
+                path = temporary(folder, name)
+                sha256 = hashes[path].result() if path in hashes else sha256_of(path)
+                files[name] = describe(path, sha256)
             card = {
                 "complete": True,
                 "class_file": {"name": Path(config).name, "sha256": class_file.sha256},
@@ -228,35 +232,42 @@ def names_of(split):
     return f"x_{split}.npy", f"y_{split}.npy"
 
 
-def plan(folder, class_file, splits, workers):
-    """Create the array files and divide their rendering into one share per worker.
+class Block(NamedTuple):
+    """Some classes of a split, rendered at once, and their place in its file."""
+
+    path: Path
+    start: int  # first byte
+    end: int  # byte after the last
+    labels: range
+    variation: Callable  # see `vary_at_random`
+
+
+def plan(folder, class_file, splits):
+    """Create the array files, write the labels, and divide the spectra into blocks.
 
     splits: name -> (spectra per class, function that varies a class, see `vary_at_random`).
-    Labels are written at once. Returns for each worker a dict from split to its blocks, which are
-    the arguments of `write_block`.
+    Returns a list of Block, file by file, in the order of their places.
     """
     classes, datapoints = len(class_file.positions), class_file.datapoints
-    shares = [{} for _ in range(workers)]
+    blocks = []
     for split, (per_class, variation) in splits.items():
         path, labels_path = (temporary(folder, name) for name in names_of(split))
         with open(labels_path, "wb") as file:
             np.save(file, np.repeat(np.arange(classes, dtype=np.int64), per_class))
+        shape = classes * per_class, datapoints
+        bytes_per_class = per_class * datapoints * SPECTRUM_TYPE.itemsize
         with open(path, "wb") as file:
-            shape = classes * per_class, datapoints
             header = {"descr": SPECTRUM_TYPE.str, "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
-            start = file.tell()
+            offset = file.tell()
             # Reserved now, the disk cannot run full later, and ext4 renames without a pause.
-            reserve(file, path, start + math.prod(shape) * SPECTRUM_TYPE.itemsize)
+            reserve(file, path, offset + classes * bytes_per_class)
         step = max(1, BLOCK // (per_class * datapoints))
-        blocks = []
         for first in range(0, classes, step):
             labels = range(first, min(first + step, classes))
-            offset = start + first * per_class * datapoints * SPECTRUM_TYPE.itemsize
-            blocks.append((path, offset, labels, variation))
-        for worker, share in enumerate(shares):
-            share[split] = blocks[worker::workers]
-    return shares
+            start, end = (offset + i * bytes_per_class for i in (labels.start, labels.stop))
+            blocks.append(Block(path, start, end, labels, variation))
+    return blocks
 
 
 def reserve(file, path, size):
@@ -271,23 +282,23 @@ def reserve(file, path, size):
 
 
 @contextmanager
-def helpers(class_file, shares):
-    """Write shares of the blocks in further processes.
+def rendering(class_file, blocks, workers):
+    """Write blocks in several processes. Yields an iterator over the blocks as they are written.
 
-    Yields a function to call after each split: it waits until all have written their blocks of it,
-    and raises the error that prevented one. The processes wait for nobody: if this one is killed,
-    they finish what they have and end.
+    It keeps their order, and raises the error that prevented one. A process whose parent was
+    killed ends after its block.
     """
     started = []
-    for share in shares:
+    for worker in range(workers):
         receiver, sender = multiprocessing.Pipe(duplex=False)
-        process = multiprocessing.Process(target=help_out, args=(class_file, share, sender))
+        share = blocks[worker::workers]
+        process = multiprocessing.Process(target=write_blocks, args=(class_file, share, sender))
         process.start()
         sender.close()
         started.append((process, receiver))
 
-    def finished():
-        for process, receiver in started:
+    def written():
+        for block, (process, receiver) in zip(blocks, cycle(started)):
             try:
                 error = receiver.recv()
             except EOFError:
@@ -295,44 +306,61 @@ def helpers(class_file, shares):
                 error = OSError(f"a rendering process ended with status {process.exitcode}")
             if error is not None:
                 raise error
+            yield block
 
     try:
-        yield finished
+        yield written()
     finally:
-        for process, _ in started:
+        for process, receiver in started:
+            receiver.close()
             process.join()
 
 
-def help_out(class_file, share, sender):
-    """Write a share of the blocks; after each split, send None or the error."""
+def write_blocks(class_file, blocks, sender):
+    """Render blocks and write each to its place; after each one, send None or the error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's business
     buffers = {}
-    for blocks in share.values():
-        try:
-            write_blocks(class_file, blocks, buffers)
-        except (OSError, MemoryError) as error:
-            sender.send(error)
-            return
-        sender.send(None)
-
-
-def write_blocks(class_file, blocks, buffers):
     for block in blocks:
-        write_block(class_file, buffers, *block)
+        error = None
+        try:
+            variants = draw_block(class_file, block.labels, block.variation)
+            rest = memoryview(render(*variants, class_file.datapoints, buffers)).cast("B")
+            with open(block.path, "r+b", buffering=0) as file:
+                file.seek(block.start)
+                while rest:
+                    rest = rest[file.write(rest) :]
+        except OSError as problem:
+            error = OSError(problem.errno, problem.strerror, str(block.path))
+        except MemoryError as problem:
+            error = problem
+        try:
+            sender.send(error)
+        except BrokenPipeError:
+            return
+        if error is not None:
+            return
 
 
-def write_block(class_file, buffers, path, offset, labels, variation):
-    """Render some classes and write them to their place in the file."""
-    variants = draw_block(class_file, labels, variation)
-    spectra = render(*variants, class_file.datapoints, buffers)
-    try:
-        with open(path, "r+b", buffering=0) as file:
-            file.seek(offset)
-            rest = memoryview(spectra).cast("B")
-            while rest:
-                rest = rest[file.write(rest) :]
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
+@contextmanager
+def hashing(blocks):
+    """Hash files while they are written: SHA-256 takes longer than rendering.
+
+    Yields a function to call with each block once it is written, and a dict from path to the
+    future of the hash.
+    """
+    ends = {block.path: SimpleQueue() for block in blocks}
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            yield (
+                lambda block: ends[block.path].put(block.end),
+                {
+                    path: threads.submit(sha256_of, path, iter(q.get, None))
+                    for path, q in ends.items()
+                },
+            )
+        finally:
+            for queue in ends.values():
+                queue.put(None)
 
 
 def describe(path, sha256):
@@ -346,15 +374,25 @@ def describe(path, sha256):
     }
 
 
-def sha256_of(path):
-    """Hash a file, mapped into memory piece by piece: that spares copying it."""
+def sha256_of(path, ends=None):
+    """Hash a file, mapped into memory piece by piece: that spares copying it.
+
+    ends: for a file that is being written, up to which byte it is complete, again and again.
+    """
     sha256 = hashlib.sha256()
     with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        for start in range(0, size, HASH_PIECE):
-            length = min(HASH_PIECE, size - start)
-            with mmap.mmap(file.fileno(), length, access=mmap.ACCESS_READ, offset=start) as piece:
-                sha256.update(piece)
+        if ends is None:
+            size = os.fstat(file.fileno()).st_size
+            ends = [*range(HASH_PIECE, size, HASH_PIECE), size]
+        start = 0
+        for end in ends:
+            page = start - start % mmap.ALLOCATIONGRANULARITY
+            with (
+                mmap.mmap(file.fileno(), end - page, access=mmap.ACCESS_READ, offset=page) as piece,
+                memoryview(piece)[start - page :] as rest,
+            ):
+                sha256.update(rest)
+            start = end
     return sha256.hexdigest()
 
 

@@ -58,12 +58,10 @@ def one_by_one(class_file, folder):
 
 def render_and_write(class_file, folder):
     """Our rendering and writing, without overlap check and hashes."""
-    first, *others = ours.plan(folder, class_file, ours.variations(ours.Parameters()), 2)
-    buffers = {}
-    with ours.helpers(class_file, others) as finished:
-        for blocks in first.values():
-            ours.write_blocks(class_file, blocks, buffers)
-            finished()
+    blocks = ours.plan(folder, class_file, ours.variations(ours.Parameters()))
+    with ours.rendering(class_file, blocks, os.cpu_count()) as written:
+        for _ in written:
+            pass
 
 
 def save(class_file, folder):
