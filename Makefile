@@ -24,6 +24,7 @@ paper: .venv/installed
 # Timings, beside which nothing heavy should run.
 benchmarks: .venv/installed
 	$(RUN) tests/benchmarks.py
+	$(RUN) tests/training_benchmarks.py
 
 lint: .venv/installed
 	$(RUN) -m ruff check .

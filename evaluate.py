@@ -63,8 +63,7 @@ RUN_FIELDS = {
     "best_epoch": int,
     "seconds": (int, float),
     "misclassified": dict,
-    "device": str,
-    "versions": dict,
+    "environments": list,
 }
 
 

@@ -2,6 +2,9 @@
 
     python train_models.py
     python train_models.py --dataset datasets/quick --models cnn2 vgg --seeds 0 1
+    python train_models.py --task 7          # only one run of the matrix, for job arrays
+    python train_models.py --status          # what is finished, running, waiting or failed
+    python train_models.py --compare results/a/vgg-seed0 results/b/vgg-seed0
 
 The protocol is that of Schuetzke, Szymanski and Reischl (2022): Adam, the learning rate halved
 when the validation loss stops falling, early stopping with the best weights restored. All
@@ -11,25 +14,35 @@ order. Each run leaves in its folder `results/NAME/MODEL-seedN/`
     history.csv            loss, accuracy and learning rate per epoch
     model.keras            the best weights
     SPLIT_predictions.npy  predicted class per spectrum, for val and every test split
-    run.json               protocol, dataset, versions, device, epochs, time, misclassifications
+    SPLIT_confidences.npy  probability the network gives that class
+    run.json               protocol, dataset, environment, epochs, time, misclassifications
+    tensorboard/           the history for `tensorboard --logdir results`
 
-A finished run is not trained again; test splits that the dataset folder has gained since are
-predicted with its saved weights.
+A run that was killed goes on from its last checkpoint, to the same bits as if nothing had happened.
+Any number of processes may be started with the same command: they share the runs. A finished run
+is not trained again; test splits that the dataset folder has gained since are predicted with its
+saved weights.
 """
 
 import csv
+import fcntl
 import gc
+import hashlib
 import inspect
 import io
 import json
 import math
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
+import traceback
+import zipfile
 from contextlib import contextmanager
 from importlib.metadata import version
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -66,6 +79,14 @@ SEEDS: Annotated[tuple[int, ...], "Seeds; each network is trained once with each
     3,
     4,
 )
+TASK: Annotated[
+    int | None,
+    "Train only this run, counted from 0: all networks with the first seed, then with the next.",
+] = None
+STATUS: Annotated[bool, "Print the state of every run, train nothing."] = False
+COMPARE: Annotated[
+    tuple[str, str] | None, "Say whether two run folders are identical, train nothing."
+] = None
 
 # Protocol
 BATCH_SIZE: Annotated[int, "Spectra per training step."] = 128
@@ -76,42 +97,88 @@ LR_PATIENCE: Annotated[int, "Epochs without improvement before the rate is reduc
 STOP_PATIENCE: Annotated[int, "Epochs without improvement before training stops."] = 25
 MIN_DELTA: Annotated[float, "Smallest fall of the validation loss that is an improvement."] = 1e-4
 
+# Machine
+CHECKPOINT_MINUTES: Annotated[float, "Minutes of training between two checkpoints."] = 10
+THREADS: Annotated[int | None, "Processor threads; by default one per core."] = None
+REQUIRE_GPU: Annotated[
+    bool, "Refuse to train without a GPU; the environment variable REQUIRE_GPU sets the default."
+] = os.environ.get("REQUIRE_GPU", "0") not in ("", "0")
+
+PLATEAU_COUNTERS = "best", "wait", "cooldown_counter"
+STOPPING_COUNTERS = "best", "wait", "best_epoch"
+FAILURE = "failed.txt"
+CHECKPOINT = "checkpoint.npz"
+
+PROTOCOL = (
+    "batch_size",
+    "epochs",
+    "learning_rate",
+    "lr_factor",
+    "lr_patience",
+    "stop_patience",
+    "min_delta",
+)
+
 
 def main(settings):
-    protocol = {
-        "batch_size": settings.batch_size,
-        "epochs": settings.epochs,
-        "learning_rate": settings.learning_rate,
-        "lr_factor": settings.lr_factor,
-        "lr_patience": settings.lr_patience,
-        "stop_patience": settings.stop_patience,
-        "min_delta": settings.min_delta,
+    if settings.compare:
+        return compare(*map(Path, settings.compare))
+    protocol = {name: getattr(settings, name) for name in PROTOCOL}
+    check_settings(settings)
+    results = Path(settings.results or Path("results", Path(settings.dataset).resolve().name))
+    matrix = {
+        results / f"{model}-seed{seed}": (model, seed)
+        for seed in settings.seeds
+        for model in settings.models
     }
-    check_protocol(protocol, settings.seeds)
+    if settings.status:
+        return print_status(matrix)
+    if settings.task is not None:
+        last = len(matrix) - 1
+        require(0 <= settings.task <= last, "TASK", settings.task, f"0 to {last}")
+        matrix = dict([list(matrix.items())[settings.task]])
     dataset = read_dataset(settings.dataset)
     hashes = hash_and_check(dataset, settings.dataset)
-    results = Path(settings.results or Path("results", dataset.name))
-    start_tensorflow()
+    for folder in matrix:
+        finished_run(folder, hashes, protocol)  # refuses what does not belong together
+    environment = start_tensorflow(settings.threads, settings.require_gpu)
     builders = available_networks()
     for name in settings.models:
         require(name in builders, "MODELS", name, ", ".join(builders))
-    matrix = [(name, seed) for seed in settings.seeds for name in settings.models]
-    with tqdm(matrix, "runs", unit="run", disable=None) as runs:
-        for name, seed in runs:
-            folder = results / f"{name}-seed{seed}"
-            run = train_run(folder, builders[name], seed, dataset, hashes, protocol)
-            runs.write(summary(folder, run))
+
+    def train(folder):
+        model, seed = matrix[folder]
+        return train_run(
+            folder,
+            builders[model],
+            seed,
+            dataset,
+            hashes,
+            protocol,
+            environment,
+            settings.checkpoint_minutes,
+        )
+
+    try:
+        return share(matrix, train)
+    except Terminated as terminated:
+        print("stopped after a checkpoint; the same command goes on from it", file=sys.stderr)
+        return 128 + terminated.number
 
 
-def check_protocol(protocol, seeds):
+def check_settings(settings):
     for name in "batch_size", "epochs", "lr_patience", "stop_patience":
-        require(protocol[name] >= 1, name.upper(), protocol[name], "a whole number from 1 on")
-    rate, factor, delta = (protocol[k] for k in ("learning_rate", "lr_factor", "min_delta"))
+        value = getattr(settings, name)
+        require(value >= 1, name.upper(), value, "a whole number from 1 on")
+    rate, factor, delta = settings.learning_rate, settings.lr_factor, settings.min_delta
     require(0 < rate < np.inf, "LEARNING_RATE", rate, "a number above 0")
     require(0 < factor < 1, "LR_FACTOR", factor, "a number above 0 and below 1")
     require(0 <= delta < np.inf, "MIN_DELTA", delta, "0 or more")
-    for seed in seeds:
+    for seed in settings.seeds:
         require(0 <= seed < 2**32, "SEEDS", seed, "0 to 4294967295")
+    minutes, threads = settings.checkpoint_minutes, settings.threads
+    require(minutes >= 0, "CHECKPOINT_MINUTES", minutes, "0 or more")
+    require(threads is None or threads >= 1, "THREADS", threads, "a whole number from 1 on")
 
 
 def hash_and_check(dataset, folder):
@@ -147,17 +214,62 @@ def hash_and_check(dataset, folder):
     return hashes
 
 
-def start_tensorflow():
-    """Import TensorFlow with deterministic operations and without its start-up messages."""
+def start_tensorflow(threads=None, require_gpu=False):
+    """Import TensorFlow with deterministic operations and without its start-up messages.
+
+    Returns the environment that the bits of a result depend on, as run.json records it.
+    """
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    threads = threads or available_cores()
     with silent_stderr():
         import tensorflow as tf
 
         tf.get_logger().setLevel("ERROR")
         tf.config.experimental.enable_op_determinism()
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        gpus = tf.config.list_physical_devices("GPU")
+        if gpus:
+            tf.config.set_visible_devices(gpus[0], "GPU")
+            tf.config.experimental.set_memory_growth(gpus[0], True)
         tf.config.list_logical_devices()
+    if gpus:
+        device = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+    elif require_gpu:
+        raise OSError(
+            "REQUIRE_GPU is set, but TensorFlow finds no GPU; check the NVIDIA driver (nvidia-smi "
+            "lists the GPU), the CUDA libraries (pip install tensorflow[and-cuda]) and, in a "
+            "container, the NVIDIA container toolkit and the option --gpus all"
+        )
+    else:
+        device = processor()
+    return {
+        "device": device,
+        "threads": threads,
+        "onednn": True,
+        "python": platform.python_version(),
+        **{package: version(package) for package in ("numpy", "tensorflow", "keras")},
+    }
+
+
+def available_cores():
+    if hasattr(os, "sched_getaffinity"):  # what a container or a cluster's scheduler grants
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+def processor():
+    """Return name and vector instructions of the processor, by which libraries choose code."""
+    name = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    extensions = np.show_config(mode="dicts")["SIMD Extensions"]
+    return ", ".join(["CPU", name, *extensions.get("found", extensions["baseline"])[-1:]])
 
 
 @contextmanager
@@ -194,39 +306,214 @@ def sample_order(seed, epoch, spectra):
     return np.random.default_rng(sequence).permutation(spectra)
 
 
-def train_run(folder, builder, seed, dataset, hashes, protocol):
-    """Train one network with one seed, or take up its finished run.
+def share(matrix, train):
+    """Call `train(folder)` for each run that no other process trains; returns the exit status.
 
-    Returns the content of run.json, which is written last: a folder that has it is finished.
+    Any number of processes may do this at once, on one machine or on several with common files. A
+    run is locked while it is trained; the system gives back the lock of a process that died, and
+    runs found locked are looked at again after each round.
+    """
+    began = time.time()
+    status, failed, waiting = 0, [], list(matrix)
+    with tqdm(total=len(matrix), desc="runs", unit="run", disable=None) as progress:
+        while waiting:
+            locked = []
+            for folder in waiting:
+                with lock(folder) as mine:
+                    if not mine:
+                        locked.append(folder)
+                        continue
+                    failure = folder / FAILURE
+                    if failure.exists() and failure.stat().st_mtime > began:  # in another process
+                        failed.append(folder)
+                        continue
+                    try:
+                        run = train(folder)
+                    except Exception as error:
+                        reason = note_failure(folder, error)
+                        progress.write(f"{folder}: failed: {reason}", file=sys.stderr)
+                        failed.append(folder)
+                        status = max(status, 2 if isinstance(error, InputError) else 1)
+                    else:
+                        progress.write(summary(folder, run))
+                progress.update()
+            if len(locked) == len(waiting):
+                break
+            waiting = locked
+    for folder in waiting:
+        print(f"{folder}: being trained by {holder(folder)}", file=sys.stderr)
+    if failed and len(matrix) > 1:
+        print(f"{len(failed)} of {len(matrix)} runs failed; --status says why", file=sys.stderr)
+    if len(matrix) == 1 and waiting:  # a task of a job array must not pass for finished
+        return 1
+    return max(status, 1 if failed else 0)
+
+
+@contextmanager
+def lock(folder):
+    """Try to lock a run folder; yields whether that succeeded."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "a+") as file:
+        mine = take(file, fcntl.LOCK_EX)
+        if mine:
+            file.truncate(0)
+            file.write(f"{platform.node()}, process {os.getpid()}")
+            file.flush()
+        try:
+            yield mine
+        finally:
+            if mine:
+                file.truncate(0)
+
+
+def take(file, kind):
+    for pause in 0.1, 0:  # `print_status` holds a lock for a moment to see whether it is free
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(pause)
+        else:
+            return True
+    return False
+
+
+def holder(folder):
+    """Return who trains a run, None if nobody does."""
+    try:
+        with open(folder / ".lock") as file:
+            return None if take(file, fcntl.LOCK_SH) else file.read() or "another process"
+    except FileNotFoundError:
+        return None
+
+
+def note_failure(folder, error):
+    """Write reason and traceback into the run folder; returns the reason, one line."""
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
+    if not isinstance(error, InputError):
+        reason = f"{type(error).__name__}: {reason}"
+    trace = "".join(traceback.format_exception(error))
+    with replace_file(folder / FAILURE) as file:
+        file.write(f"{reason}\n\n{trace}".encode())
+    return reason
+
+
+def compare(folder_a, folder_b):
+    """Print whether two finished runs are identical, and if not where they part; 0 if they are."""
+    folders = folder_a, folder_b
+    for folder in folders:
+        if not (folder / "run.json").exists():
+            raise InputError(f"{folder} holds no finished run (run.json is missing)")
+    runs = [flatten(read_run(folder)) for folder in folders]
+    differences = []
+    histories = [(folder / "history.csv").read_text().splitlines() for folder in folders]
+    for epoch, rows in enumerate(zip_longest(*histories)):
+        if rows[0] != rows[1]:
+            differences.append(f"history: they differ from epoch {epoch} on")
+            break
+    if runs[0].get("weights_sha256") != runs[1].get("weights_sha256"):
+        differences.append("weights: they differ")
+    names = {path.name for folder in folders for path in folder.glob("*.npy")}
+    for name in sorted(names):
+        contents = [(f / name).read_bytes() if (f / name).exists() else None for f in folders]
+        if None in contents:
+            differences.append(f"{name}: only in {folders[contents[0] is None]}")
+        elif contents[0] != contents[1]:
+            differences.append(f"{name}: they differ")
+    settings = [
+        f"{name}: {runs[0].get(name)} and {runs[1].get(name)}"
+        for name in sorted(runs[0].keys() | runs[1].keys())
+        if name.partition(".")[0] in ("model", "seed", "protocol", "dataset", "environments")
+        and runs[0].get(name) != runs[1].get(name)
+    ]
+    if not differences:
+        print(f"{folder_a} and {folder_b} are identical: history, weights and predictions")
+    for line in differences:
+        print(line)
+    for line in settings:
+        print(f"recorded setting {line}")
+    if differences and not settings:
+        print("all recorded settings are the same")
+    return 1 if differences else 0
+
+
+def flatten(value, name=""):
+    """Turn nested dicts and lists into one dict, {"a": {"b": 1}} into {"a.b": 1}."""
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict):
+        return {name: value}
+    nested = (flatten(v, f"{name}.{k}" if name else str(k)) for k, v in value.items())
+    return {k: v for part in nested for k, v in part.items()}
+
+
+def print_status(matrix):
+    """Print for each run whether it is finished, running, waiting or failed."""
+    counts = {}
+    for number, folder in enumerate(matrix):
+        state, detail = state_of(folder)
+        counts[state] = counts.get(state, 0) + 1
+        print(f"{number:4}  {folder.name:16}  {state:9}{'  ' * bool(detail)}{detail}")
+    print(", ".join(f"{count} {state}" for state, count in counts.items()))
+
+
+def state_of(folder):
+    """Return the state of a run in one word, and a few words on it."""
+    if (folder / "run.json").exists():
+        run = read_run(folder)
+        return "finished", f"{run['epochs']} epochs in {run['seconds'] / 60:.1f} min"
+    epochs = 0
+    if (folder / "history.csv").exists():
+        epochs = len((folder / "history.csv").read_text().splitlines()) - 1
+    done = f"{epochs} epochs done"
+    who = holder(folder)
+    if who:
+        return "running", f"on {who}, {done}"
+    if (folder / FAILURE).exists():
+        return "failed", (folder / FAILURE).read_text().partition("\n")[0]
+    return "waiting", done if epochs else ""
+
+
+def train_run(
+    folder,
+    builder,
+    seed,
+    dataset,
+    hashes,
+    protocol,
+    environment,
+    checkpoint_minutes=CHECKPOINT_MINUTES,
+):
+    """Train one network with one seed, go on from its checkpoint, or take up its finished run.
+
+    The caller holds the folder's lock. Returns the content of run.json, which is written last: a
+    folder that has it is finished.
     """
     import keras
 
+    for pattern in ".*.tmp", ".*.tmp.keras":  # of a process that was killed
+        for path in folder.glob(pattern):
+            path.unlink()
+    (folder / FAILURE).unlink(missing_ok=True)
     run = finished_run(folder, hashes, protocol)
     if run is None:
-        keras.backend.clear_session()
-        gc.collect()
+        folder.mkdir(parents=True, exist_ok=True)
+        release_memory()
         keras.utils.set_random_seed(seed)
         model = build(builder, dataset, protocol["learning_rate"])
-        start = time.perf_counter()
-        history, best_epoch = fit(model, dataset, seed, protocol, f"{builder.__name__} seed {seed}")
-        run = {
+        identity = {
             "model": builder.__name__,
             "seed": seed,
             "protocol": protocol,
             "dataset": describe(dataset, hashes),
-            "parameters": model.count_params(),
-            "epochs": len(history["loss"]),
-            "best_epoch": best_epoch,
-            "seconds": round(time.perf_counter() - start, 3),
-            "misclassified": {},
-            "device": device(),
-            "versions": {
-                "python": platform.python_version(),
-                **{package: version(package) for package in ("numpy", "tensorflow", "keras")},
-            },
         }
-        folder.mkdir(parents=True, exist_ok=True)
-        write_history(folder / "history.csv", history)
+        fitted = fit(model, dataset, folder, identity, environment, checkpoint_minutes)
+        run = {
+            **identity,
+            "parameters": model.count_params(),
+            **fitted,
+            "weights_sha256": hash_of_weights(model),
+            "misclassified": {},
+        }
         model.save(folder / ".model.tmp.keras")
         (folder / ".model.tmp.keras").replace(folder / "model.keras")
         unjudged = [split for split in dataset.splits if split != "train"]
@@ -237,23 +524,49 @@ def train_run(folder, builder, seed, dataset, hashes, protocol):
             if any(run["dataset"]["sha256"].get(f) != hashes[f] for f in names_of(split))
         ]
         if not unjudged:
+            (folder / CHECKPOINT).unlink(missing_ok=True)
             return run
+        if not (folder / "model.keras").exists():
+            raise InputError(
+                f"{folder}/model.keras is needed to judge {', '.join(unjudged)}, but it is missing"
+            )
         model = keras.models.load_model(folder / "model.keras")
         run["dataset"] = describe(dataset, hashes)
 
     for split in unjudged:
         x, y = dataset.splits[split]
         spectra = batches(x, y, dataset.classes, protocol["batch_size"])
-        predictions = model.predict(spectra, verbose=0).argmax(axis=1).astype(np.int64)
+        probabilities = model.predict(spectra, verbose=0)
+        predictions = probabilities.argmax(axis=1).astype(np.int64)
         run["misclassified"][split] = {
             "spectra": len(y),
             "misclassified": int(np.count_nonzero(predictions != y)),
         }
         with replace_file(folder / f"{split}_predictions.npy") as file:
             np.save(file, predictions)
+        with replace_file(folder / f"{split}_confidences.npy") as file:
+            np.save(file, probabilities.max(axis=1).astype(np.float32))
     with replace_file(folder / "run.json") as file:
         file.write(json.dumps(run, indent=2).encode() + b"\n")
+    (folder / CHECKPOINT).unlink(missing_ok=True)
     return run
+
+
+def release_memory():
+    """Give back the memory of the network trained last.
+
+    Keras' optimisers sum gradients over devices by a function with a gradient of its own, which
+    TensorFlow registers for ever, and with it the graph of the whole network. 2.21 has no public
+    way to take it back.
+    """
+    import keras
+    from tensorflow.python.framework.ops import gradient_registry
+
+    for name in list(gradient_registry.list()):
+        if name.startswith("CustomGradient-"):
+            del gradient_registry._registry[name]
+    keras.backend.clear_session()
+    gc.collect()
 
 
 def finished_run(folder, hashes, protocol):
@@ -264,6 +577,11 @@ def finished_run(folder, hashes, protocol):
     if not (folder / "run.json").exists():
         return None
     run = read_run(folder)
+    check_same(folder, run, hashes, protocol)
+    return run
+
+
+def check_same(folder, run, hashes, protocol):
     for name, value in protocol.items():
         if run["protocol"].get(name) != value:
             raise InputError(
@@ -276,7 +594,13 @@ def finished_run(folder, hashes, protocol):
                 f"{folder} was trained on another {name} (SHA-256 differs); choose another RESULTS "
                 f"folder or delete this run"
             )
-    return run
+
+
+def hash_of_weights(model):
+    sha256 = hashlib.sha256()
+    for weight in model.get_weights():
+        sha256.update(np.ascontiguousarray(weight))
+    return sha256.hexdigest()
 
 
 def describe(dataset, hashes):
@@ -291,15 +615,6 @@ def describe(dataset, hashes):
     }
 
 
-def device():
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-    return f"CPU, {platform.machine()}, {os.cpu_count()} cores"
-
-
 def build(builder, dataset, learning_rate):
     try:
         return builder(input_size=dataset.datapoints, classes=dataset.classes, lr=learning_rate)
@@ -310,55 +625,155 @@ def build(builder, dataset, learning_rate):
         ) from error
 
 
-def fit(model, dataset, seed, protocol, title):
+class Terminated(BaseException):
+    """A signal asked the process to end; what a checkpoint keeps is safe."""
+
+    def __init__(self, number):
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def signals_noted():
+    """Yield a function that raises Terminated if SIGTERM or Ctrl-C has come in the meantime."""
+    received = []
+
+    def note(number, frame):
+        received.append(number)
+        signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
+
+    def check():
+        if received:
+            raise Terminated(received[0])
+
+    previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield check
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def fit(model, dataset, folder, identity, environment, checkpoint_minutes):
     """Train a compiled model under the protocol and restore its best weights.
 
-    Returns the history, a dict of lists with one value per epoch, and the best epoch, from 1 on.
+    Takes up the folder's checkpoint if there is one, writes one every `checkpoint_minutes` and when
+    a signal asks the process to end, and writes history.csv after each epoch.
+
+    Returns what run.json says of it: epochs, best epoch (from 1 on), seconds and environments.
     """
-    from keras.callbacks import EarlyStopping, LambdaCallback, ReduceLROnPlateau
+    import keras
 
+    protocol, seed = identity["protocol"], identity["seed"]
     x, y = dataset.splits["train"]
-    epoch = 0
-
-    def begin(number, logs=None):
-        nonlocal epoch
-        epoch = number
-
-    def order():
-        return sample_order(seed, epoch, len(x))
-
-    stopping = EarlyStopping(
+    steps = math.ceil(len(x) / protocol["batch_size"])
+    validation = batches(*dataset.splits["val"], dataset.classes, protocol["batch_size"])
+    plateau = keras.callbacks.ReduceLROnPlateau(
+        factor=protocol["lr_factor"],
+        patience=protocol["lr_patience"],
+        min_delta=protocol["min_delta"],
+    )
+    stopping = keras.callbacks.EarlyStopping(
         patience=protocol["stop_patience"],
         min_delta=protocol["min_delta"],
         restore_best_weights=True,
     )
-    progress = tqdm(desc=title, total=protocol["epochs"], unit="epoch", leave=False, disable=None)
+    board = keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)
+    callbacks = plateau, stopping, board
+    for callback in callbacks:
+        callback.set_model(model)
+        callback.on_train_begin()
+    model.stop_training = False
+    # Built by the first training step, the optimiser would leave graphs behind for ever.
+    model.optimizer.build(model.trainable_variables)
+    model.make_train_function()
+    state = {
+        "epoch": 0,
+        "step": 0,  # within the epoch
+        "logs": None,  # training loss and accuracy of the epoch once its last step is done
+        "history": {},
+        "seconds": 0.0,
+        "environments": [environment],
+    }
+    if (folder / CHECKPOINT).exists():
+        model.evaluate(validation.take(1), verbose=0)  # builds the metrics
+        state |= load_checkpoint(folder, identity, model, plateau, stopping)
+        if environment not in state["environments"]:
+            state["environments"].append(environment)
+    rows = None
 
-    def end(number, logs):
-        progress.set_postfix({name: f"{value:.3g}" for name, value in logs.items()})
-        progress.update()
+    def remaining_rows():
+        return rows
 
-    with progress:
-        history = model.fit(
-            batches(x, y, dataset.classes, protocol["batch_size"], order),
-            validation_data=batches(
-                *dataset.splits["val"], dataset.classes, protocol["batch_size"]
-            ),
-            epochs=protocol["epochs"],
-            verbose=0,
-            shuffle=False,  # batches come in the order of sample_order
-            callbacks=[
-                LambdaCallback(on_epoch_begin=begin),
-                ReduceLROnPlateau(
-                    factor=protocol["lr_factor"],
-                    patience=protocol["lr_patience"],
-                    min_delta=protocol["min_delta"],
-                ),
-                stopping,
-                LambdaCallback(on_epoch_end=end),
-            ],
-        )
-    return history.history, stopping.best_epoch + 1
+    spectra = batches(x, y, dataset.classes, protocol["batch_size"], remaining_rows)
+    began = saved = time.monotonic()
+    earlier = state["seconds"]
+
+    def save():
+        state["seconds"] = earlier + time.monotonic() - began
+        save_checkpoint(folder, identity, state, model, plateau, stopping)
+
+    title = f"{identity['model']} seed {seed}"
+    with (
+        signals_noted() as check_signals,
+        tqdm(desc=title, total=steps, unit="step", leave=False, disable=None) as progress,
+    ):
+        try:
+            while state["epoch"] < protocol["epochs"] and not model.stop_training:
+                begin, first_step = time.monotonic(), state["step"]
+                progress.reset()
+                progress.update(first_step)
+                if first_step == 0:
+                    model.reset_metrics()
+                rows = sample_order(seed, state["epoch"], len(x))
+                rows = rows[first_step * protocol["batch_size"] :]
+                iterator = iter(spectra)
+                for _ in range(first_step, steps):
+                    model.train_function(iterator)
+                    state["step"] += 1
+                    progress.update()
+                    check_signals()
+                    if time.monotonic() - saved >= 60 * checkpoint_minutes:
+                        save()
+                        saved = time.monotonic()
+                if state["logs"] is None:
+                    logs = model.get_metrics_result()
+                    state["logs"] = {name: float(value) for name, value in logs.items()}
+                interruptible = keras.callbacks.LambdaCallback(
+                    on_test_batch_end=lambda batch, logs=None: check_signals()
+                )
+                judged = model.evaluate(
+                    validation, verbose=0, return_dict=True, callbacks=[interruptible]
+                )
+                logs = state["logs"] | {f"val_{name}": value for name, value in judged.items()}
+                for callback in callbacks:
+                    callback.on_epoch_end(state["epoch"], logs)
+                for name, value in logs.items():
+                    state["history"].setdefault(name, []).append(float(value))
+                write_history(folder / "history.csv", state["history"])
+                seconds = (time.monotonic() - begin) * steps / max(1, steps - first_step)
+                epochs_left = min(
+                    protocol["stop_patience"] - stopping.wait,
+                    protocol["epochs"] - state["epoch"] - 1,
+                )
+                text = progress_of(state["epoch"], logs, seconds * epochs_left)
+                if progress.disable:
+                    print(f"{title}, {text}", flush=True)
+                else:
+                    progress.set_postfix_str(text)
+                state |= {"epoch": state["epoch"] + 1, "step": 0, "logs": None}
+            check_signals()
+        except Terminated:
+            save()
+            raise
+    for callback in callbacks:
+        callback.on_train_end()  # restores the best weights
+    return {
+        "epochs": state["epoch"],
+        "best_epoch": stopping.best_epoch + 1,
+        "seconds": round(earlier + time.monotonic() - began, 3),
+        "environments": state["environments"],
+    }
 
 
 def batches(x, y, classes, batch_size, order=None):
@@ -381,8 +796,71 @@ def batches(x, y, classes, batch_size, order=None):
         tf.TensorSpec((None, classes), tf.float32),
     )
     dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
-    steps = math.ceil(len(x) / batch_size)
-    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
+    if order is None:
+        steps = math.ceil(len(x) / batch_size)
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
+    return dataset.prefetch(2)
+
+
+def save_checkpoint(folder, identity, state, model, plateau, stopping):
+    """Write all that the rest of the training depends on into one file, whole or not at all."""
+    counters = {
+        "plateau": {name: getattr(plateau, name) for name in PLATEAU_COUNTERS},
+        "stopping": {name: getattr(stopping, name) for name in STOPPING_COUNTERS},
+        "stopped": model.stop_training,
+    }
+    text = json.dumps({"identity": identity, "state": state, **counters})
+    arrays = {f"variable{i}": v.numpy() for i, v in enumerate(changing_variables(model))}
+    arrays |= {f"best{i}": weight for i, weight in enumerate(stopping.best_weights or [])}
+    with replace_file(folder / CHECKPOINT) as file:
+        np.savez(file, text=np.frombuffer(text.encode(), np.uint8), **arrays)
+
+
+def load_checkpoint(folder, identity, model, plateau, stopping):
+    """Restore what `save_checkpoint` wrote; returns the state.
+
+    Raises InputError if the checkpoint is damaged or that of another protocol or dataset.
+    """
+    path = folder / CHECKPOINT
+    try:
+        with open(path, "rb") as file, np.load(file) as content:
+            arrays = dict(content)
+        kept = json.loads(arrays.pop("text").tobytes())
+        check_same(folder, kept["identity"], identity["dataset"]["sha256"], identity["protocol"])
+        variables = changing_variables(model)
+        for i, variable in enumerate(variables):
+            variable.assign(arrays.pop(f"variable{i}"))
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{path} is damaged or that of another network ({error}); delete it to train this run "
+            f"from its start"
+        ) from None
+    stopping.best_weights = [arrays[f"best{i}"] for i in range(len(arrays))] or None
+    for callback, counters in (plateau, kept["plateau"]), (stopping, kept["stopping"]):
+        for name, value in counters.items():
+            setattr(callback, name, value)
+    model.stop_training = kept["stopped"]
+    return kept["state"]
+
+
+def changing_variables(model):
+    """Return weights, dropout's random state, optimiser state and running metrics."""
+    weights, metrics = model.weights, model.metrics_variables
+    known = {id(variable) for variable in [*weights, *metrics]}
+    random_states = [variable for variable in model.variables if id(variable) not in known]
+    return [*weights, *random_states, *model.optimizer.variables, *metrics]
+
+
+def progress_of(epoch, logs, seconds):
+    """Describe an epoch; `seconds` are those until training stops if nothing improves any more."""
+    loss, accuracy = logs["val_loss"], logs.get("val_accuracy", math.nan)
+    left = tqdm.format_interval(seconds)
+    return (
+        f"epoch {epoch + 1}: loss {logs['loss']:.4g}, val_loss {loss:.4g}, val_accuracy "
+        f"{accuracy:.4f}, learning rate {logs['learning_rate']:.3g}, stops in {left} or later"
+    )
 
 
 def write_history(path, history):

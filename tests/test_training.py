@@ -1,4 +1,5 @@
 import csv
+import gc
 import json
 
 import keras
@@ -20,6 +21,7 @@ PROTOCOL = {
     "stop_patience": 25,
     "min_delta": 1e-4,
 }
+ENVIRONMENT = {"device": "test"}
 SHORT = PROTOCOL | {"batch_size": 8, "epochs": 3, "learning_rate": 1e-2}
 
 
@@ -39,12 +41,18 @@ def hidden(input_size, classes, lr):
     return classifier(spectrum, spectrum, 0.5, (7,), classes, lr)
 
 
-def train(folder, results, builder=linear, seed=0, protocol=SHORT):
+def train(folder, results, builder=linear, seed=0, protocol=SHORT, checkpoint_minutes=10):
     dataset = read_dataset(folder)
     hashes = train_models.hash_and_check(dataset, folder)
     run_folder = results / f"{builder.__name__}-seed{seed}"
-    run = train_models.train_run(run_folder, builder, seed, dataset, hashes, protocol)
+    run = train_models.train_run(
+        run_folder, builder, seed, dataset, hashes, protocol, ENVIRONMENT, checkpoint_minutes
+    )
     return run, run_folder
+
+
+def saved_weights(folder):
+    return keras.models.load_model(folder / "model.keras").get_weights()
 
 
 def test_constants_are_the_papers_protocol():
@@ -56,25 +64,41 @@ def test_constants_are_the_papers_protocol():
     assert sorted(train_models.available_networks()) == sorted(networks)
 
 
-def test_keras_is_told_the_protocol(dataset, monkeypatch):
-    told = {}
+def test_training_is_what_keras_fit_does_bit_for_bit(dataset, tmp_path):
+    protocol = SHORT | {"learning_rate": 0.3, "epochs": 40, "lr_patience": 2, "stop_patience": 6}
+    run, folder = train(dataset, tmp_path, hidden, protocol=protocol)
+    assert 6 < run["epochs"] < 40  # the learning rate fell, and training stopped early
+    x, y = read_dataset(dataset).splits["train"]
+    x_val, y_val = (np.array(array) for array in read_dataset(dataset).splits["val"])
+    orders = [train_models.sample_order(0, epoch, len(x)) for epoch in range(40)]
 
-    def fit(self, x, **arguments):
-        told.update(arguments)
-        raise InterruptedError
+    def in_order():
+        for rows in orders:
+            for first in range(0, len(x), 8):
+                batch = rows[first : first + 8]
+                yield x[batch], keras.utils.to_categorical(y[batch], 4)
 
-    monkeypatch.setattr(keras.Model, "fit", fit)
-    read = read_dataset(dataset)
-    model = linear(120, 4, 3e-4)
-    with pytest.raises(InterruptedError):
-        train_models.fit(model, read, 0, PROTOCOL, "")
-    assert told["epochs"] == 500
-    callbacks = {type(callback).__name__: callback for callback in told["callbacks"]}
-    plateau, stopping = callbacks["ReduceLROnPlateau"], callbacks["EarlyStopping"]
-    assert (plateau.factor, plateau.patience, plateau.min_delta) == (0.5, 10, 1e-4)
-    assert (plateau.min_lr, plateau.cooldown, plateau.monitor) == (0, 0, "val_loss")
-    assert (stopping.patience, abs(stopping.min_delta), stopping.monitor) == (25, 1e-4, "val_loss")
-    assert stopping.restore_best_weights
+    keras.utils.set_random_seed(0)
+    model = hidden(120, 4, 0.3)
+    history = model.fit(
+        in_order(),
+        steps_per_epoch=len(x) // 8,
+        epochs=40,
+        validation_data=(x_val, keras.utils.to_categorical(y_val, 4)),
+        validation_batch_size=8,
+        shuffle=False,
+        callbacks=[
+            keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=2, min_delta=1e-4),
+            keras.callbacks.EarlyStopping(patience=6, min_delta=1e-4, restore_best_weights=True),
+        ],
+        verbose=0,
+    )
+    with open(folder / "history.csv") as file:
+        ours = list(csv.DictReader(file))
+    for name, values in history.history.items():
+        assert [float(row[name]) for row in ours] == values, name
+    for a, b in zip(model.get_weights(), saved_weights(folder), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_rate_halves_after_10_and_training_stops_after_25_epochs_without_improvement(
@@ -106,7 +130,7 @@ def test_best_weights_are_restored_and_saved(dataset, tmp_path):
     np.testing.assert_array_equal(predictions, model.predict(np.array(x), verbose=0).argmax(1))
 
 
-def test_every_network_sees_the_same_samples_in_the_same_order(own_arrays):
+def test_every_network_sees_the_same_samples_in_the_same_order(own_arrays, tmp_path):
     x = np.load(own_arrays / "x_train.npy")
 
     def seen_by(builder, seed):
@@ -120,7 +144,8 @@ def test_every_network_sees_the_same_samples_in_the_same_order(own_arrays):
         built = builder(30, 3, 1e-3)
         model = Recorder(built.inputs, built.outputs)
         model.compile("adam", "categorical_crossentropy", run_eagerly=True)
-        train_models.fit(model, read_dataset(own_arrays), seed, SHORT, "")
+        identity = {"model": "recorder", "seed": seed, "protocol": SHORT}
+        train_models.fit(model, read_dataset(own_arrays), tmp_path, identity, ENVIRONMENT, 10)
         return np.concatenate(batches)
 
     one, two, other = seen_by(linear, 0), seen_by(hidden, 0), seen_by(linear, 1)
@@ -140,8 +165,9 @@ def test_sample_order_is_fixed_for_all_time():
 
 def test_run_folder_holds_what_the_manual_says(dataset, tmp_path):
     run, folder = train(dataset, tmp_path)
-    names = ["history.csv", "model.keras", "run.json"]
-    names += [f"{split}_predictions.npy" for split in ("val", "test", "test_wide")]
+    names = ["history.csv", "model.keras", "run.json", "tensorboard"]
+    for split in "val", "test", "test_wide":
+        names += [f"{split}_predictions.npy", f"{split}_confidences.npy"]
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)
     assert json.loads((folder / "run.json").read_text()) == run
     assert (run["model"], run["seed"], run["epochs"]) == ("linear", 0, 3)
@@ -150,13 +176,18 @@ def test_run_folder_holds_what_the_manual_says(dataset, tmp_path):
     card = json.loads((dataset / "dataset.json").read_text())
     assert run["dataset"]["sha256"] == {n: e["sha256"] for n, e in card["files"].items()}
     assert run["dataset"]["class_file"] == card["class_file"]
-    assert run["versions"]["keras"] == keras.__version__
+    assert run["environments"] == [ENVIRONMENT]
     for split in "val", "test", "test_wide":
         predictions = np.load(folder / f"{split}_predictions.npy")
         y = np.load(dataset / f"y_{split}.npy")
         assert predictions.dtype == np.int64
         counted = {"spectra": len(y), "misclassified": int(sum(predictions != y))}
         assert run["misclassified"][split] == counted
+        confidences = np.load(folder / f"{split}_confidences.npy")
+        x = read_dataset(dataset).splits[split][0]
+        probabilities = keras.models.load_model(folder / "model.keras").predict(x, verbose=0)
+        assert confidences.dtype == np.float32
+        np.testing.assert_allclose(confidences, probabilities.max(axis=1), rtol=1e-5)
 
 
 def test_a_finished_run_is_not_trained_again(dataset, tmp_path, monkeypatch):
@@ -201,9 +232,19 @@ def test_a_repeated_run_gives_the_same_bits(dataset, tmp_path):
     train(dataset, tmp_path / "two", linear)
     _, two = train(dataset, tmp_path / "two", hidden)
     assert (one / "history.csv").read_bytes() == (two / "history.csv").read_bytes()
-    weights = [keras.models.load_model(f / "model.keras").get_weights() for f in (one, two)]
-    for a, b in zip(*weights, strict=True):
+    for a, b in zip(saved_weights(one), saved_weights(two), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_trained_network_is_not_kept_in_memory(dataset, tmp_path):
+    from tensorflow.python.framework.func_graph import FuncGraph
+
+    kept = []
+    for seed in range(3):
+        train(dataset, tmp_path, hidden, seed)
+        train_models.release_memory()
+        kept.append(sum(isinstance(thing, FuncGraph) for thing in gc.get_objects()))
+    assert kept == kept[:1] * 3
 
 
 def test_arrays_with_nan_or_changed_content_are_refused(own_arrays, dataset):
@@ -249,7 +290,8 @@ def test_spectra_too_short_for_a_network_end_in_one_sentence(run, tmp_path):
     for split in "train", "val":
         np.save(tmp_path / f"x_{split}.npy", np.eye(6))
         np.save(tmp_path / f"y_{split}.npy", np.arange(6))
-    process = run("train_models.py", "--dataset", tmp_path, "--results", tmp_path / "r")
+    flags = ["--dataset", tmp_path, "--results", tmp_path / "r", "--models", "cnn2", "--seeds", 0]
+    process = run("train_models.py", *flags)
     assert_one_sentence(process, 2, "cnn2", "6 datapoints")
 
 

@@ -1,0 +1,346 @@
+"""Training is killed, stopped, shared and repeated in every way: the results stay the same bits."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+
+import keras
+import pytest
+from conftest import PROJECT, assert_one_sentence
+
+import train_models
+from dataset_config_generator import InputError
+from model_implementations.basic_blocks import classifier, normalised_convolution
+from spectra_from_config import read_dataset
+
+PROTOCOL = {
+    "batch_size": 8,
+    "epochs": 20,
+    "learning_rate": 1.0,
+    "lr_factor": 0.5,
+    "lr_patience": 2,
+    "stop_patience": 5,
+    "min_delta": 1e-4,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tensorflow():
+    train_models.start_tensorflow()
+
+
+def changeable(input_size, classes, lr):
+    """A small network with all that changes in training: batch normalisation, dropout, weights."""
+    spectrum = keras.Input((input_size, 1))
+    x = normalised_convolution(spectrum, 2, 3)
+    return classifier(spectrum, x, 0.5, (5,), classes, lr)
+
+
+class Killed(BaseException):
+    pass
+
+
+def train(dataset, folder, protocol=PROTOCOL, minutes=0):
+    """Train `changeable`, by default with a checkpoint after every step."""
+    read = read_dataset(dataset)
+    hashes = train_models.hash_and_check(read, dataset)
+    return train_models.train_run(folder, changeable, 0, read, hashes, protocol, {}, minutes)
+
+
+def identical(a, b, capsys):
+    capsys.readouterr()
+    status = train_models.compare(a, b)
+    return status == 0 and "are identical" in capsys.readouterr().out
+
+
+def test_a_run_killed_after_any_step_goes_on_to_the_same_bits(
+    dataset, tmp_path, monkeypatch, capsys
+):
+    run = train(dataset, tmp_path / "whole", minutes=1000)
+    assert 3 < run["epochs"] < 20  # the learning rate fell, and training stopped early
+    steps = 3 * run["epochs"]
+    save = train_models.save_checkpoint
+
+    def save_and_die(*arguments):
+        save(*arguments)
+        raise Killed
+
+    for step in range(1, steps + 1):  # one process after another makes a single step
+        monkeypatch.setattr(train_models, "save_checkpoint", save_and_die)
+        with pytest.raises(Killed):
+            train(dataset, tmp_path / "killed")
+        assert (tmp_path / "killed" / "checkpoint.npz").exists(), step
+    monkeypatch.setattr(train_models, "save_checkpoint", save)
+    assert train(dataset, tmp_path / "killed")["epochs"] == run["epochs"]
+    assert identical(tmp_path / "whole", tmp_path / "killed", capsys)
+    assert not (tmp_path / "killed" / "checkpoint.npz").exists()
+
+
+def interrupted(dataset, folder, monkeypatch, steps=4):
+    save, left = train_models.save_checkpoint, [steps]
+
+    def save_or_die(*arguments):
+        save(*arguments)
+        left[0] -= 1
+        if not left[0]:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_models, "save_checkpoint", save_or_die)
+        with pytest.raises(Killed):
+            train(dataset, folder)
+    return folder / "checkpoint.npz"
+
+
+def test_a_damaged_or_foreign_checkpoint_is_refused(dataset, tmp_path, monkeypatch):
+    checkpoint = interrupted(dataset, tmp_path / "run", monkeypatch)
+    with pytest.raises(InputError, match="was trained with EPOCHS 20, not 8"):
+        train(dataset, tmp_path / "run", PROTOCOL | {"epochs": 8})
+    content = checkpoint.read_bytes()
+    for damaged in content[:-100], b"", content[:200] + b"?" * 50 + content[250:]:
+        checkpoint.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"checkpoint\.npz is damaged"):
+            train(dataset, tmp_path / "run")
+
+
+def test_run_json_records_every_environment_a_run_was_trained_in(dataset, tmp_path, monkeypatch):
+    interrupted(dataset, tmp_path / "run", monkeypatch)
+    read = read_dataset(dataset)
+    hashes = train_models.hash_and_check(read, dataset)
+    arguments = changeable, 0, read, hashes, PROTOCOL
+    run = train_models.train_run(tmp_path / "run", *arguments, {"device": "another"}, 0)
+    assert run["environments"] == [{}, {"device": "another"}]
+
+
+def command(dataset, results, *flags):
+    script = [sys.executable, PROJECT / "train_models.py", "--dataset", dataset]
+    return list(map(str, [*script, "--results", results, "--batch-size", 4, *flags]))
+
+
+NETWORKS = "cnn2", "vgg", "cnn_bn"
+MATRIX = "--models", *NETWORKS, "--seeds", 0, "--epochs", 4
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Dataset and results of the three networks, trained in one go; and the seconds it took."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    config = folder / "small.json"
+    generator = [sys.executable, PROJECT / "dataset_config_generator.py", "--output", config]
+    size = ["--datapoints", "120", "--boundary", "20", "--classes", "4", "--max-peaks", "3"]
+    subprocess.run([*generator, *size], check=True, capture_output=True)
+    renderer = [sys.executable, PROJECT / "spectra_from_config.py", "--config", config]
+    size = ["--n-train", "20", "--n-val", "3", "--max-shift", "5", "--test-shift", "3"]
+    flags = ["--output", folder / "data"]
+    subprocess.run([*renderer, *flags, *size], check=True, capture_output=True)
+    start = time.perf_counter()
+    process = subprocess.run(
+        command(folder / "data", folder / "results", *MATRIX),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return folder / "data", folder / "results", process, time.perf_counter() - start
+
+
+def assert_same_as_undisturbed(undisturbed, results, capsys):
+    for network in NETWORKS:
+        name = f"{network}-seed0"
+        assert identical(undisturbed[1] / name, results / name, capsys), name
+
+
+def test_sigkill_at_random_moments_changes_no_bit(undisturbed, tmp_path, capsys):
+    dataset, _, _, duration = undisturbed
+    moments = random.Random(1)
+    kills = 0
+    for _ in range(6):
+        process = subprocess.Popen(
+            command(dataset, tmp_path, *MATRIX, "--checkpoint-minutes", 0.002),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(moments.uniform(0.3, 1) * duration)
+            break
+        except subprocess.TimeoutExpired:
+            process.kill()
+            kills += process.wait() == -signal.SIGKILL
+    assert kills >= 1
+    subprocess.run(command(dataset, tmp_path, *MATRIX), check=True, capture_output=True)
+    assert_same_as_undisturbed(undisturbed, tmp_path, capsys)
+    assert not list(tmp_path.glob("*/*checkpoint*"))
+
+
+def test_a_kill_while_a_checkpoint_is_written_costs_nothing(undisturbed, tmp_path, capsys):
+    killed = """
+import os, signal, sys
+import numpy as np
+import train_models
+from dataset_config_generator import parse_flags
+savez, left = np.savez, 30
+def half(file, **arrays):
+    global left
+    left -= 1
+    if left == 0:
+        file.write(b"half a checkpoint")
+        file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    savez(file, **arrays)
+np.savez = half
+train_models.main(parse_flags(train_models, sys.argv[1:]))
+"""
+    _, _, *flags = command(undisturbed[0], tmp_path, *MATRIX)
+    arguments = [sys.executable, "-c", killed, *flags, "--checkpoint-minutes", "0"]
+    process = subprocess.run(arguments, cwd=PROJECT, check=False, stdout=subprocess.DEVNULL)
+    assert process.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.glob("cnn2-seed0/*checkpoint*"))) == 2  # a whole one, and a half
+    _, *flags = command(undisturbed[0], tmp_path, *MATRIX)
+    subprocess.run([sys.executable, *flags], check=True, capture_output=True)
+    assert_same_as_undisturbed(undisturbed, tmp_path, capsys)
+    assert not list(tmp_path.glob("*/.*tmp*"))
+
+
+def test_sigterm_writes_a_checkpoint_and_the_same_command_goes_on(undisturbed, tmp_path, capsys):
+    dataset = undisturbed[0]
+    long = "--models", "vgg", "--seeds", 0, "--epochs", 40, "--stop-patience", 40
+    process = subprocess.Popen(
+        command(dataset, tmp_path / "stopped", *long),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert "epoch 1" in process.stdout.readline()
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert errors.strip().splitlines() == [
+        "stopped after a checkpoint; the same command goes on from it"
+    ]
+    assert (tmp_path / "stopped" / "vgg-seed0" / "checkpoint.npz").exists()
+    for results in "stopped", "whole":
+        flags = command(dataset, tmp_path / results, *long)
+        subprocess.run(flags, check=True, capture_output=True)
+    assert identical(tmp_path / "stopped/vgg-seed0", tmp_path / "whole/vgg-seed0", capsys)
+
+
+def test_two_processes_share_the_matrix_and_take_over_from_a_dead_one(
+    undisturbed, tmp_path, capsys
+):
+    dataset = undisturbed[0]
+    flags = command(dataset, tmp_path, *MATRIX)
+    start = partial(subprocess.Popen, flags, stdout=subprocess.PIPE, text=True)
+    first, second, third = start(), start(), start()
+    assert "epoch 1" in first.stdout.readline()
+    first.kill()
+    first.communicate()
+    outputs = [process.communicate(timeout=200)[0] for process in (second, third)]
+    assert [second.returncode, third.returncode] == [0, 0]
+    subprocess.run(flags, check=True, capture_output=True)  # if both had ended before the kill
+    assert_same_as_undisturbed(undisturbed, tmp_path, capsys)
+    trained = "".join(outputs)
+    for network in NETWORKS:
+        assert trained.count(f"{network} seed 0, epoch 4") <= 1, trained
+
+
+def test_output_is_readable_in_a_log_file(undisturbed):
+    process = undisturbed[2]
+    assert process.stderr == ""
+    assert "\r" not in process.stdout
+    lines = process.stdout.splitlines()
+    assert len(lines) == 3 * (4 + 1)
+    assert lines[0].startswith("cnn2 seed 0, epoch 1: loss ")
+    for word in "val_loss", "val_accuracy", "learning rate", "stops in":
+        assert word in lines[0]
+    assert "cnn2-seed0: 4 epochs in" in lines[4]
+
+
+def test_tensorboard_shows_every_epoch(undisturbed):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    _, results, _, _ = undisturbed
+    run = json.loads((results / "cnn2-seed0" / "run.json").read_text())
+    for part, name in ("train", "epoch_loss"), ("validation", "epoch_loss"):
+        events = EventAccumulator(str(results / "cnn2-seed0" / "tensorboard" / part))
+        events.Reload()
+        assert len(events.Tensors(name)) == run["epochs"]
+
+
+def test_task_trains_one_run_of_the_matrix(run, undisturbed, tmp_path, capsys):
+    dataset, results, _, _ = undisturbed
+    _, *flags = command(dataset, tmp_path, *MATRIX)
+    process = run(*flags, "--task", 1)
+    assert process.returncode == 0, process.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["vgg-seed0"]
+    assert identical(results / "vgg-seed0", tmp_path / "vgg-seed0", capsys)
+    assert_one_sentence(run(*flags, "--task", 3), 2, "TASK", "3", "0 to 2")
+
+
+def test_status_says_what_is_finished_running_waiting_and_failed(run, undisturbed, tmp_path):
+    dataset, _, _, _ = undisturbed
+    _, *flags = command(dataset, tmp_path, *MATRIX)
+    assert "3 waiting" in run(*flags, "--status").stdout
+    broken = tmp_path / "cnn2-seed0"
+    train_models.note_failure(tmp_path / "cnn2-seed0", ValueError("no\nidea"))
+    assert (broken / "failed.txt").read_text().startswith("ValueError: no")
+    with train_models.lock(tmp_path / "vgg-seed0") as mine:
+        assert mine
+        with train_models.lock(tmp_path / "vgg-seed0") as again:
+            assert not again
+        process = run(*flags, "--status")
+    lines = process.stdout.splitlines()
+    assert "failed" in lines[0]
+    assert "ValueError: no" in lines[0]
+    assert "running" in lines[1]
+    assert f"process {os.getpid()}" in lines[1]
+    assert "waiting" in lines[2]
+    assert lines[3] == "1 failed, 1 running, 1 waiting"
+    assert run(*flags[:4], undisturbed[1], *flags[5:], "--status").stdout.count("finished") == 4
+
+
+def test_a_failed_run_does_not_stop_the_others(tmp_path, capsys):
+    began = []
+
+    def train(folder):
+        began.append(folder.name)
+        if folder.name == "a":
+            raise ValueError("the network cannot be built")
+        return {"epochs": 1, "seconds": 1, "misclassified": {}}
+
+    matrix = {tmp_path / name: None for name in "abc"}
+    assert train_models.share(matrix, train) == 1
+    assert began == ["a", "b", "c"]
+    assert "a: failed: ValueError: the network cannot be built" in capsys.readouterr().err
+    assert "Traceback" in (tmp_path / "a" / "failed.txt").read_text()
+
+
+def test_compare_says_from_which_epoch_on_and_which_setting_differs(dataset, tmp_path, capsys):
+    train(dataset, tmp_path / "a", PROTOCOL | {"epochs": 3})
+    train(dataset, tmp_path / "b", PROTOCOL | {"epochs": 3, "lr_patience": 3})
+    run = json.loads((tmp_path / "b" / "run.json").read_text())
+    run["environments"] = [{"onednn": False}]
+    (tmp_path / "b" / "run.json").write_text(json.dumps(run))
+    lines = (tmp_path / "b" / "history.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "b" / "history.csv").write_text("".join([*lines[:2], "2,other\n", *lines[3:]]))
+    assert train_models.compare(tmp_path / "a", tmp_path / "b") == 1
+    told = capsys.readouterr().out
+    assert "history: they differ from epoch 2 on" in told
+    assert "recorded setting protocol.lr_patience: 2 and 3" in told
+    assert "recorded setting environments.0.onednn: None and False" in told
+    with pytest.raises(InputError, match="holds no finished run"):
+        train_models.compare(tmp_path / "a", tmp_path)
+
+
+@pytest.mark.skipif(os.environ.get("CUDA_VISIBLE_DEVICES"), reason="there may be a GPU")
+def test_a_missing_gpu_is_one_sentence_where_one_is_required(run, undisturbed, tmp_path):
+    dataset = undisturbed[0]
+    _, *flags = command(dataset, tmp_path, *MATRIX)
+    words = "REQUIRE_GPU", "driver", "--gpus all"
+    assert_one_sentence(run(*flags, "--require-gpu"), 1, *words)
+    process = run(*flags, env=os.environ | {"REQUIRE_GPU": "1"})
+    assert_one_sentence(process, 1, *words)
+    assert not list(tmp_path.iterdir())
