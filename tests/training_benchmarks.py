@@ -154,7 +154,9 @@ def main():
             f"{plain / ours:8.2f}{without / ours:6.2f}{share:16.0%}",
             flush=True,
         )
-    print("geometric means", *(f"{geometric_mean(ratio):.2f}" for ratio in zip(*ratios)))
+    print(
+        "geometric means", *(f"{geometric_mean(ratio):.2f}" for ratio in zip(*ratios, strict=True))
+    )
 
 
 if __name__ == "__main__":

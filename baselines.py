@@ -1,0 +1,255 @@
+"""Classify the spectra of a dataset without training, by similarity to the classes' ideal patterns.
+
+    python baselines.py
+    python baselines.py --dataset datasets/quick
+
+Four methods give the networks something to be compared with:
+
+    cosine             cosine similarity of spectrum and ideal pattern
+    smoothed_cosine    the same after smoothing both with a Gaussian, so that shifted peaks overlap
+    cross_correlation  the largest cosine similarity over all common shifts of the peaks
+    search_match       peaks are detected and assigned to those of each class, as crystallographers
+                       search a database; the class whose peaks fit best wins
+
+None of them learns from spectra: they know the class file alone. Each leaves in its folder
+`results/NAME/METHOD/` the predicted classes, SPLIT_predictions.npy, for the validation split and
+every test split, and baseline.json with misclassifications, time and the dataset's hashes.
+evaluate.py shows them beside the networks.
+"""
+
+import json
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.optimize import linear_sum_assignment
+from scipy.signal import find_peaks
+from scipy.sparse import csr_array
+from tqdm import tqdm
+
+from class_overlap import tabulate
+from dataset_config_generator import (
+    InputError,
+    read_class_file,
+    replace_file,
+    require,
+    run_script,
+)
+from spectra_from_config import Parameters, draw_block, names_of, read_dataset, render, sha256_of
+
+# Files
+DATASET: Annotated[str, "Dataset folder that spectra_from_config.py wrote."] = "datasets/dataset500"
+CONFIG: Annotated[
+    str | None, "Its class file; by default the one of that name in dataset_configs/."
+] = None
+RESULTS: Annotated[
+    str | None, "Folder for the methods' folders; by default results/ and the dataset's name."
+] = None
+
+# Methods
+SMOOTHING: Annotated[float, "Width sigma of smoothed_cosine's Gaussian, in datapoints."] = 50
+MAX_LAG: Annotated[int, "Largest shift of cross_correlation to either side, in datapoints."] = 50
+DETECTION_HEIGHT: Annotated[float, "Lowest peak that search_match detects, maximum 1."] = 0.01
+
+# Charges of search_match, beside heights and their differences in relative intensity
+SHIFT_CHARGE = 1e-4  # per datapoint
+HIDDEN_CHARGE = 0.1  # per height of a peak that another may hide
+
+CHUNK = 1000  # spectra classified at once, to bound memory
+
+
+def main(settings):
+    require(0 < settings.smoothing < np.inf, "SMOOTHING", settings.smoothing, "a width above 0")
+    require(settings.max_lag >= 0, "MAX_LAG", settings.max_lag, "0 or more datapoints")
+    height = settings.detection_height
+    require(0 < height < 1, "DETECTION_HEIGHT", height, "a number above 0 and below 1")
+    dataset = read_dataset(settings.dataset)
+    class_file, parameters = class_file_of(dataset, settings.dataset, settings.config)
+    results = Path(settings.results or Path("results", dataset.name))
+    ideal = ideal_patterns(class_file, parameters.test_kernel)
+    methods = {
+        "cosine": partial(cosine, templates=normalise(ideal)),
+        "smoothed_cosine": partial(cosine, templates=smoothed_templates(ideal, settings.smoothing)),
+        "cross_correlation": partial(
+            cross_correlation,
+            sticks=stick_patterns(class_file, parameters.test_kernel),
+            kernel=parameters.test_kernel,
+            max_lag=settings.max_lag,
+        ),
+        "search_match": partial(
+            search_match,
+            class_file=class_file,
+            parameters=parameters,
+            detection_height=height,
+        ),
+    }
+    hashes = {
+        name: sha256_of(Path(settings.dataset, name))
+        for split in dataset.splits
+        for name in names_of(split)
+    }
+    for name, classify in methods.items():
+        result = judge(name, classify, dataset, results / name)
+        result["dataset"] = {"name": dataset.name, "sha256": hashes}
+        with replace_file(results / name / "baseline.json") as file:
+            file.write(json.dumps(result, indent=2).encode() + b"\n")
+        counts = ", ".join(
+            f"{split} {count['misclassified']} of {count['spectra']}"
+            for split, count in result["misclassified"].items()
+        )
+        print(f"{name}: {result['seconds']:.1f} s; misclassified: {counts}")
+
+
+def class_file_of(dataset, folder, config=None):
+    """Return the class file a dataset was rendered from, and its Parameters.
+
+    Raises InputError if the dataset is none of spectra_from_config.py or the file has changed.
+    """
+    if dataset.card is None:
+        raise InputError(f"{folder} has no dataset.json, so the classes of its spectra are unknown")
+    rendered = dataset.card["class_file"]
+    path = Path(config or Path("dataset_configs", rendered["name"]))
+    class_file = read_class_file(path)
+    if class_file.sha256 != rendered["sha256"]:
+        raise InputError(
+            f"CONFIG is {path}, but {folder} was rendered from another class file (SHA-256 differs)"
+        )
+    return class_file, Parameters(**dataset.card["parameters"])
+
+
+def judge(name, classify, dataset, folder):
+    """Classify all splits but the training split; returns counts and seconds."""
+    start = time.perf_counter()
+    misclassified = {}
+    for split, (x, y) in dataset.splits.items():
+        if split == "train":
+            continue
+        chunks = range(0, len(x), CHUNK)
+        progress = tqdm(chunks, f"{name}, {split}", leave=False, disable=None)
+        predictions = np.concatenate([classify(np.array(x[i : i + CHUNK])) for i in progress])
+        misclassified[split] = {
+            "spectra": len(y),
+            "misclassified": int(np.count_nonzero(predictions != y)),
+        }
+        with replace_file(folder / f"{split}_predictions.npy") as file:
+            np.save(file, predictions)
+    seconds = time.perf_counter() - start
+    return {"method": name, "seconds": round(seconds, 3), "misclassified": misclassified}
+
+
+def ideal_patterns(class_file, kernel):
+    """Render the ideal pattern of each class, float32 (classes, datapoints)."""
+
+    def unvaried(positions, heights, label):
+        return positions[None], heights[None], np.array([kernel], np.float64)
+
+    labels = range(len(class_file.positions))
+    return render(*draw_block(class_file, labels, unvaried), class_file.datapoints)
+
+
+def normalise(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def smoothed_templates(ideal, sigma):
+    """Return what `cosine` needs to compare spectra and patterns that are both smoothed.
+
+    Smoothing is symmetric, so smoothing the pattern twice serves for smoothing either once; the
+    norm of the smoothed spectrum is the same for all classes.
+    """
+    smooth = partial(gaussian_filter1d, sigma=sigma, axis=1, mode="constant")
+    once = smooth(ideal)
+    return smooth(once) / np.linalg.norm(once, axis=1, keepdims=True)
+
+
+def cosine(spectra, templates):
+    """Return for each spectrum (datapoints,) the template with the largest scalar product."""
+    return (spectra @ templates.T).argmax(axis=1)
+
+
+def stick_patterns(class_file, kernel):
+    """Return the classes as sticks, a sparse float32 array (classes, datapoints).
+
+    Heights are such that each stick pattern has norm 1 once it is smoothed with `kernel`.
+    """
+    labels = np.repeat(np.arange(len(class_file.positions)), list(map(len, class_file.positions)))
+    heights, positions = np.concatenate(class_file.heights), np.concatenate(class_file.positions)
+    shape = len(class_file.positions), class_file.datapoints
+    sticks = csr_array((heights.astype(np.float32), (labels, positions)), shape)
+    norms = np.linalg.norm(gaussian_filter1d(sticks.toarray(), kernel, mode="constant"), axis=1)
+    return csr_array(sticks.multiply(1 / norms[:, None]))
+
+
+def cross_correlation(spectra, sticks, kernel, max_lag):
+    """Return the class whose pattern, shifted by up to `max_lag`, is most similar to the spectrum.
+
+    A pattern is a sum of few Gaussians: its product with a spectrum is a sum of few values of the
+    spectrum smoothed with that Gaussian, which is what makes this fast.
+    """
+    smoothed = gaussian_filter1d(spectra, kernel, axis=1, mode="constant").T
+    padded = np.pad(smoothed, ((max_lag, max_lag), (0, 0)))
+    best = np.full((sticks.shape[0], len(spectra)), -np.inf, np.float32)
+    for lag in range(2 * max_lag + 1):
+        np.maximum(best, sticks @ padded[lag : lag + sticks.shape[1]], out=best)
+    return best.argmax(axis=0)
+
+
+def search_match(spectra, class_file, parameters, detection_height):
+    """Return the class whose peaks fit best to the detected peaks of each spectrum.
+
+    Peaks may be assigned to each other up to `max_shift` apart. A class is charged with the height
+    differences of assigned peaks, with the heights of peaks left over on either side, and, to
+    decide between equals, a little for shifts. Peaks of a class that shifts can bring together may
+    appear as one, as high as their sum; the others of them then are left over at a low charge.
+    """
+    limit = parameters.max_shift
+    positions, heights = tabulate(class_file.positions, class_file.heights)
+    heights = np.nan_to_num(heights)  # absent peaks have height 0: left over at no charge
+    near = np.abs(positions[:, :, None] - positions[:, None, :]) <= 2 * limit
+    others = near & ~np.eye(near.shape[1], dtype=bool)
+    summed = heights + np.where(others, heights[:, None, :], 0).sum(axis=2)
+    predictions = np.empty(len(spectra), np.int64)
+    for row, spectrum in enumerate(spectra):
+        found, properties = find_peaks(spectrum, height=detection_height)
+        detected = properties["peak_heights"]
+        shifts = np.abs(found[:, None] - positions[:, None, :])
+        excess = detected[:, None] - np.clip(detected[:, None], heights[:, None], summed[:, None])
+        charges = np.abs(excess) + SHIFT_CHARGE * shifts
+        charges[shifts > limit] = np.inf
+        hidden = (shifts <= limit).any(axis=1) & (summed > heights)
+        left_over = np.where(hidden, HIDDEN_CHARGE * heights, heights)
+        # No assignment charges a class less than the best that each peak could have by itself.
+        least = np.maximum(
+            np.minimum(charges.min(axis=2), detected).sum(axis=1),
+            np.minimum(charges.min(axis=1), left_over).sum(axis=1),
+        )
+        best = np.inf
+        for label in np.argsort(least, kind="stable"):
+            if least[label] >= best:
+                break
+            charge = charge_of_assignment(charges[label], detected, left_over[label])
+            if charge < best:
+                best, predictions[row] = charge, label
+    return predictions
+
+
+def charge_of_assignment(charges, detected, left_over):
+    """Return the least sum of charges over all assignments, peaks left over included.
+
+    charges (detected peaks, class peaks): infinite where peaks must not be assigned.
+    """
+    rows, columns = charges.shape
+    matrix = np.full((rows + columns, columns + rows), np.inf)
+    matrix[:rows, :columns] = charges
+    matrix[range(rows), range(columns, columns + rows)] = detected
+    matrix[range(rows, rows + columns), range(columns)] = left_over
+    matrix[rows:, columns:] = 0
+    return matrix[linear_sum_assignment(matrix)].sum()
+
+
+if __name__ == "__main__":
+    run_script(sys.modules[__name__], main)

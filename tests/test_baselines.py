@@ -1,0 +1,170 @@
+"""Baselines: each method does what its name says, learns nothing and takes no label."""
+
+import itertools
+import json
+import re
+
+import numpy as np
+import pytest
+from conftest import assert_one_sentence
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.ndimage import gaussian_filter1d
+
+import baselines
+from baselines import cosine, cross_correlation, search_match
+from dataset_config_generator import draw_classes, read_class_file
+from spectra_from_config import Parameters, draw_block, read_dataset, render, variations
+
+KERNEL = 2
+LIMITS = Parameters(max_shift=10, test_shift=5)
+
+
+@pytest.fixture
+def classes(tmp_path):
+    """A class file of 30 classes with crowded peaks, and varied spectra of it with their labels."""
+    path = tmp_path / "crowded.json"
+    config = draw_classes(datapoints=400, boundary=40, classes=30, max_peaks=6, min_height=10)
+    path.write_text(json.dumps(config))
+    class_file = read_class_file(path)
+    per_class, variation = variations(LIMITS._replace(n_val=4))["val"]
+    spectra = render(*draw_block(class_file, range(30), variation), 400)
+    return class_file, spectra, np.repeat(np.arange(30), per_class)
+
+
+def test_smoothed_cosine_compares_smoothed_spectra_with_smoothed_patterns(classes):
+    class_file, spectra, _ = classes
+    ideal = baselines.ideal_patterns(class_file, KERNEL)
+
+    def smooth(x):
+        return gaussian_filter1d(x.astype(np.float64), 20, axis=1, mode="constant")
+
+    similarity = baselines.normalise(smooth(spectra)) @ baselines.normalise(smooth(ideal)).T
+    templates = baselines.smoothed_templates(ideal, 20)
+    np.testing.assert_array_equal(cosine(spectra, templates), similarity.argmax(axis=1))
+    np.testing.assert_array_equal(cosine(ideal, templates), np.arange(30))
+
+
+def test_cross_correlation_is_the_largest_cosine_over_all_shifts(classes):
+    class_file, spectra, _ = classes
+    ideal = baselines.normalise(baselines.ideal_patterns(class_file, KERNEL))
+    shifted = np.stack([np.roll(ideal, lag, axis=1) for lag in range(-8, 9)])
+    similarity = np.einsum("nd,lcd->nlc", spectra, shifted).max(axis=1)
+    sticks = baselines.stick_patterns(class_file, KERNEL)
+    found = cross_correlation(spectra, sticks, KERNEL, 8)
+    chosen = similarity[np.arange(len(spectra)), found]
+    np.testing.assert_allclose(chosen, similarity.max(axis=1), rtol=1e-5)
+    moved = np.roll(ideal, 8, axis=1)
+    np.testing.assert_array_equal(cross_correlation(moved, sticks, KERNEL, 8), np.arange(30))
+
+
+def test_search_match_tells_crowded_classes_apart(classes):
+    class_file, spectra, labels = classes
+    found = search_match(spectra, class_file, LIMITS, 0.01)
+    wrong = np.count_nonzero(found != labels)
+    similar = np.count_nonzero(
+        cosine(spectra, baselines.normalise(baselines.ideal_patterns(class_file, KERNEL))) != labels
+    )
+    assert wrong <= 6 < similar
+
+
+def test_two_peaks_that_shifts_bring_together_are_still_found(tmp_path):
+    config = {"datapoints": 300, "classes": 2, "spectra": {}}
+    patterns = ([50, 200, 210], [0.5, 0.8, 1]), ([90, 205], [0.28, 1])
+    for label, (positions, heights) in enumerate(patterns):
+        config["spectra"][str(label)] = {"peak_positions": positions, "peak_heights": heights}
+    (tmp_path / "c.json").write_text(json.dumps(config))
+    class_file = read_class_file(tmp_path / "c.json")
+    merged = np.array([[52, 205, 205]]), np.array([[0.5, 0.8, 1]]), np.array([3.0])
+    spectrum = render(*merged, 300)  # both peaks as one of height 1.8, the first as 0.28
+    assert search_match(spectrum, class_file, LIMITS, 0.01).tolist() == [0]
+
+
+def test_pruning_leaves_out_no_better_class(classes):
+    class_file, spectra, _ = classes
+    charged = []
+    original = baselines.charge_of_assignment
+
+    def record(*arguments):
+        charged.append(original(*arguments))
+        return charged[-1]
+
+    def charges(prune):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(baselines, "charge_of_assignment", record)
+            if not prune:
+                patch.setattr(
+                    np, "minimum", lambda a, b: np.zeros(np.broadcast_shapes(a.shape, b.shape))
+                )
+            return search_match(spectra[::4], class_file, LIMITS, 0.01)
+
+    pruned, count = charges(True), len(charged)
+    np.testing.assert_array_equal(pruned, charges(False))
+    assert count < 0.2 * (len(charged) - count)
+
+
+small = st.integers(0, 20).map(lambda n: n / 20)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.integers(1, 4), st.integers(1, 4))
+def test_the_charge_is_that_of_the_best_of_all_assignments(data, detected, peaks):
+    charges = data.draw(arrays(np.float64, (detected, peaks), elements=small | st.just(np.inf)))
+    heights = data.draw(arrays(np.float64, detected, elements=small))
+    left_over = data.draw(arrays(np.float64, peaks, elements=small))
+    best = min(
+        sum(charges[i, j] if j < peaks else heights[i] for i, j in enumerate(columns))
+        + sum(left_over[j] for j in range(peaks) if j not in columns)
+        for columns in itertools.permutations(range(peaks + detected), detected)
+    )
+    assert baselines.charge_of_assignment(charges, heights, left_over) == pytest.approx(best)
+
+
+def test_methods_take_no_label_of_the_split_they_are_judged_on(run, class_file, dataset, tmp_path):
+    flags = "--dataset", dataset, "--config", class_file[0]
+    before = run("baselines.py", *flags, "--results", tmp_path / "a")
+    assert before.returncode == 0, before.stderr
+    assert before.stderr == ""
+    for split in "val", "test", "test_wide":
+        labels = np.load(dataset / f"y_{split}.npy")
+        np.save(dataset / f"y_{split}.npy", labels[::-1])
+    after = run("baselines.py", *flags, "--results", tmp_path / "b")
+    assert after.returncode == 0, after.stderr
+    for method in "cosine", "smoothed_cosine", "cross_correlation", "search_match":
+        for split in "val", "test", "test_wide":
+            name = f"{method}/{split}_predictions.npy"
+            assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_the_folder_of_a_method_holds_what_the_manual_says(run, class_file, dataset, tmp_path):
+    flags = "--dataset", dataset, "--config", class_file[0], "--results", tmp_path / "r"
+    process = run("baselines.py", *flags)
+    assert len(process.stdout.splitlines()) == 4
+    hashes = {n: e["sha256"] for n, e in read_dataset(dataset).card["files"].items()}
+    for line in process.stdout.splitlines():
+        folder = tmp_path / "r" / line.partition(":")[0]
+        baseline = json.loads((folder / "baseline.json").read_text())
+        assert baseline["method"] == folder.name
+        assert baseline["dataset"]["sha256"] == hashes
+        assert re.search(r": \d+\.\d s; misclassified: val ", line)
+        for split, count in baseline["misclassified"].items():
+            wrong = np.load(folder / f"{split}_predictions.npy") != np.load(
+                dataset / f"y_{split}.npy"
+            )
+            assert count == {"spectra": len(wrong), "misclassified": int(wrong.sum())}
+
+
+def test_bad_input_ends_in_one_sentence(run, class_file, dataset, own_arrays):
+    path, write = class_file
+    flags = "--dataset", dataset, "--config", path
+    assert_one_sentence(run("baselines.py", *flags, "--smoothing", 0), 2, "SMOOTHING", "0.0")
+    assert_one_sentence(run("baselines.py", *flags, "--max-lag", -1), 2, "MAX_LAG", "-1")
+    process = run("baselines.py", *flags, "--detection-height", 1)
+    assert_one_sentence(process, 2, "DETECTION_HEIGHT", "1.0")
+    process = run("baselines.py", "--dataset", own_arrays)
+    assert_one_sentence(process, 2, "own", "dataset.json")
+    process = run("baselines.py", "--dataset", dataset)
+    assert_one_sentence(process, 2, "small.json", "does not exist")
+    write(lambda config: config.__setitem__("datapoints", 121))
+    assert_one_sentence(run("baselines.py", *flags), 2, "CONFIG", "small.json", "SHA-256")
