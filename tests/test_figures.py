@@ -1,0 +1,455 @@
+import csv
+import json
+import re
+import zlib
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+
+import evaluate
+import figures
+from dataset_config_generator import InputError, read_class_file
+from spectra_from_config import Parameters, render_dataset
+
+PARAMETERS = Parameters(n_train=6, n_val=2, max_shift=5, test_shift=3)._asdict()
+LONG_NAME = "my_residual_network_with_attention_and_dropout_v2"
+
+
+@pytest.fixture
+def make_runs(tmp_path):
+    """Write the histories of invented runs; returns a function from networks to their runs."""
+
+    def make(networks, seeds=1, count=lambda network, seed: 10 * network + seed, **changes):
+        runs = []
+        for i, name in enumerate(networks):
+            for seed in range(seeds):
+                run = {
+                    "model": name,
+                    "seed": seed,
+                    "parameters": 1_000_000 * (i + 1),
+                    "epochs": 5,
+                    "best_epoch": 3,
+                    "seconds": 10.0 * (seed + 1) * (i + 1),
+                    "misclassified": {
+                        "val": {"spectra": 500, "misclassified": 1},
+                        "test": {"spectra": 450, "misclassified": count(i, seed)},
+                    },
+                    "folder": tmp_path / f"{name}-seed{seed}",
+                } | changes
+                write_history(run["folder"], seed)
+                runs.append(run)
+        return runs
+
+    return make
+
+
+def write_history(folder, seed, losses=(2, 0.5, 0.1, 0.02, 0.01)):
+    folder.mkdir(exist_ok=True)
+    with open(folder / "history.csv", "w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["epoch", "val_loss", "accuracy", "loss", "learning_rate", "val_accuracy"])
+        for epoch, loss in enumerate(losses, 1):
+            rate = 3e-4 if epoch < 4 - seed else 1.5e-4
+            table.writerow([epoch, 2 * loss + seed, 0.5, loss, rate, 0.5])
+
+
+@pytest.fixture
+def write_classes(tmp_path):
+    """Write a class file of the given peaks (position, height); returns it as read."""
+
+    def write(*classes, datapoints=300):
+        spectra = {
+            str(label): {
+                "peak_positions": [x for x, _ in peaks],
+                "peak_heights": [h for _, h in peaks],
+            }
+            for label, peaks in enumerate(classes)
+        }
+        path = tmp_path / "classes.json"
+        config = {"datapoints": datapoints, "classes": len(classes), "spectra": spectra}
+        path.write_text(json.dumps(config))
+        return read_class_file(path)
+
+    return write
+
+
+def confusion(true, predicted, variant=0, network="vgg", seed=0, split="test_wide"):
+    return {
+        "network": network,
+        "seed": seed,
+        "split": split,
+        "true_class": true,
+        "predicted_class": predicted,
+        "variant": variant,
+    }
+
+
+def points(panel, **style):
+    """Return the coordinates of all points drawn in a style, such as marker="o"."""
+    drawn = [
+        np.transpose(line.get_data())
+        for line in panel.lines
+        if all(getattr(line, f"get_{name}")() == value for name, value in style.items())
+    ]
+    return np.concatenate(drawn)
+
+
+def assert_nothing_clipped_or_small(figure):
+    """All text is inside the figure and at least 8 points high, and no legend covers a panel."""
+    figure.draw_without_rendering()
+    undrawn = [label for panel in figure.axes for label in labels_beyond_the_limits(panel)]
+    for text in figure.findobj(Text):
+        if text.get_visible() and text.get_text() and text not in undrawn:
+            box = text.get_window_extent()
+            assert figure.bbox.padded(1).contains(*box.min), text
+            assert figure.bbox.padded(1).contains(*box.max), text
+            assert text.get_fontsize() >= 8, text
+    for legend in [*figure.legends, *(panel.get_legend() for panel in figure.axes)]:
+        if legend is not None:
+            box = legend.get_window_extent().padded(-3)
+            assert not any(box.overlaps(panel.bbox) for panel in figure.axes), legend
+
+
+def labels_beyond_the_limits(panel):
+    for axis in panel.xaxis, panel.yaxis:
+        low, high = sorted(axis.get_view_interval())
+        for tick in axis.get_major_ticks() + axis.get_minor_ticks():
+            if not low <= tick.get_loc() <= high:
+                yield from (tick.label1, tick.label2)
+
+
+def test_class_variation_plots_the_peak_as_the_dataset_draws_it(write_classes, tmp_path):
+    classes = write_classes([(50, 1), (250, 0.9)], [(40, 1), (120, 0.6), (230, 0.1)])
+    figure = figures.class_variation(classes, PARAMETERS, 1)
+    panel = next(p for p in figure.axes if p.get_title("left") == "class 1, peak at 120")
+    trained, tested, wide = (points(panel, marker=marker) for marker in "osx")
+    assert trained.shape == (6, 2)
+    assert np.abs(trained - (120, 0.6)).max(axis=0) == pytest.approx((5, 0.05), rel=0.9)
+    expected = [(120 + x, 0.6 + h) for h in (0, 0.02, -0.02) for x in (0, -3, 3)]
+    np.testing.assert_allclose(tested, expected)
+    expected = [(120 + x, 0.6 + h) for h in (0, 0.2, -0.2) for x in (0, -3, 3)]
+    np.testing.assert_allclose(wide, expected)
+
+    render_dataset(tmp_path / "classes.json", tmp_path / "data", **PARAMETERS)
+    spectra = np.load(tmp_path / "data" / "x_train.npy")[6:12]
+    tested = np.load(tmp_path / "data" / "x_test.npy")[9]
+    shown = [p.lines[0].get_ydata() for p in figure.axes if p is not panel]
+    np.testing.assert_array_equal(shown, [tested, *spectra[:2]])
+    for (position, _), spectrum in zip(trained, spectra, strict=True):
+        assert spectrum[90:150].argmax() + 90 == position
+
+
+def test_peak_with_room_to_vary_is_followed_not_the_highest():
+    assert figures.peak_to_follow(np.array([1, 0.05, 0.4, 0.9])) == 2
+    assert figures.peak_to_follow(np.array([1.0])) == 0
+
+
+def test_most_telling_class_has_many_peaks_far_apart(write_classes):
+    two = [(50, 1), (250, 0.5)]
+    close = [(40, 1), (45, 0.5), (50, 0.5), (250, 0.5)]
+    apart = [(40, 1), (100, 0.5), (170, 0.5), (250, 0.5)]
+    faint = [(40, 1), (110, 0.01), (180, 0.01), (250, 0.01)]
+    assert figures.most_telling_class(write_classes(two, close, apart, faint)) == 2
+    assert figures.most_telling_class(write_classes([(50, 1)])) == 0
+
+
+def test_class_variation_works_with_one_training_spectrum_and_one_peak(write_classes):
+    figure = figures.class_variation(write_classes([(50, 1)]), PARAMETERS | {"n_train": 1}, 0)
+    assert len(figure.axes) == 3
+    assert_nothing_clipped_or_small(figure)
+
+
+def test_class_variation_refuses_unknown_class_and_impossible_shift(write_classes):
+    classes = write_classes([(50, 1), (250, 0.9)])
+    with pytest.raises(InputError, match="label is 1, accepted: a class from 0 to 0"):
+        figures.class_variation(classes, PARAMETERS, 1)
+    with pytest.raises(InputError, match="MAX_SHIFT is 51, accepted: 0 to 49"):
+        figures.class_variation(classes, PARAMETERS | {"max_shift": 51}, 0)
+
+
+def test_every_seed_is_a_point_and_the_mean_a_line(make_runs):
+    runs = make_runs(
+        ["cnn2", "vgg"], 3, lambda network, seed: [[4, 0, 5], [100, 200, 3000]][network][seed]
+    )
+    panel = figures.misclassifications(runs, [], "test").axes[0]
+    assert points(panel, marker="o")[:, 0].tolist() == [4, 0, 5, 100, 200, 3000]
+    assert np.round(points(panel, marker="o")[:, 1]).tolist() == [0, 0, 0, 1, 1, 1]
+    lines = points(panel, marker="None", linewidth=1.5)
+    assert lines[:, 0].tolist() == [3, 3, 1100, 1100]
+    labels = [label.get_text() for label in panel.get_yticklabels()]
+    assert labels == ["cnn2", "vgg"]
+    assert panel.get_xscale() == "symlog"
+    assert panel.get_xlabel() == "misclassified of 450 spectra of test (logarithmic above 10)"
+    low, high = panel.get_xlim()
+    assert low < 0 and high > 3000
+
+
+def test_baselines_and_the_papers_range_stand_beside_the_networks(make_runs):
+    baselines = [
+        {
+            "name": "cosine similarity",
+            "misclassified": {"test": {"spectra": 450, "misclassified": 321}},
+        },
+        {"name": "unjudged", "misclassified": {"val": {"spectra": 500, "misclassified": 5}}},
+    ]
+    paper = {name: row.misclassified for name, row in evaluate.TABLE_2.items()}
+    figure = figures.misclassifications(make_runs(["cnn_bn", "mine"]), baselines, "test", paper)
+    panel = figure.axes[0]
+    (bar,) = panel.patches
+    assert (bar.get_x(), bar.get_x() + bar.get_width()) == (60, 130)  # 95 ± 35
+    assert bar.get_y() < 0 < bar.get_y() + bar.get_height()
+    assert points(panel, marker="D").tolist() == [[321, 2]]
+    labels = [label.get_text() for label in panel.get_yticklabels()]
+    assert labels == ["cnn_bn", "mine", "cosine similarity"]
+    assert figures.paper_range("cnn2", "30 ± 40") == (0, 70)
+
+
+def test_cost_is_the_mean_over_the_seeds_with_their_range(make_runs):
+    runs = make_runs(["cnn2", "vgg"], 3)
+    seconds, size = figures.cost(runs, "test").axes
+    for panel, expected in (
+        (seconds, [(4, 1, [2, 6], [0, 2]), (8, 11, [4, 12], [10, 12])]),
+        (size, [(1, 1, [1, 1], [0, 2]), (2, 11, [2, 2], [10, 12])]),
+    ):
+        for bars, (x, y, xs, ys) in zip(panel.containers, expected, strict=True):
+            assert bars.lines[0].get_xydata().tolist() == [[x, y]]
+            horizontal, vertical = (collection.get_segments()[0] for collection in bars.lines[2])
+            assert horizontal.tolist() == [[xs[0], y], [xs[1], y]]
+            assert vertical.tolist() == [[x, ys[0]], [x, ys[1]]]
+        assert [(note.get_text(), note.xy[1]) for note in panel.texts] == [("cnn2", 1), ("vgg", 11)]
+
+
+def test_names_of_near_points_do_not_cover_each_other(make_runs):
+    names = [*evaluate.TABLE_2, LONG_NAME]
+    runs = make_runs(names, count=lambda network, seed: 0)
+    sizes = 40, 64, 12, 8, 64, 5, 14, 3, 1
+    for run, size in zip(runs, sizes, strict=True):
+        run |= {"parameters": size * 10**6, "seconds": 100 + size}
+    figure = figures.cost(runs, "test")
+    assert_nothing_clipped_or_small(figure)
+    for panel in figure.axes:
+        boxes = [Text.get_window_extent(note) for note in panel.texts]  # without its line
+        assert len(boxes) == len(names)
+        assert all(box.count_overlaps(boxes) == 1 for box in boxes)
+
+
+def test_learning_curves_show_every_seed_of_every_network(make_runs):
+    runs = make_runs(["cnn2", "vgg", "mine"], 2)
+    figure = figures.learning_curves(runs)
+    assert [panel.get_title("left") for panel in figure.axes] == ["cnn2", "vgg", "mine"]
+    for panel in figure.axes:
+        assert panel.get_yscale() == "log"
+        trained = points(panel, color=figures.BLUE)
+        assert trained.tolist() == 2 * [[1, 2], [2, 0.5], [3, 0.1], [4, 0.02], [5, 0.01]]
+        validated = points(panel, color=figures.VERMILION, linestyle="--")
+        np.testing.assert_allclose(validated[:5, 1], [4, 1, 0.2, 0.04, 0.02])
+        np.testing.assert_allclose(validated[5:, 1], [5, 2, 1.2, 1.04, 1.02])
+        np.testing.assert_allclose(points(panel, marker="o"), [[3, 0.2], [3, 1.2]])
+        lowered = points(panel, marker="|")
+        assert lowered[:, 0].tolist() == [4, 3]
+        assert lowered[0, 1] < lowered[1, 1]  # a row per seed
+
+
+def test_ticks_of_the_learning_rate_stay_below_the_losses(make_runs):
+    figure = figures.learning_curves(make_runs(["vgg"], 5))
+    (panel,) = figure.axes
+    to_axes = (panel.transData + panel.transAxes.inverted()).transform
+    lowest_loss = to_axes((1, 0.01))[1]
+    assert points(panel, marker="|")[:, 1].max() < lowest_loss
+
+
+@pytest.mark.parametrize("losses", [[0, 0], ["nan", "nan"], [1, "inf"], [1]])
+def test_learning_curves_survive_losses_without_logarithm(make_runs, tmp_path, losses):
+    runs = make_runs(["vgg"])
+    write_history(runs[0]["folder"], 0, [float(loss) for loss in losses])
+    figures.save(figures.learning_curves(runs), tmp_path, "curves")
+
+
+def test_unreadable_history_is_named(make_runs):
+    (run,) = make_runs(["vgg"])
+    path = run["folder"] / "history.csv"
+    for content, words in (
+        ("epoch,loss\n1,2\n", "column 'val_loss'"),
+        ("epoch,loss\n1,x\n", "column 'loss'"),
+        ("epoch,loss\n", "no epoch"),
+    ):
+        path.write_text(content)
+        with pytest.raises(InputError, match=words) as error:
+            figures.learning_curves([run])
+        assert str(path) in str(error.value)
+    path.unlink()
+    with pytest.raises(InputError, match="does not exist"):
+        figures.learning_curves([run])
+
+
+def test_most_confused_pairs_come_first_and_at_most_four(write_classes):
+    classes = write_classes(*([(30 + 30 * i, 1), (280, 0.5)] for i in range(6)))
+    cases = [confusion(0, 1)]
+    cases += [confusion(2, 3, variant, seed=seed) for variant in (4, 5) for seed in range(3)]
+    cases += [confusion(3, 2, 5, "cnn2")]
+    cases += [confusion(i, 5, seed=seed) for i in range(3) for seed in range(2)]
+    figure = figures.confused_classes(cases, classes, PARAMETERS)
+    titles = [panel.get_title("left").split(";")[0] for panel in figure.axes]
+    assert titles == [
+        "classes 2 and 3: 3 test spectra confused in 4 runs",
+        *(f"classes {i} and 5: 1 test spectrum confused in 2 runs" for i in range(3)),
+    ]
+
+
+def test_misclassified_spectrum_is_the_one_in_the_dataset(write_classes, tmp_path):
+    classes = write_classes([(50, 1), (250, 0.9)], [(40, 1), (120, 0.6), (230, 0.1)])
+    render_dataset(tmp_path / "classes.json", tmp_path / "data", **PARAMETERS)
+    for split in "test", "test_wide":
+        spectra = np.load(tmp_path / "data" / f"x_{split}.npy")
+        cases = [confusion(1, 0, 3, split=split)] + 2 * [confusion(1, 0, 7, split=split)]
+        (panel,) = figures.confused_classes(cases, classes, PARAMETERS).axes
+        np.testing.assert_array_equal(panel.lines[0].get_ydata(), spectra[9 + 7])
+        assert f"shown: {split}, variant 7" in panel.get_title("left")
+        assert points(panel, marker="o").tolist() == [[40, 1], [120, 0.6], [230, 0.1]]
+        assert points(panel, marker="s").tolist() == [[50, 1], [250, 0.9]]
+        labels = [text.get_text() for text in panel.get_legend().get_texts()]
+        assert labels[1:3] == ["ideal 1 (true)", "ideal 0 (predicted)"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "marked", "words"),
+    [
+        ([(50, 1), (150, 0.5)], [(58, 1), (159, 0.5)], [150], "peak 150 (height 0.5) of class 0"),
+        ([(50, 1)], [(50, 1), (200, 0.2), (250, 0.3)], [250], "has no partner in class 0"),
+        ([(50, 1), (150, 0)], [(55, 1)], [150], "peak 150 (height 0) of class 0"),
+        # Two peaks near one: only one of them has it as partner.
+        ([(50, 1), (54, 0.6)], [(53, 1)], [54], "peak 54 (height 0.6) of class 0"),
+        ([(50, 0.6), (54, 1)], [(51, 1)], [50], "peak 50 (height 0.6) of class 0"),
+        ([(50, 1), (99, 0.5)], [(58, 1), (99, 0.7)], [99, 99], "least alike: peaks 99"),
+    ],
+)
+def test_deciding_peak_has_no_partner_or_the_least_alike(
+    write_classes, first, second, marked, words
+):
+    classes = write_classes(first, second)
+    (panel,) = figures.confused_classes([confusion(0, 1)], classes, PARAMETERS).axes
+    arrows = points(panel, marker="v")
+    assert arrows[:, 0].tolist() == marked
+    assert words in panel.get_title("left")
+    heights = [height for x, height in first + second if x in marked]
+    assert all(arrows[:, 1] > heights)
+
+
+def test_peaks_within_both_shifts_are_partners():
+    patterns = (np.array([50, 150]), np.array([1, 0.5])), (np.array([58, 150]), np.array([1, 0.4]))
+    assert figures.deciding_peaks(*patterns, 8) == (1, 1)
+    assert figures.deciding_peaks(*patterns, 7) == (0, None)
+
+
+def test_spectrum_is_cropped_only_if_its_peaks_are_in_one_half(write_classes):
+    together, apart = [(50, 1), (150, 0.5)], [(50, 1), (250, 0.5)]
+    classes = write_classes(together, apart, [(70, 1), (150, 0.5)])
+    first, second = figures.confused_classes(
+        [confusion(0, 2), confusion(0, 2), confusion(1, 2)], classes, PARAMETERS
+    ).axes
+    assert first.get_xlim() == (34, 166)
+    assert second.get_xlim() == (0, 299)
+
+
+def test_no_confusion_gives_a_figure_that_says_so(write_classes):
+    figure = figures.confused_classes([], write_classes([(50, 1)]), PARAMETERS)
+    assert [text.get_text() for text in figure.texts] == ["No test spectrum was misclassified."]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"predicted_class": 2}, "predicted_class is 2, accepted: a class from 0 to 1"),
+        ({"split": "val"}, "split is val, accepted: test or test_wide"),
+        ({"variant": 9}, "variant is 9, accepted: 0 to 8"),
+    ],
+)
+def test_confusion_outside_the_dataset_is_refused(write_classes, change, words):
+    classes = write_classes([(50, 1)], [(60, 1)])
+    with pytest.raises(InputError, match=words):
+        figures.confused_classes([confusion(0, 1) | change], classes, PARAMETERS)
+
+
+def test_missing_runs_splits_and_malformed_paper_counts_are_refused(make_runs):
+    runs = make_runs(["vgg"])
+    for draw in figures.learning_curves, lambda r: figures.cost(r, "test"):
+        with pytest.raises(InputError, match="no finished run"):
+            draw([])
+    for draw in figures.cost, lambda r, split: figures.misclassifications(r, [], split):
+        with pytest.raises(InputError, match="has not judged 'test_wide', accepted: val, test"):
+            draw(runs, "test_wide")
+    with pytest.raises(InputError, match="count for vgg is '30', accepted: 'mean ± deviation'"):
+        figures.misclassifications(runs, [], "test", {"vgg": "30"})
+
+
+@pytest.mark.parametrize("seeds", [1, 5])
+@pytest.mark.parametrize(
+    "networks", [["vgg"], [LONG_NAME], [*evaluate.TABLE_2, LONG_NAME]], ids=len
+)
+def test_figures_of_any_size_are_readable(make_runs, networks, seeds):
+    baselines = [{"name": "cosine similarity", "misclassified": {"val": {"misclassified": 400}}}]
+    paper = {name: row.misclassified for name, row in evaluate.TABLE_2.items()}
+    for count in lambda network, seed: 0, lambda network, seed: 10**seed:
+        runs = make_runs(networks, seeds, count)
+        for figure in (
+            figures.misclassifications(runs, [], "test"),
+            figures.misclassifications(runs, baselines, "val", paper),
+            figures.learning_curves(runs),
+            figures.cost(runs, "test"),
+            figures.cost(runs, "val"),
+        ):
+            assert_nothing_clipped_or_small(figure)
+            assert figure.get_figwidth() == 7
+
+
+def test_figures_of_classes_are_readable(write_classes):
+    pair = [(1000, 1), (3000, 0.456), (4800, 0.3)], [(1030, 1), (2990, 0.723), (4850, 0.31)]
+    classes = write_classes(*pair, datapoints=5000)
+    cases = [confusion(0, 1, variant) for variant in range(9)]
+    assert_nothing_clipped_or_small(figures.confused_classes(cases, classes, {}))
+    assert_nothing_clipped_or_small(figures.class_variation(classes, {}, 0))
+
+
+def test_same_runs_give_the_same_bytes(make_runs, tmp_path):
+    files = []
+    for folder in "first", "second":
+        for name, figure in (
+            ("curves", figures.learning_curves(make_runs(["vgg"], 2))),
+            ("cost", figures.cost(make_runs(["vgg", "cnn2"], 2), "test")),
+        ):
+            paths = figures.save(figure, tmp_path / folder, name)
+            assert paths == tuple(tmp_path / folder / f"{name}.{kind}" for kind in ("png", "pdf"))
+            files.append([path.read_bytes() for path in paths])
+    assert files[:2] == files[2:]
+    for png, pdf in files:
+        assert png.startswith(b"\x89PNG")
+        assert b"Software" not in png and b"CreationDate" not in pdf
+    left = {path.name for path in (tmp_path / "first").iterdir()}
+    assert left == {"curves.png", "curves.pdf", "cost.png", "cost.pdf"}
+
+
+def test_text_of_a_pdf_is_text(make_runs, tmp_path):
+    figure = figures.misclassifications(make_runs([LONG_NAME]), [], "test")
+    _, path = figures.save(figure, tmp_path, "counts")
+    pdf = path.read_bytes()
+    assert b"/Subtype /Type3" not in pdf and b"/ToUnicode" in pdf
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
+    pages = [zlib.decompress(stream) for stream in streams if stream.startswith(b"\x78")]
+    shown = [
+        b"".join(re.findall(rb"\(((?:\\.|[^\\)])*)\)", text))
+        .replace(b"\0", b"")
+        .replace(b"\\", b"")
+        for page in pages
+        for text in re.findall(rb"BT\n(.*?)\nET", page, re.DOTALL)
+    ]
+    # Letters such as "fi" may be set as one character; here are none.
+    assert {b"one seed", b"mean", b"attention_and_dropout_v2"} <= set(shown)
+
+
+def test_drawing_leaves_matplotlibs_settings_alone(make_runs):
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    figures.cost(make_runs(["vgg"]), "test")
+    assert dict(matplotlib.rcParams) == before
