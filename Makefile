@@ -10,6 +10,7 @@ benchmark: .venv/installed
 	$(RUN) spectra_from_config.py --config dataset_configs/quick.json --n-train 340 --n-val 20 \
 		--max-shift 2 --test-shift 1
 	$(RUN) train_models.py --dataset datasets/quick --seeds 0
+	$(RUN) baselines.py --dataset datasets/quick
 	$(RUN) evaluate.py --results results/quick
 
 test: .venv/installed
@@ -19,6 +20,7 @@ paper: .venv/installed
 	$(RUN) dataset_config_generator.py
 	$(RUN) spectra_from_config.py
 	$(RUN) train_models.py
+	$(RUN) baselines.py
 	$(RUN) evaluate.py
 
 # Timings, beside which nothing heavy should run.

@@ -32,14 +32,9 @@ from scipy.sparse import csr_array
 from tqdm import tqdm
 
 from class_overlap import tabulate
-from dataset_config_generator import (
-    InputError,
-    read_class_file,
-    replace_file,
-    require,
-    run_script,
-)
-from spectra_from_config import Parameters, draw_block, names_of, read_dataset, render, sha256_of
+from dataset_config_generator import InputError, replace_file, require, run_script
+from evaluate import read_classes
+from spectra_from_config import draw_block, names_of, read_dataset, render, sha256_of
 
 # Files
 DATASET: Annotated[str, "Dataset folder that spectra_from_config.py wrote."] = "datasets/dataset500"
@@ -68,7 +63,12 @@ def main(settings):
     height = settings.detection_height
     require(0 < height < 1, "DETECTION_HEIGHT", height, "a number above 0 and below 1")
     dataset = read_dataset(settings.dataset)
-    class_file, parameters = class_file_of(dataset, settings.dataset, settings.config)
+    if dataset.card is None:
+        raise InputError(
+            f"{settings.dataset} has no dataset.json, so the classes of its spectra are unknown"
+        )
+    config = settings.config or Path("dataset_configs", dataset.card["class_file"]["name"])
+    class_file, parameters = read_classes(dataset.card, config)
     results = Path(settings.results or Path("results", dataset.name))
     ideal = ideal_patterns(class_file, parameters.test_kernel)
     methods = {
@@ -102,23 +102,6 @@ def main(settings):
             for split, count in result["misclassified"].items()
         )
         print(f"{name}: {result['seconds']:.1f} s; misclassified: {counts}")
-
-
-def class_file_of(dataset, folder, config=None):
-    """Return the class file a dataset was rendered from, and its Parameters.
-
-    Raises InputError if the dataset is none of spectra_from_config.py or the file has changed.
-    """
-    if dataset.card is None:
-        raise InputError(f"{folder} has no dataset.json, so the classes of its spectra are unknown")
-    rendered = dataset.card["class_file"]
-    path = Path(config or Path("dataset_configs", rendered["name"]))
-    class_file = read_class_file(path)
-    if class_file.sha256 != rendered["sha256"]:
-        raise InputError(
-            f"CONFIG is {path}, but {folder} was rendered from another class file (SHA-256 differs)"
-        )
-    return class_file, Parameters(**dataset.card["parameters"])
 
 
 def judge(name, classify, dataset, folder):

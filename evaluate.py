@@ -1,15 +1,24 @@
-"""Read the results of a dataset and print the paper's Table 2 for them.
+"""Read the results of a dataset and say what they mean: tables, significance, errors, figures.
 
     python evaluate.py
     python evaluate.py --results results/quick
 
-Counts the misclassified spectra of every test split per network over all seeds, and saves the table
-beside the run folders as table.md and table.csv. For the paper's dataset, Table 2 of Schuetzke,
-Szymanski and Reischl, "A universal synthetic dataset for machine learning on spectroscopic data"
-(2022), stands beside ours.
+Reads the run folders of train_models.py and the methods' folders of baselines.py below a results
+folder, and writes beside them
+
+    table.md, table.csv, table.tex   misclassified spectra per network over all seeds, as in Table 2
+                                     of the paper, whose numbers stand beside ours for its dataset
+    significance.md, .csv            which differences between networks are real
+    misclassified.csv                every misclassified spectrum, with the reason
+    misclassified.md                 the reasons per network, and the classes most runs get wrong
+    figures/                         NAME.png and NAME.pdf of every figure
+
+The paper is Schuetzke, Szymanski and Reischl, "A universal synthetic dataset for machine learning
+on spectroscopic data" (2022).
 """
 
 import csv
+import hashlib
 import io
 import json
 import sys
@@ -17,9 +26,21 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Annotated, NamedTuple
 
-from dataset_config_generator import InputError, replace_file, run_script
+import numpy as np
 
+from dataset_config_generator import InputError, replace_file, require, run_script
+
+# Files
 RESULTS: Annotated[str, "Folder with the run folders of one dataset."] = "results/dataset500"
+DATASET: Annotated[
+    str | None, "Dataset folder for labels of one's own arrays; by default the one in datasets/."
+] = None
+CONFIG: Annotated[
+    str | None, "Class file of the dataset; by default the one of its name in dataset_configs/."
+] = None
+
+# Output
+FIGURES: Annotated[bool, "Draw the figures."] = True
 
 
 class PaperRow(NamedTuple):
@@ -68,15 +89,40 @@ RUN_FIELDS = {
 
 
 def main(settings):
+    # Imported here: train_models.py needs this file to read runs, but neither scipy nor matplotlib.
+    import misclassifications
+    import significance
+
     folder = Path(settings.results)
     runs = read_results(folder)
-    rows = table(runs)
-    markdown = as_markdown(rows)
-    with replace_file(folder / "table.md") as file:
-        file.write(markdown.encode())
-    with replace_file(folder / "table.csv") as file:
-        file.write(as_csv(rows).encode())
-    print(markdown, end="")
+    baselines = read_baselines(folder, runs[0])
+    dataset = runs[0]["dataset"]
+    labels = {
+        split: read_labels(dataset, split, runs[0]["misclassified"][split]["spectra"], settings)
+        for split in runs[0]["misclassified"]
+    }
+    class_file, parameters = read_classes(dataset, settings.config)
+    wrong = wrong_predictions(runs, labels)
+    split = list(labels)[-1]  # test_wide, which is what Table 2 must have been measured on
+    comparisons = significance.compare_networks(wrong[split])
+    letters = significance.groups(wrong[split], comparisons)
+    rows = table(runs, baselines, labels, letters)
+    found = misclassifications.explain(runs, labels, class_file, parameters)
+    texts = {
+        "table.md": "\n".join(as_markdown(*part) for part in parts(rows)),
+        "table.csv": as_csv(rows),
+        "table.tex": "\n".join(as_latex(*part) for part in parts(rows)),
+        "significance.md": significance_text(split, wrong[split], comparisons, letters),
+        "significance.csv": as_csv([c._asdict() for c in comparisons]),
+        "misclassified.csv": as_csv([m._asdict() for m in found]),
+        "misclassified.md": misclassifications.summarise(found, runs),
+    }
+    for name, text in texts.items():
+        with replace_file(folder / name) as file:
+            file.write(text.encode())
+    print(texts["table.md"], texts["significance.md"], texts["misclassified.md"], sep="\n", end="")
+    if settings.figures:
+        draw(folder / "figures", runs, baselines, split, found, class_file, parameters)
 
 
 def read_results(folder):
@@ -90,7 +136,7 @@ def read_results(folder):
     folders = sorted(path.parent for path in folder.glob("*/run.json"))
     if not folders:
         raise InputError(f"{folder} holds no finished run (MODEL-seedN/run.json)")
-    runs = [read_run(path) for path in folders]
+    runs = [read_run(path) | {"folder": path} for path in folders]
     for path, run in zip(folders, runs, strict=True):
         if run["protocol"] != runs[0]["protocol"]:
             raise InputError(f"{path} and {folders[0]} were trained under different protocols")
@@ -131,34 +177,180 @@ def read_run(folder):
     return run
 
 
-def table(runs):
-    """Return one row per network: a dict from column names to numbers or text."""
+def read_baselines(folder, run):
+    """Read what baselines.py left below a results folder, ordered by name.
+
+    Returns the contents of its baseline.json files with "folder". Raises InputError if one was
+    judged on other data than `run`, the content of a run.json.
+    """
+    found = []
+    for path in sorted(folder.glob("*/baseline.json")):
+        try:
+            baseline = json.loads(path.read_bytes())
+            hashes = baseline["dataset"]["sha256"]
+            float(baseline["seconds"])
+            counts = {
+                split: int(count["misclassified"])
+                for split, count in baseline["misclassified"].items()
+            }
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(
+                f"{path} is not what baselines.py writes ({error!r}); run it again"
+            ) from None
+        for split in run["misclassified"]:
+            name = f"x_{split}.npy"
+            if split not in counts or hashes.get(name) != run["dataset"]["sha256"].get(name):
+                raise InputError(
+                    f"{path} was judged on another {name} than the networks; run baselines.py again"
+                )
+        found.append(baseline | {"name": path.parent.name, "folder": path.parent})
+    return found
+
+
+def read_labels(dataset, split, spectra, settings):
+    """Return the true classes of a split, int64 (spectra,), those that the runs were judged by.
+
+    Rendered datasets are ordered by class, so their labels need no file. Those of one's own arrays
+    are read from the dataset folder. Raises InputError if they are not the ones of the runs.
+    """
+    name = f"y_{split}.npy"
+    recorded = dataset["sha256"].get(name)
+    if spectra % dataset["classes"] == 0:
+        ordered = np.repeat(np.arange(dataset["classes"]), spectra // dataset["classes"])
+        content = io.BytesIO()
+        np.save(content, ordered)
+        if hashlib.sha256(content.getvalue()).hexdigest() == recorded:
+            return ordered
+    path = Path(settings.dataset or Path("datasets", dataset["name"]), name)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(
+            f"{path} does not exist, but the labels of {split} are needed; DATASET names its folder"
+        ) from None
+    if hashlib.sha256(content).hexdigest() != recorded:
+        raise InputError(f"{path} is not the file that the runs were judged by (SHA-256 differs)")
+    return np.load(io.BytesIO(content))
+
+
+def read_classes(dataset, config=None):
+    """Return ClassFile and Parameters of a rendered dataset, None and None for arrays of one's own.
+
+    Without `config`, a class file that dataset_configs/ lacks is warned of and done without. Raises
+    InputError if the class file is not the one that the dataset was rendered from.
+    """
+    from dataset_config_generator import read_class_file
+    from spectra_from_config import Parameters
+
+    if not dataset["class_file"]:
+        require(config is None, "CONFIG", config, "none, as these spectra have no class file")
+        return None, None
+    path = Path(config or Path("dataset_configs", dataset["class_file"]["name"]))
+    if config is None and not path.exists():
+        print(
+            f"warning: {path} does not exist, so misclassifications are not explained; CONFIG "
+            f"names the dataset's class file",
+            file=sys.stderr,
+        )
+        return None, None
+    class_file = read_class_file(path)
+    if class_file.sha256 != dataset["class_file"]["sha256"]:
+        raise InputError(
+            f"CONFIG is {path}, but the dataset was rendered from another class file (SHA-256 "
+            f"differs)"
+        )
+    return class_file, Parameters(**dataset["parameters"])
+
+
+def wrong_predictions(runs, labels):
+    """Return split -> network -> bool array (seeds, spectra), true where misclassified."""
+    return {
+        split: {
+            model: np.stack(
+                [read_predictions(run, split, y) != y for run in runs if run["model"] == model]
+            )
+            for model in dict.fromkeys(run["model"] for run in runs)
+        }
+        for split, y in labels.items()
+    }
+
+
+def read_predictions(run, split, labels):
+    """Return the predicted classes of a run or baseline, held against what its JSON counts."""
+    path = run["folder"] / f"{split}_predictions.npy"
+    try:
+        predictions = np.load(path)
+    except FileNotFoundError:
+        raise InputError(
+            f"{path} does not exist; train_models.py and baselines.py write it"
+        ) from None
+    except (ValueError, EOFError) as error:
+        raise InputError(f"{path} is truncated or no .npy file ({error})") from None
+    counted = run["misclassified"][split]["misclassified"]
+    if predictions.shape != labels.shape or np.count_nonzero(predictions != labels) != counted:
+        raise InputError(
+            f"{path} does not hold the {len(labels)} predictions, {counted} of them wrong, that "
+            f"the JSON file beside it records"
+        )
+    return predictions
+
+
+def macro_f1(predictions, labels, classes):
+    """Return the mean over all classes of the F1 score, 2 TP / (2 TP + FP + FN)."""
+    hits = np.bincount(labels[predictions == labels], minlength=classes)
+    total = np.bincount(labels, minlength=classes) + np.bincount(predictions, minlength=classes)
+    return float(np.mean(2 * hits / np.maximum(total, 1)))
+
+
+def table(runs, baselines, labels, letters):
+    """Return one row per network, then one per baseline: a dict from column names to values.
+
+    labels: split -> int64 (spectra,); letters: network -> groups of `significance.groups`. What
+    does not apply to a row is None.
+    """
     with_paper = is_paper_dataset(runs[0]["dataset"])
-    splits = [split for split in runs[0]["misclassified"] if split != "val"]
+    classes = runs[0]["dataset"]["classes"]
     rows = []
     for model in dict.fromkeys(run["model"] for run in runs):
         seeds = [run for run in runs if run["model"] == model]
-        row = {"network": model, "seeds": len(seeds)}
-        for split in splits:
-            counts = [run["misclassified"][split]["misclassified"] for run in seeds]
-            row |= {
-                f"{split}_mean": mean(counts),
-                f"{split}_std": stdev(counts) if len(counts) > 1 else None,
-                f"{split}_min": min(counts),
-                f"{split}_max": max(counts),
-                f"{split}_spectra": seeds[0]["misclassified"][split]["spectra"],
-            }
         epochs = [run["epochs"] for run in seeds]
+        row = {"network": model, "group": letters.get(model, ""), "seeds": len(seeds)}
+        row |= scores(seeds, labels, classes)
         row |= {
+            "parameters": seeds[0]["parameters"],
+            "best_epoch": mean(run["best_epoch"] for run in seeds),
             "epochs_min": min(epochs),
             "epochs_max": max(epochs),
+            "seconds_per_epoch": mean(run["seconds"] / run["epochs"] for run in seeds),
             "minutes": mean(run["seconds"] for run in seeds) / 60,
         }
         if with_paper:
-            paper = TABLE_2.get(model, PaperRow("", "", ""))
+            paper = TABLE_2.get(model, PaperRow(None, None, None))
             row |= {f"paper_{name}": value for name, value in paper._asdict().items()}
         rows.append(row)
+    for baseline in baselines:
+        row = dict.fromkeys(rows[0]) | {"network": baseline["name"]}
+        row |= scores([baseline], labels, classes) | {"minutes": baseline["seconds"] / 60}
+        rows.append(row)
     return rows
+
+
+def scores(seeds, labels, classes):
+    """Return the columns of all splits: misclassifications, accuracy, macro-F1 over the seeds."""
+    columns = {}
+    for split, y in labels.items():
+        counts = [run["misclassified"][split]["misclassified"] for run in seeds]
+        f1 = [macro_f1(read_predictions(run, split, y), y, classes) for run in seeds]
+        columns |= {
+            f"{split}_mean": mean(counts),
+            f"{split}_std": stdev(counts) if len(counts) > 1 else None,
+            f"{split}_min": min(counts),
+            f"{split}_max": max(counts),
+            f"{split}_spectra": len(y),
+            f"{split}_accuracy": 1 - mean(counts) / len(y),
+            f"{split}_macro_f1": mean(f1),
+        }
+    return columns
 
 
 def is_paper_dataset(dataset):
@@ -168,23 +360,50 @@ def is_paper_dataset(dataset):
     return class_file.get("sha256") == PAPER_CLASS_FILE and parameters == PAPER_PARAMETERS
 
 
-def as_markdown(rows):
-    """Format rows as a Markdown table; the spread is the sample standard deviation over seeds."""
+def parts(rows):
+    """Return the two tables that people read, each as header and lines of text.
+
+    The spread is the sample standard deviation over the seeds.
+    """
     splits = [name.removesuffix("_mean") for name in rows[0] if name.endswith("_mean")]
-    header = ["network", "seeds"]
+    header = ["network", "group", "seeds"]
     header += [f"{split}: misclassified of {rows[0][f'{split}_spectra']}" for split in splits]
-    header += ["epochs", "minutes"]
-    if "paper_misclassified" in rows[0]:
-        header += ["paper: misclassified", "paper: epochs", "paper: minutes"]
-    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
+    header += [f"paper: {name}" for name in ("misclassified", "epochs", "minutes")][
+        : 3 * ("paper_misclassified" in rows[0])
+    ]
+    counts = [
+        [
+            *(row["network"], row["group"], row["seeds"]),
+            *(spread(row, split) for split in splits),
+            *(value for name, value in row.items() if name.startswith("paper_")),
+        ]
+        for row in rows
+    ]
+    second_header = ["network"]
+    second_header += [f"{split}: accuracy, macro-F1" for split in splits]
+    second_header += ["parameters", "best epoch", "epochs", "seconds per epoch", "minutes"]
+    details = []
     for row in rows:
-        cells = [row["network"], row["seeds"]]
-        cells += [spread(row, split) for split in splits]
         fewest, most = row["epochs_min"], row["epochs_max"]
-        cells += [fewest if fewest == most else f"{fewest}–{most}", f"{row['minutes']:.1f}"]
-        cells += [value for name, value in row.items() if name.startswith("paper_")]
-        lines.append(cells)
-    return "".join(f"| {' | '.join(map(str, cells))} |\n" for cells in lines)
+        seconds, best = row["seconds_per_epoch"], row["best_epoch"]
+        details.append(
+            [
+                row["network"],
+                *(
+                    f"{100 * row[f'{split}_accuracy']:.2f} %, {row[f'{split}_macro_f1']:.4f}"
+                    for split in splits
+                ),
+                row["parameters"],
+                None if best is None else f"{best:.0f}",
+                fewest if fewest == most else f"{fewest}–{most}",
+                None if seconds is None else f"{seconds:.1f}",
+                f"{row['minutes']:.1f}",
+            ]
+        )
+    return [
+        (head, [["" if cell is None else str(cell) for cell in line] for line in lines])
+        for head, lines in ((header, counts), (second_header, details))
+    ]
 
 
 def spread(row, split):
@@ -194,12 +413,84 @@ def spread(row, split):
     return f"{average:.1f} ± {deviation:.1f} ({fewest}–{most})"
 
 
+def as_markdown(header, lines):
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (header, rule, *lines))
+
+
+def as_latex(header, lines):
+    """Format a table for LaTeX; it needs the package booktabs."""
+    rows = [" & ".join(map(latex_text, cells)) + r" \\" for cells in (header, *lines)]
+    body = [r"\toprule", rows[0], r"\midrule", *rows[1:], r"\bottomrule"]
+    columns = "l" + "r" * (len(header) - 1)
+    return "\n".join([rf"\begin{{tabular}}{{{columns}}}", *body, r"\end{tabular}"]) + "\n"
+
+
+def latex_text(text):
+    for plain, latex in ("_", r"\_"), ("%", r"\%"), ("±", r"$\pm$"), ("–", "--"):
+        text = text.replace(plain, latex)
+    return text
+
+
 def as_csv(rows):
     text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    if rows:
+        writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
     return text.getvalue()
+
+
+def significance_text(split, wrong, comparisons, letters):
+    """Say in Markdown which differences between networks are real."""
+    lines = [f"## Which differences are real ({split})", ""]
+    few = [name for name, seeds in wrong.items() if not letters[name]]
+    if few:
+        lines += [f"Fewer than three seeds, so nothing can be said: {', '.join(few)}.", ""]
+    grouped = sorted(set("".join(letters.values())))
+    for letter in grouped:
+        members = [name for name in letters if letter in letters[name]]
+        if len(members) > 1:
+            lines.append(f"- {letter}: {', '.join(members)} cannot be told apart")
+        else:
+            lines.append(f"- {letter}: {members[0]} differs from all others")
+    if comparisons:
+        header = ["pair", "difference", "95 % interval", "Welch", "Mann-Whitney", "McNemar"]
+        pairs = [
+            [
+                f"{c.a} − {c.b}",
+                f"{c.difference:+.1f}",
+                f"{c.low:+.1f} to {c.high:+.1f}",
+                *(f"{p:.2g}" for p in (c.welch, c.mann_whitney, c.mcnemar)),
+            ]
+            for c in comparisons
+        ]
+        lines += ["", "p-values are Holm-corrected for the number of pairs.", ""]
+        lines.append(as_markdown(header, pairs))
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def draw(folder, runs, baselines, split, found, class_file, parameters):
+    """Draw all figures that the results allow into a folder."""
+    import figures
+
+    paper = {name: row.misclassified for name, row in TABLE_2.items()}
+    if not is_paper_dataset(runs[0]["dataset"]):
+        paper = None
+    drawn = {
+        "misclassifications": figures.misclassifications(runs, baselines, split, paper),
+        "learning_curves": figures.learning_curves(runs),
+        "cost": figures.cost(runs, split),
+    }
+    if class_file:
+        named = parameters._asdict()
+        label = figures.most_telling_class(class_file)
+        drawn["class_variation"] = figures.class_variation(class_file, named, label)
+        confusions = [m._asdict() for m in found if m.split in ("test", "test_wide")]
+        if confusions:
+            drawn["confused_classes"] = figures.confused_classes(confusions, class_file, named)
+    for name, figure in drawn.items():
+        figures.save(figure, folder, name)
 
 
 if __name__ == "__main__":

@@ -1,36 +1,93 @@
 import csv
+import hashlib
+import io
 import json
+import shutil
 
+import numpy as np
 import pytest
-from conftest import assert_one_sentence
+from conftest import PROJECT, assert_one_sentence
 
 import evaluate
 import spectra_from_config
 from dataset_config_generator import InputError, parse_flags
 
+SPECTRA = {"val": 5000, "test": 4500, "test_wide": 4500}
+LABELS = {split: np.repeat(np.arange(500), n // 500) for split, n in SPECTRA.items()}
+
+
+def sha256_of_labels(labels):
+    content = io.BytesIO()
+    np.save(content, labels)
+    return hashlib.sha256(content.getvalue()).hexdigest()
+
+
+HASHES = {"x_train.npy": "a"}
+for split, labels in LABELS.items():
+    HASHES |= {f"x_{split}.npy": "x", f"y_{split}.npy": sha256_of_labels(labels)}
+DATASET = {
+    "name": "own",
+    "classes": 500,
+    "sha256": HASHES,
+    "class_file": None,
+    "parameters": None,
+}
+PAPER = DATASET | {
+    "class_file": {"name": "dataset500.json", "sha256": evaluate.PAPER_CLASS_FILE},
+    "parameters": {**evaluate.PAPER_PARAMETERS, "seed": 7},
+}
+
 
 def write_run(results, model, seed, test, epochs=60, seconds=90.0, **changes):
+    """Write a run with 1 misclassified validation spectrum, `test` and 3 * `test` of the others."""
     folder = results / f"{model}-seed{seed}"
     folder.mkdir(parents=True)
+    counts = {"val": 1, "test": test, "test_wide": 3 * test}
     run = {
         "model": model,
         "seed": seed,
         "protocol": {"batch_size": 128},
-        "dataset": {"sha256": {"x_train.npy": "a"}, "class_file": None, "parameters": None},
+        "dataset": DATASET,
         "parameters": 10,
         "epochs": epochs,
         "best_epoch": epochs - 25,
         "seconds": seconds,
         "misclassified": {
-            "val": {"spectra": 5000, "misclassified": 1},
-            "test": {"spectra": 4500, "misclassified": test},
-            "test_wide": {"spectra": 4500, "misclassified": 3 * test},
+            split: {"spectra": SPECTRA[split], "misclassified": wrong}
+            for split, wrong in counts.items()
         },
-        "device": "CPU",
-        "versions": {},
+        "environments": [],
     } | changes
     (folder / "run.json").write_text(json.dumps(run))
+    names = "epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate"
+    rows = [",".join(names), *(f"{e},0.9,{1 / e},0.9,{1 / e},0.0003" for e in range(1, epochs + 1))]
+    (folder / "history.csv").write_text("\n".join(rows) + "\n")
+    for split, wrong in counts.items():
+        predictions = LABELS[split].copy()
+        predictions[:wrong] = (predictions[:wrong] + 1) % 500
+        np.save(folder / f"{split}_predictions.npy", predictions)
+        np.save(folder / f"{split}_confidences.npy", np.full(len(predictions), 0.75, np.float32))
     return folder
+
+
+def write_baseline(results, name, test):
+    folder = write_run(results, name, 0, test)
+    folder = folder.rename(results / name)
+    (folder / "run.json").unlink()
+    counts = {"val": 1, "test": test, "test_wide": 3 * test}
+    misclassified = {
+        split: {"spectra": SPECTRA[split], "misclassified": wrong}
+        for split, wrong in counts.items()
+    }
+    baseline = {"method": name, "seconds": 6, "misclassified": misclassified, "dataset": DATASET}
+    (folder / "baseline.json").write_text(json.dumps(baseline))
+    return folder
+
+
+def table(results, letters=None):
+    runs = evaluate.read_results(results)
+    baselines = evaluate.read_baselines(results, runs[0])
+    return evaluate.table(runs, baselines, LABELS, letters or {})
 
 
 def test_table_gives_mean_spread_and_range_over_the_seeds(tmp_path):
@@ -38,40 +95,143 @@ def test_table_gives_mean_spread_and_range_over_the_seeds(tmp_path):
         write_run(tmp_path, "vgg", seed, test, epochs, seconds)
     write_run(tmp_path, "cnn2", 0, 7)
     write_run(tmp_path, "mine", 0, 8)
-    rows = evaluate.table(evaluate.read_results(tmp_path))
-    assert [row["network"] for row in rows] == ["cnn2", "vgg", "mine"]
-    assert evaluate.as_markdown(rows).splitlines() == [
-        "| network | seeds | test: misclassified of 4500 | test_wide: misclassified of 4500 "
-        "| epochs | minutes |",
+    write_baseline(tmp_path, "cosine", 20)
+    rows = table(tmp_path, {"vgg": "a"})
+    assert [row["network"] for row in rows] == ["cnn2", "vgg", "mine", "cosine"]
+    first, second = evaluate.parts(rows)
+    assert evaluate.as_markdown(*first).splitlines() == [
+        "| network | group | seeds | val: misclassified of 5000 | test: misclassified of 4500 "
+        "| test_wide: misclassified of 4500 |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
-        "| cnn2 | 1 | 7 | 21 | 60 | 1.5 |",
-        "| vgg | 3 | 12.0 ± 2.0 (10–14) | 36.0 ± 6.0 (30–42) | 60–75 | 1.5 |",
-        "| mine | 1 | 8 | 24 | 60 | 1.5 |",
+        "| cnn2 |  | 1 | 1 | 7 | 21 |",
+        "| vgg | a | 3 | 1.0 ± 0.0 (1–1) | 12.0 ± 2.0 (10–14) | 36.0 ± 6.0 (30–42) |",
+        "| mine |  | 1 | 1 | 8 | 24 |",
+        "| cosine |  |  | 1 | 20 | 60 |",
     ]
-    (_, vgg, _) = csv.DictReader(evaluate.as_csv(rows).splitlines())
+    header, (_, vgg, _, cosine) = second
+    assert header[-5:] == ["parameters", "best epoch", "epochs", "seconds per epoch", "minutes"]
+    assert vgg[-5:] == ["10", "42", "60–75", "1.3", "1.5"]
+    assert cosine[-5:] == ["", "", "", "", "0.1"]
+    (_, vgg, _, _) = csv.DictReader(evaluate.as_csv(rows).splitlines())
     assert (vgg["test_mean"], vgg["test_std"]) == ("12", "2.0")
     assert (vgg["test_wide_min"], vgg["test_wide_max"], vgg["seeds"]) == ("30", "42", "3")
+    assert float(vgg["test_accuracy"]) == pytest.approx(1 - 12 / 4500)
 
 
-PAPER = {
-    "sha256": {},
-    "class_file": {"name": "any.json", "sha256": evaluate.PAPER_CLASS_FILE},
-    "parameters": {**evaluate.PAPER_PARAMETERS, "seed": 7},
-}
+def test_latex_table_is_one_tabular_in_booktabs_style(tmp_path):
+    write_run(tmp_path, "cnn_bn", 0, 7)
+    write_run(tmp_path, "cnn_bn", 1, 9)
+    first, second = evaluate.parts(table(tmp_path))
+    lines = evaluate.as_latex(*first).splitlines()
+    assert lines[:2] == [r"\begin{tabular}{lrrrrr}", r"\toprule"]
+    assert lines[3:] == [
+        r"\midrule",
+        r"cnn\_bn &  & 2 & 1.0 $\pm$ 0.0 (1--1) & 8.0 $\pm$ 1.4 (7--9) & "
+        r"24.0 $\pm$ 4.2 (21--27) \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    assert r"99.98 \%" in evaluate.as_latex(*second)
+
+
+def test_macro_f1_is_the_mean_over_classes():
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    predictions = np.array([0, 0, 1, 1, 1, 0])
+    # class 0: TP 2, FP 1, FN 1; class 1: TP 2, FP 1, FN 0; class 2: TP 0
+    expected = (2 * 2 / (2 * 2 + 2) + 2 * 2 / (2 * 2 + 1) + 0) / 3
+    assert evaluate.macro_f1(predictions, labels, 3) == pytest.approx(expected)
 
 
 def test_papers_numbers_stand_beside_ours_on_the_papers_dataset_only(tmp_path):
     write_run(tmp_path / "paper", "cnn6", 0, 4, dataset=PAPER)
     write_run(tmp_path / "paper", "mine", 0, 5, dataset=PAPER)
-    text = evaluate.as_markdown(evaluate.table(evaluate.read_results(tmp_path / "paper")))
-    header, _, cnn6, mine = text.splitlines()
-    assert header.endswith("| paper: misclassified | paper: epochs | paper: minutes |")
-    assert cnn6 == "| cnn6 | 1 | 4 | 12 | 60 | 1.5 | 14 ± 2 | 75–90 | 30 |"
-    assert mine == "| mine | 1 | 5 | 15 | 60 | 1.5 |  |  |  |"
+    (header, (cnn6, mine)), _ = evaluate.parts(table(tmp_path / "paper"))
+    assert header[-3:] == ["paper: misclassified", "paper: epochs", "paper: minutes"]
+    assert cnn6[-4:] == ["12", "14 ± 2", "75–90", "30"]
+    assert mine[-4:] == ["15", "", "", ""]
     changed = PAPER | {"parameters": PAPER["parameters"] | {"max_shift": 49}}
     write_run(tmp_path / "other", "cnn6", 0, 4, dataset=changed)
-    text = evaluate.as_markdown(evaluate.table(evaluate.read_results(tmp_path / "other")))
-    assert "paper" not in text
+    assert "paper" not in str(evaluate.parts(table(tmp_path / "other")))
+
+
+def test_everything_the_manual_names_is_written(run, tmp_path):
+    for model, tests in ("cnn6", (4, 5, 6)), ("vgg", (30, 32, 31)), ("cnn2", (5, 4, 6)):
+        for seed, test in enumerate(tests):
+            write_run(tmp_path, model, seed, test, dataset=PAPER)
+    write_baseline(tmp_path, "search_match", 2)
+    process = run("evaluate.py", "--results", tmp_path, cwd=PROJECT)
+    assert process.returncode == 0, process.stderr
+    assert process.stderr == ""
+    for name in "table.md", "significance.md", "misclassified.md":
+        assert (tmp_path / name).read_text() in process.stdout
+    assert "- a: cnn2, cnn6 cannot be told apart" in process.stdout
+    assert "- b: vgg differs from all others" in process.stdout
+    with open(tmp_path / "misclassified.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == sum(1 + 4 * n for n in (4, 5, 6, 30, 32, 31, 5, 4, 6))
+    assert rows[0].keys() == {
+        *("network", "seed", "split", "spectrum", "true_class", "predicted_class", "variant"),
+        *("confidence", "reason"),
+    }
+    drawn = {path.name for path in (tmp_path / "figures").iterdir()}
+    figures = "class_variation", "misclassifications", "learning_curves", "confused_classes", "cost"
+    assert drawn == {f"{name}.{kind}" for name in figures for kind in ("png", "pdf")}
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert run("evaluate.py", "--results", tmp_path, cwd=PROJECT).returncode == 0
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_own_arrays_are_evaluated_with_the_labels_of_their_folder(run, tmp_path):
+    labels = {split: y[::-1].copy() for split, y in LABELS.items()}
+    hashes = HASHES | {f"y_{split}.npy": sha256_of_labels(y) for split, y in labels.items()}
+    folder = write_run(tmp_path / "results", "vgg", 0, 4, dataset=DATASET | {"sha256": hashes})
+    data = tmp_path / "data"
+    data.mkdir()
+    for split, y in labels.items():
+        np.save(data / f"y_{split}.npy", y)
+        predictions = np.load(folder / f"{split}_predictions.npy")[::-1]
+        np.save(folder / f"{split}_predictions.npy", predictions)
+    flags = "--results", tmp_path / "results", "--no-figures"
+    process = run("evaluate.py", *flags, "--dataset", data)
+    assert process.returncode == 0, process.stderr
+    assert "| vgg |  | 1 | 1 | 4 | 12 |" in process.stdout
+    assert_one_sentence(run("evaluate.py", *flags), 2, "y_val.npy", "DATASET")
+    np.save(data / "y_test.npy", labels["test"][::-1])
+    process = run("evaluate.py", *flags, "--dataset", data)
+    assert_one_sentence(process, 2, "y_test.npy", "SHA-256")
+
+
+def test_predictions_that_do_not_fit_the_run_are_refused(run, tmp_path):
+    path = write_run(tmp_path, "vgg", 0, 4) / "test_predictions.npy"
+    flags = "--results", tmp_path, "--no-figures"
+    content = path.read_bytes()
+    path.write_bytes(content[:-9])
+    assert_one_sentence(run("evaluate.py", *flags), 2, path, "truncated")
+    np.save(path, LABELS["test"])
+    assert_one_sentence(run("evaluate.py", *flags), 2, path, "4 of them wrong")
+    path.unlink()
+    assert_one_sentence(run("evaluate.py", *flags), 2, path, "does not exist")
+    assert not (tmp_path / "table.md").exists()
+
+
+def test_baselines_of_other_data_are_refused(run, tmp_path):
+    write_run(tmp_path, "vgg", 0, 4)
+    path = write_baseline(tmp_path, "cosine", 3) / "baseline.json"
+    baseline = json.loads(path.read_text())
+    baseline["dataset"]["sha256"]["x_test.npy"] = "another"
+    path.write_text(json.dumps(baseline))
+    process = run("evaluate.py", "--results", tmp_path)
+    assert_one_sentence(process, 2, path, "another x_test.npy")
+    path.write_text("{}")
+    assert_one_sentence(run("evaluate.py", "--results", tmp_path), 2, path, "baselines.py")
+
+
+def test_another_class_file_is_refused(run, tmp_path):
+    write_run(tmp_path / "r", "vgg", 0, 4, dataset=PAPER)
+    changed = tmp_path / "dataset500.json"
+    shutil.copy(PROJECT / "dataset_configs" / "quick.json", changed)
+    process = run("evaluate.py", "--results", tmp_path / "r", "--config", changed)
+    assert_one_sentence(process, 2, "CONFIG", changed, "SHA-256")
 
 
 def test_paper_parameters_are_the_defaults_of_spectra_from_config():
@@ -86,7 +246,10 @@ def test_runs_of_different_data_or_protocols_never_share_a_table(tmp_path):
     with pytest.raises(InputError, match="different protocols"):
         evaluate.read_results(tmp_path)
     run = json.loads((other / "run.json").read_text())
-    run |= {"protocol": {"batch_size": 128}, "dataset": {"sha256": {"x_train.npy": "b"}}}
+    run |= {
+        "protocol": {"batch_size": 128},
+        "dataset": DATASET | {"sha256": HASHES | {"x_train.npy": "b"}},
+    }
     (other / "run.json").write_text(json.dumps(run))
     with pytest.raises(InputError, match=r"differ in the dataset file x_train\.npy"):
         evaluate.read_results(tmp_path)

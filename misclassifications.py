@@ -1,0 +1,160 @@
+"""Say of every misclassified test spectrum what the class file explains about it.
+
+The reasons, the first that applies:
+
+    overlapping classes   the variation of the predicted class can produce the spectrum
+                          (class_overlap.py)
+    nearly overlapping    all peaks of the two classes match
+    a small peak          the classes' peaks match but for peaks below SMALL_PEAK
+    heights only          all peaks match in position, not all in height
+    positions only        the classes have the same heights at other positions
+    other
+
+Peaks match within the largest distance at which variation can bring them together: the shifts, and
+height changes, of training and test spectra added up.
+"""
+
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from class_overlap import Limits, find_overlaps
+
+SMALL_PEAK = 0.1  # relative to the highest peak
+
+HEIGHT_CHANGES = {"test": "test_height_change", "test_wide": "wide_test_height_change"}
+
+
+class Misclassification(NamedTuple):
+    """A misclassified spectrum of one run; the fields are the columns of misclassified.csv."""
+
+    network: str
+    seed: int
+    split: str
+    spectrum: int  # row in x_SPLIT.npy
+    true_class: int
+    predicted_class: int
+    variant: int | str  # 0 to 8 in the test splits, see the README; "" elsewhere
+    confidence: float  # the probability that the network gave the predicted class
+    reason: str
+
+
+def explain(runs, labels, class_file=None, parameters=None):
+    """List the misclassified spectra of all runs.
+
+    runs: contents of run.json with "folder"; labels: split -> int64 (spectra,); class_file and
+    parameters: ClassFile and Parameters of the dataset, None for arrays of one's own, whose reason
+    is "".
+
+    Returns a list of Misclassification, by run, split and spectrum.
+    """
+    found, reasons = [], {}
+    overlaps = {}
+    if class_file:
+        for split, change in HEIGHT_CHANGES.items():
+            limits = Limits(
+                parameters.max_shift,
+                parameters.max_height_change,
+                parameters.test_shift,
+                getattr(parameters, change),
+            )
+            overlaps[split] = ambiguous_spectra(class_file, limits)
+    for run in runs:
+        for split, y in labels.items():
+            predictions = np.load(run["folder"] / f"{split}_predictions.npy")
+            confidences = np.load(run["folder"] / f"{split}_confidences.npy")
+            for row in np.flatnonzero(predictions != y):
+                true, predicted = int(y[row]), int(predictions[row])
+                variant = int(row % 9) if class_file and split in HEIGHT_CHANGES else ""
+                reason = ""
+                if (true, predicted, variant) in overlaps.get(split, ()):
+                    reason = "overlapping classes"
+                elif class_file:
+                    key = true, predicted, split
+                    if key not in reasons:
+                        reasons[key] = reason_of(class_file, parameters, *key)
+                    reason = reasons[key]
+                found.append(
+                    Misclassification(
+                        *(run["model"], run["seed"], split, int(row), true, predicted, variant),
+                        round(float(confidences[row]), 6),
+                        reason,
+                    )
+                )
+    return found
+
+
+def ambiguous_spectra(class_file, limits):
+    """Return (true class, other class, variant) of all test spectra the other class can produce."""
+    found = set()
+    for overlap in find_overlaps(class_file.positions, class_file.heights, limits):
+        a, b = overlap.class_a, overlap.class_b
+        found |= {(a, b, variant) for variant in overlap.variants_a}
+        found |= {(b, a, variant) for variant in overlap.variants_b}
+    return found
+
+
+def reason_of(class_file, parameters, true, predicted, split):
+    """Return how the ideal patterns of two classes differ; see the top of this file."""
+    test_change = getattr(parameters, HEIGHT_CHANGES.get(split, "max_height_change"))
+    test_shift = parameters.test_shift if split in HEIGHT_CHANGES else parameters.max_shift
+    shift = parameters.max_shift + test_shift
+    change = parameters.max_height_change + test_change
+    a, b = ((class_file.positions[label], class_file.heights[label]) for label in (true, predicted))
+    near = np.abs(a[0][:, None] - b[0]) <= shift
+    alike = np.abs(a[1][:, None] - b[1]) <= change + 1e-9  # binary fractions meet only nearly
+    pairs = largest_matching(near & alike)
+    left_over = [
+        np.delete(heights, taken) for (_, heights), taken in zip((a, b), pairs, strict=True)
+    ]
+    if all((heights < SMALL_PEAK).all() for heights in left_over):
+        return "a small peak" if any(map(len, left_over)) else "nearly overlapping"
+    same_count = len(a[0]) == len(b[0])
+    if same_count and len(largest_matching(near)[0]) == len(a[0]):
+        return "heights only"
+    if same_count and len(largest_matching(alike)[0]) == len(a[0]):
+        return "positions only"
+    return "other"
+
+
+def largest_matching(possible):
+    """Return row and column numbers of the most pairs, each row and column used once at most."""
+    rows, columns = linear_sum_assignment(~possible)
+    matched = possible[rows, columns]
+    return rows[matched], columns[matched]
+
+
+def summarise(found, runs):
+    """Count reasons per network, and misclassifications per class; as Markdown."""
+    lines = ["## Why spectra are misclassified", ""]
+    reasons = sorted({m.reason or "unknown" for m in found})
+    networks = dict.fromkeys(run["model"] for run in runs)
+    counts = Counter((m.network, m.reason or "unknown") for m in found)
+    lines += [f"| network | {' | '.join(reasons)} |", "| --- |" + " ---: |" * len(reasons)]
+    for network in networks:
+        cells = (str(counts[network, reason]) for reason in reasons)
+        lines.append(f"| {network} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n" + most_missed_classes(found, len(runs))
+
+
+def most_missed_classes(found, runs, most=10):
+    """List the classes that most runs get wrong, with the class they are taken for most often."""
+    wrong_runs, taken_for = {}, {}
+    for m in found:
+        if m.split != "val":
+            wrong_runs.setdefault(m.true_class, set()).add((m.network, m.seed))
+            taken_for.setdefault(m.true_class, Counter())[m.predicted_class] += 1
+    order = sorted(wrong_runs, key=lambda label: (-len(wrong_runs[label]), label))[:most]
+    lines = [
+        "",
+        "Classes that most runs get wrong in a test split:",
+        "",
+        f"| class | runs of {runs} | mostly taken for |",
+        "| ---: | ---: | ---: |",
+    ]
+    for label in order:
+        (other, _), *_ = taken_for[label].most_common(1)
+        lines.append(f"| {label} | {len(wrong_runs[label])} | {other} |")
+    return "\n".join(lines) + "\n"

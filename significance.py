@@ -1,0 +1,129 @@
+"""Tell which differences between networks are real, given that seeds alone move a result.
+
+For each pair of networks and one split:
+
+- the difference of their mean misclassifications over the seeds, with a 95 % interval, by Welch's
+  t-test, which does not assume that both spread alike;
+- the Mann-Whitney test on the same numbers, which assumes no normal distribution;
+- the exact McNemar test on the test spectra: of the spectra that one network classifies in more
+  seeds than the other does, how many favour either. With one seed this is McNemar's own.
+
+The p-values of each test are corrected for the number of pairs by Holm's method. Networks cannot
+be told apart if Welch's corrected p is not below ALPHA. With fewer than three seeds nothing can be
+said.
+"""
+
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+ALPHA = 0.05
+FEWEST_SEEDS = 3
+
+
+class Comparison(NamedTuple):
+    """Two networks on one split; `difference` is misclassifications of `a` minus those of `b`."""
+
+    a: str
+    b: str
+    difference: float
+    low: float  # ends of the 95 % interval of the difference
+    high: float
+    welch: float  # p-values, Holm-corrected over all pairs
+    mann_whitney: float
+    mcnemar: float
+
+
+def compare_networks(wrong):
+    """Compare all pairs of networks.
+
+    wrong: network -> bool array (seeds, spectra), true where a spectrum is misclassified.
+    Returns a list of Comparison; pairs with fewer than three seeds on a side are left out.
+    """
+    networks = [name for name, seeds in wrong.items() if len(seeds) >= FEWEST_SEEDS]
+    pairs = list(combinations(networks, 2))
+    rows = [(*welch(wrong[a], wrong[b]), *paired(wrong[a], wrong[b])) for a, b in pairs]
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * 6
+    corrected = [holm(p_values) for p_values in columns[3:]]
+    return [
+        Comparison(*pair, *values)
+        for pair, *values in zip(pairs, *columns[:3], *corrected, strict=True)
+    ]
+
+
+def welch(wrong_a, wrong_b):
+    """Return difference of means, its 95 % interval, and the p-value of Welch's t-test.
+
+    Without any spread on either side the test is not defined; then p is 1 for equal counts and 0
+    for different ones, which every seed repeats.
+    """
+    a, b = wrong_a.sum(axis=1), wrong_b.sum(axis=1)
+    difference = a.mean() - b.mean()
+    if np.ptp(a) == 0 and np.ptp(b) == 0:
+        return difference, difference, difference, float(difference == 0)
+    test = stats.ttest_ind(a, b, equal_var=False)
+    return difference, *test.confidence_interval(0.95), test.pvalue
+
+
+def paired(wrong_a, wrong_b):
+    """Return the p-values of the Mann-Whitney test and of the exact McNemar test."""
+    rank_test = stats.mannwhitneyu(wrong_a.sum(axis=1), wrong_b.sum(axis=1))
+    shares = wrong_a.mean(axis=0) - wrong_b.mean(axis=0)
+    for_a, for_b = np.count_nonzero(shares < 0), np.count_nonzero(shares > 0)
+    if for_a + for_b == 0:
+        return rank_test.pvalue, 1.0
+    return rank_test.pvalue, stats.binomtest(for_a, for_a + for_b).pvalue
+
+
+def holm(p_values):
+    """Return Holm's corrected p-values: sorted, multiplied by the tests that remain, monotonic."""
+    p_values = np.asarray(p_values, float)
+    order = np.argsort(p_values)
+    factors = np.arange(len(p_values), 0, -1)
+    corrected = np.empty_like(p_values)
+    corrected[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
+    return corrected.tolist()
+
+
+def groups(wrong, comparisons):
+    """Group networks that cannot be told apart, as a compact letter display.
+
+    Networks that share a letter cannot be told apart; "a" is the group with the fewest
+    misclassifications. Returns network -> letters, "" for networks with too few seeds.
+    """
+    together = {frozenset((c.a, c.b)) for c in comparisons if not c.welch < ALPHA}
+    networks = [name for name, seeds in wrong.items() if len(seeds) >= FEWEST_SEEDS]
+    networks.sort(key=lambda name: wrong[name].sum(axis=1).mean())
+    alike = {
+        name: {other for other in networks if frozenset((name, other)) in together}
+        for name in networks
+    }
+    letters = dict.fromkeys(wrong, "")
+    found = sorted(
+        largest_groups(alike, networks), key=lambda group: list(map(networks.index, group))
+    )
+    for i, group in enumerate(found):
+        for name in group:
+            letters[name] += "abcdefghijklmnopqrstuvwxyz"[i % 26]
+    return letters
+
+
+def largest_groups(alike, candidates, group=(), excluded=()):
+    """Yield all groups of mutually alike networks that no further one fits into.
+
+    Bron and Kerbosch's algorithm (1973), doi 10.1145/362342.362367.
+    """
+    if not candidates and not excluded:
+        yield group
+    remaining, excluded = list(candidates), list(excluded)
+    for name in candidates:
+        yield from largest_groups(
+            alike,
+            [other for other in remaining if other in alike[name]],
+            (*group, name),
+            [other for other in excluded if other in alike[name]],
+        )
+        remaining.remove(name)
+        excluded.append(name)

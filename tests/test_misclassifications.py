@@ -1,0 +1,105 @@
+"""Reasons are those that the class file explains."""
+
+import json
+
+import numpy as np
+import pytest
+
+import misclassifications
+from dataset_config_generator import read_class_file
+from misclassifications import explain, reason_of
+from spectra_from_config import Parameters
+
+LIMITS = Parameters(max_shift=10, test_shift=5)
+
+PATTERNS = [
+    ([100, 200, 300], [1, 0.5, 0.7]),  # 0
+    ([102, 205, 298], [1, 0.52, 0.68]),  # 1: within all limits of 0
+    ([100, 200, 250, 300], [1, 0.5, 0.09, 0.7]),  # 2: a small peak more than 0
+    ([100, 200, 300], [1, 0.9, 0.7]),  # 3: 0 but for a height
+    ([100, 240, 300], [1, 0.5, 0.7]),  # 4: 0 but for a position
+    ([50, 350], [0.3, 1]),  # 5: nothing like 0
+    ([112, 205, 298], [1, 0.52, 0.68]),  # 6: within the limits of some variants of 0
+]
+
+
+@pytest.fixture
+def class_file(tmp_path):
+    spectra = {
+        str(label): {"peak_positions": positions, "peak_heights": heights}
+        for label, (positions, heights) in enumerate(PATTERNS)
+    }
+    config = {"datapoints": 400, "classes": len(PATTERNS), "spectra": spectra}
+    (tmp_path / "classes.json").write_text(json.dumps(config))
+    return read_class_file(tmp_path / "classes.json")
+
+
+@pytest.mark.parametrize(
+    ("predicted", "reason"),
+    [
+        (1, "nearly overlapping"),
+        (2, "a small peak"),
+        (3, "heights only"),
+        (4, "positions only"),
+        (5, "other"),
+    ],
+)
+def test_reason_of_each_kind(class_file, predicted, reason):
+    assert reason_of(class_file, LIMITS, 0, predicted, "test") == reason
+    assert reason_of(class_file, LIMITS, predicted, 0, "test") == reason
+
+
+def test_the_wider_test_split_allows_larger_height_changes(class_file):
+    wide = LIMITS._replace(wide_test_height_change=0.4)
+    assert reason_of(class_file, wide, 0, 3, "test") == "heights only"
+    assert reason_of(class_file, wide, 0, 3, "test_wide") == "nearly overlapping"
+
+
+def run_of(folder, predictions, split="test"):
+    folder.mkdir()
+    np.save(folder / f"{split}_predictions.npy", predictions)
+    np.save(folder / f"{split}_confidences.npy", np.linspace(0.5, 1, len(predictions)))
+    return {"model": folder.name, "seed": 3, "folder": folder}
+
+
+def test_one_row_per_misclassified_spectrum_with_variant_and_reason(class_file, tmp_path):
+    labels = np.repeat(np.arange(len(PATTERNS)), 9)
+    predictions = labels.copy()
+    predictions[[0, 1]] = 6  # class 6 can produce the pattern shifted by 0 or +5, not by -5
+    predictions[12] = 0
+    predictions[20] = 5
+    found = explain([run_of(tmp_path / "vgg", predictions)], {"test": labels}, class_file, LIMITS)
+    assert [(m.spectrum, m.true_class, m.predicted_class, m.variant) for m in found] == [
+        (0, 0, 6, 0),
+        (1, 0, 6, 1),
+        (12, 1, 0, 3),
+        (20, 2, 5, 2),
+    ]
+    assert [m.reason for m in found] == [
+        "nearly overlapping",
+        "nearly overlapping",
+        "overlapping classes",
+        "other",
+    ]
+    assert found[0][:3] == ("vgg", 3, "test")
+    assert found[0].confidence == 0.5
+
+
+def test_own_arrays_have_no_variant_and_no_reason(tmp_path):
+    labels = np.arange(5)
+    (found,) = explain([run_of(tmp_path / "vgg", np.array([0, 1, 2, 3, 0]))], {"test": labels})
+    assert (found.spectrum, found.variant, found.reason) == (4, "", "")
+
+
+def test_summary_counts_reasons_per_network_and_runs_per_class(class_file, tmp_path):
+    labels = np.repeat(np.arange(len(PATTERNS)), 9)
+    a, b = labels.copy(), labels.copy()
+    a[[0, 12, 13]], b[12] = 5, 4
+    runs = [run_of(tmp_path / "vgg", a), run_of(tmp_path / "cnn2", b)]
+    found = explain(runs, {"test": labels}, class_file, LIMITS)
+    text = misclassifications.summarise(found, runs)
+    assert "| network | other | positions only |" in text
+    assert "| vgg | 3 | 0 |" in text
+    assert "| cnn2 | 0 | 1 |" in text
+    assert "| class | runs of 2 | mostly taken for |" in text
+    assert "| 1 | 2 | 5 |\n| 0 | 1 | 5 |" in text
