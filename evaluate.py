@@ -103,26 +103,33 @@ def main(settings):
     }
     class_file, parameters = read_classes(dataset, settings.config)
     wrong = wrong_predictions(runs, labels)
-    split = list(labels)[-1]  # test_wide, which is what Table 2 must have been measured on
-    comparisons = significance.compare_networks(wrong[split])
-    letters = significance.groups(wrong[split], comparisons)
-    rows = table(runs, baselines, labels, letters)
+    comparisons = {split: significance.compare_networks(wrong[split]) for split in labels}
+    letters = {split: significance.groups(wrong[split], comparisons[split]) for split in labels}
+    # Figures and groups in the table show what Table 2 must have been measured on, if it is there.
+    shown = "test_wide" if "test_wide" in labels else list(labels)[-1]
+    rows = table(runs, baselines, labels, letters[shown])
     found = misclassifications.explain(runs, labels, class_file, parameters)
     texts = {
         "table.md": "\n".join(as_markdown(*part) for part in parts(rows)),
         "table.csv": as_csv(rows),
         "table.tex": "\n".join(as_latex(*part) for part in parts(rows)),
-        "significance.md": significance_text(split, wrong[split], comparisons, letters),
-        "significance.csv": as_csv([c._asdict() for c in comparisons]),
+        "significance.md": "\n".join(
+            groups_text(split, letters[split]) + comparisons_text(comparisons[split])
+            for split in labels
+        ),
+        "significance.csv": as_csv(
+            [{"split": split} | c._asdict() for split in labels for c in comparisons[split]]
+        ),
         "misclassified.csv": as_csv([m._asdict() for m in found]),
         "misclassified.md": misclassifications.summarise(found, runs),
     }
     for name, text in texts.items():
         with replace_file(folder / name) as file:
             file.write(text.encode())
-    print(texts["table.md"], texts["significance.md"], texts["misclassified.md"], sep="\n", end="")
+    groups = groups_text(shown, letters[shown])
+    print(texts["table.md"], groups, texts["misclassified.md"], sep="\n", end="")
     if settings.figures:
-        draw(folder / "figures", runs, baselines, split, found, class_file, parameters)
+        draw(folder / "figures", runs, baselines, shown, found, class_file, parameters)
 
 
 def read_results(folder):
@@ -368,9 +375,7 @@ def parts(rows):
     splits = [name.removesuffix("_mean") for name in rows[0] if name.endswith("_mean")]
     header = ["network", "group", "seeds"]
     header += [f"{split}: misclassified of {rows[0][f'{split}_spectra']}" for split in splits]
-    header += [f"paper: {name}" for name in ("misclassified", "epochs", "minutes")][
-        : 3 * ("paper_misclassified" in rows[0])
-    ]
+    header += [name.replace("paper_", "paper: ") for name in rows[0] if name.startswith("paper_")]
     counts = [
         [
             *(row["network"], row["group"], row["seeds"]),
@@ -441,33 +446,35 @@ def as_csv(rows):
     return text.getvalue()
 
 
-def significance_text(split, wrong, comparisons, letters):
-    """Say in Markdown which differences between networks are real."""
-    lines = [f"## Which differences are real ({split})", ""]
-    few = [name for name, seeds in wrong.items() if not letters[name]]
+def groups_text(split, letters):
+    """Say in Markdown which networks cannot be told apart; letters: `significance.groups`."""
+    lines = [f"## Which differences are real: {split}", ""]
+    few = [name for name in letters if not letters[name]]
     if few:
-        lines += [f"Fewer than three seeds, so nothing can be said: {', '.join(few)}.", ""]
-    grouped = sorted(set("".join(letters.values())))
-    for letter in grouped:
+        lines += [f"Fewer than three seeds, so nothing can be said: {', '.join(few)}."]
+    for letter in sorted(set("".join(letters.values()))):
         members = [name for name in letters if letter in letters[name]]
-        if len(members) > 1:
-            lines.append(f"- {letter}: {', '.join(members)} cannot be told apart")
-        else:
-            lines.append(f"- {letter}: {members[0]} differs from all others")
-    if comparisons:
-        header = ["pair", "difference", "95 % interval", "Welch", "Mann-Whitney", "McNemar"]
-        pairs = [
-            [
-                f"{c.a} − {c.b}",
-                f"{c.difference:+.1f}",
-                f"{c.low:+.1f} to {c.high:+.1f}",
-                *(f"{p:.2g}" for p in (c.welch, c.mann_whitney, c.mcnemar)),
-            ]
-            for c in comparisons
+        what = "cannot be told apart" if len(members) > 1 else "differs from all others"
+        lines.append(f"- {letter}: {', '.join(members)} {what}")
+    return "\n".join(lines) + "\n"
+
+
+def comparisons_text(comparisons):
+    """Format a list of `significance.Comparison` as a Markdown table."""
+    if not comparisons:
+        return ""
+    header = ["pair", "difference", "95 % interval", "Welch", "Mann-Whitney", "McNemar"]
+    lines = [
+        [
+            f"{c.a} − {c.b}",
+            f"{c.difference:+.1f}",
+            f"{c.low:+.1f} to {c.high:+.1f}",
+            *(f"{p:.2g}" for p in (c.welch, c.mann_whitney, c.mcnemar)),
         ]
-        lines += ["", "p-values are Holm-corrected for the number of pairs.", ""]
-        lines.append(as_markdown(header, pairs))
-    return "\n".join(lines).rstrip("\n") + "\n"
+        for c in comparisons
+    ]
+    note = "\np-values are Holm-corrected for the number of pairs.\n\n"
+    return note + as_markdown(header, lines)
 
 
 def draw(folder, runs, baselines, split, found, class_file, parameters):

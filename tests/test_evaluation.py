@@ -162,8 +162,16 @@ def test_everything_the_manual_names_is_written(run, tmp_path):
     process = run("evaluate.py", "--results", tmp_path, cwd=PROJECT)
     assert process.returncode == 0, process.stderr
     assert process.stderr == ""
-    for name in "table.md", "significance.md", "misclassified.md":
+    for name in "table.md", "misclassified.md":
         assert (tmp_path / name).read_text() in process.stdout
+    significance = (tmp_path / "significance.md").read_text()
+    for split in "val", "test", "test_wide":
+        assert f"## Which differences are real: {split}\n" in significance
+    assert significance.count("| cnn2 − vgg | ") == 3
+    with open(tmp_path / "significance.csv") as file:
+        assert [row["split"] for row in csv.DictReader(file)] == ["val"] * 3 + ["test"] * 3 + [
+            "test_wide"
+        ] * 3
     assert "- a: cnn2, cnn6 cannot be told apart" in process.stdout
     assert "- b: vgg differs from all others" in process.stdout
     with open(tmp_path / "misclassified.csv") as file:
