@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN = .venv/bin/python
 
-.PHONY: benchmark test paper lint benchmarks
+.PHONY: benchmark test paper lint benchmarks image lock
 
 benchmark: .venv/installed
 	$(RUN) dataset_config_generator.py --datapoints 80 --boundary 10 --classes 6 --max-peaks 3 \
@@ -31,6 +31,20 @@ benchmarks: .venv/installed
 lint: .venv/installed
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+
+image:
+	docker build --tag spectra-benchmark --build-arg VERSION="$$(git describe --always --dirty)" .
+
+# Pins the image's packages; versions already in requirements.lock stay unless it is deleted first.
+# cuDNN from 9.11 on does not run on GPUs older than Turing, on which TensorFlow still runs.
+lock:
+	tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(PYTHON) -m venv "$$tools" && \
+	"$$tools/bin/pip" install --quiet --disable-pip-version-check uv==0.13.9 && \
+	{ sed -e '/^# Tests/,$$d' -e 's/^tensorflow==/tensorflow[and-cuda]==/' requirements.txt; \
+		echo 'nvidia-cudnn-cu12<9.11'; } | \
+	"$$tools/bin/uv" pip compile --quiet --no-config --generate-hashes --python-version 3.11 \
+		--python-platform linux --no-annotate --no-emit-index-url \
+		--custom-compile-command 'make lock' --output-file requirements.lock - >/dev/null
 
 .venv/installed: requirements.txt
 	$(PYTHON) -m venv .venv

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import secrets
+import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -279,6 +280,8 @@ def run_script(script, main):
     `settings.peak_count` holds PEAK_COUNT, and so on. Errors end in one sentence on standard
     error: exit status 2 for bad input, 1 for failures of the environment such as a full disk.
     """
+    if os.getpid() == 1:  # in a container, where the kernel keeps SIGTERM from the first process
+        signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
     settings = parse_flags(script)
     try:
         status = main(settings)

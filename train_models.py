@@ -25,6 +25,7 @@ saved weights.
 """
 
 import csv
+import ctypes
 import fcntl
 import gc
 import hashlib
@@ -42,6 +43,7 @@ import traceback
 import zipfile
 from contextlib import contextmanager
 from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
@@ -223,11 +225,14 @@ def start_tensorflow(threads=None, require_gpu=False):
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     threads = threads or available_cores()
+    load_cusolver()
     with silent_stderr():
         import tensorflow as tf
 
         tf.get_logger().setLevel("ERROR")
         tf.config.experimental.enable_op_determinism()
+        # The paper's GPU has no TensorFloat-32, which newer ones would use in place of float32.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
         gpus = tf.config.list_physical_devices("GPU")
@@ -252,6 +257,17 @@ def start_tensorflow(threads=None, require_gpu=False):
         "python": platform.python_version(),
         **{package: version(package) for package in ("numpy", "tensorflow", "keras")},
     }
+
+
+def load_cusolver():
+    """Load the CUDA library that TensorFlow 2.21 does not look for where its wheel puts it.
+
+    Without libcusolver TensorFlow passes over the GPU and says so only in its log.
+    """
+    package = find_spec("nvidia")
+    for folder in package.submodule_search_locations if package else ():
+        for library in Path(folder).glob("cusolver/lib/libcusolver.so.*"):
+            ctypes.CDLL(str(library))
 
 
 def available_cores():
@@ -637,16 +653,18 @@ class Terminated(BaseException):
 def signals_noted():
     """Yield a function that raises Terminated if SIGTERM or Ctrl-C has come in the meantime."""
     received = []
+    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def note(number, frame):
         received.append(number)
-        signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
+        signal.signal(number, previous[number])  # a second one ends the process at once
 
     def check():
         if received:
             raise Terminated(received[0])
 
-    previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in previous:
+        signal.signal(number, note)
     try:
         yield check
     finally:

@@ -97,6 +97,13 @@ def test_the_image_trains_as_an_ordinary_user_and_receives_signals_itself():
     assert int(instructions("USER")[-1].partition(":")[0]) > 0
 
 
+def test_every_cuda_library_is_named_to_the_dynamic_linker():
+    (install,) = instructions("RUN")
+    assert re.search(
+        r"/nvidia/\*/lib > /etc/ld\.so\.conf\.d/\S+ && ldconfig$", " ".join(install.split())
+    )
+
+
 def test_the_image_needs_a_gpu_no_home_and_is_deterministic():
     words = shlex.split(" ".join(instructions("ENV")))
     environment = dict(word.split("=", 1) for word in words)
