@@ -8,8 +8,15 @@ import pytest
 
 import dataset_config_generator
 import spectra_from_config
+import train_models
 
 PROJECT = Path(dataset_config_generator.__file__).parent
+
+
+@pytest.fixture(scope="session")
+def tensorflow():
+    """Start TensorFlow as training does; its threads cannot be set once a network is built."""
+    train_models.start_tensorflow()
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import pytest
 
 import model_implementations
 
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
 # name: (datapoints x channels after the last block, neurons of the hidden layers, dropout rates)
 TABLE_1 = {
     "cnn2": ((139, 64), [2000, 500], [0.3] * 3),

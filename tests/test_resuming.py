@@ -18,6 +18,8 @@ from dataset_config_generator import InputError
 from model_implementations.basic_blocks import classifier, normalised_convolution
 from spectra_from_config import read_dataset
 
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
 PROTOCOL = {
     "batch_size": 8,
     "epochs": 20,
@@ -27,11 +29,6 @@ PROTOCOL = {
     "stop_patience": 5,
     "min_delta": 1e-4,
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow():
-    train_models.start_tensorflow()
 
 
 def changeable(input_size, classes, lr):

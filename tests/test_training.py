@@ -12,6 +12,8 @@ from dataset_config_generator import InputError, parse_flags
 from model_implementations.basic_blocks import classifier
 from spectra_from_config import read_dataset
 
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
 PROTOCOL = {
     "batch_size": 128,
     "epochs": 500,
@@ -23,11 +25,6 @@ PROTOCOL = {
 }
 ENVIRONMENT = {"device": "test"}
 SHORT = PROTOCOL | {"batch_size": 8, "epochs": 3, "learning_rate": 1e-2}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow():
-    train_models.start_tensorflow()
 
 
 def linear(input_size, classes, lr):
