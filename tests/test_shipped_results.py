@@ -11,6 +11,7 @@ from conftest import PROJECT
 from matplotlib.image import imread
 
 import spectra_from_config
+import train_models
 
 SHIPPED = PROJECT / "results" / "dataset500"
 TABLES = [path.name for path in sorted(SHIPPED.iterdir()) if path.is_file()]
@@ -43,18 +44,11 @@ def test_shipped_runs_were_trained_on_the_papers_dataset_under_its_protocol():
     runs = [json.loads(path.read_text()) for path in SHIPPED.glob("*/run.json")]
     assert runs
     defaults = spectra_from_config.Parameters()._asdict()
+    protocol = {name: getattr(train_models, name.upper()) for name in train_models.PROTOCOL}
     for run in runs:
         parameters = {
             k: tuple(v) if isinstance(v, list) else v
             for k, v in run["dataset"]["parameters"].items()
         }
         assert parameters == defaults
-        assert run["protocol"] == {
-            "batch_size": 128,
-            "epochs": 500,
-            "learning_rate": 3e-4,
-            "lr_factor": 0.5,
-            "lr_patience": 10,
-            "stop_patience": 25,
-            "min_delta": 1e-4,
-        }
+        assert run["protocol"] == protocol
