@@ -208,7 +208,7 @@ def search_match(spectra, class_file, parameters, detection_height):
         # No assignment charges a class less than the best that each peak could have by itself.
         least = np.maximum(
             np.minimum(charges.min(axis=2), detected).sum(axis=1),
-            np.minimum(charges.min(axis=1), left_over).sum(axis=1),
+            np.minimum(charges.min(axis=1, initial=np.inf), left_over).sum(axis=1),
         )
         best = np.inf
         for label in np.argsort(least, kind="stable"):

@@ -28,7 +28,14 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from dataset_config_generator import InputError, replace_file, require, run_script
+from dataset_config_generator import (
+    InputError,
+    read_class_file,
+    replace_file,
+    require,
+    run_script,
+)
+from spectra_from_config import Parameters, open_array
 
 # Files
 RESULTS: Annotated[str, "Folder with the run folders of one dataset."] = "results/dataset500"
@@ -246,9 +253,6 @@ def read_classes(dataset, config=None):
     Without `config`, a class file that dataset_configs/ lacks is warned of and done without. Raises
     InputError if the class file is not the one that the dataset was rendered from.
     """
-    from dataset_config_generator import read_class_file
-    from spectra_from_config import Parameters
-
     if not dataset["class_file"]:
         require(config is None, "CONFIG", config, "none, as these spectra have no class file")
         return None, None
@@ -285,14 +289,7 @@ def wrong_predictions(runs, labels):
 def read_predictions(run, split, labels):
     """Return the predicted classes of a run or baseline, held against what its JSON counts."""
     path = run["folder"] / f"{split}_predictions.npy"
-    try:
-        predictions = np.load(path)
-    except FileNotFoundError:
-        raise InputError(
-            f"{path} does not exist; train_models.py and baselines.py write it"
-        ) from None
-    except (ValueError, EOFError) as error:
-        raise InputError(f"{path} is truncated or no .npy file ({error})") from None
+    predictions = open_array(path)
     counted = run["misclassified"][split]["misclassified"]
     if predictions.shape != labels.shape or np.count_nonzero(predictions != labels) != counted:
         raise InputError(

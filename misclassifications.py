@@ -21,6 +21,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from class_overlap import Limits, find_overlaps
+from dataset_config_generator import InputError
+from spectra_from_config import open_array
 
 SMALL_PEAK = 0.1  # relative to the highest peak
 
@@ -63,8 +65,15 @@ def explain(runs, labels, class_file=None, parameters=None):
             overlaps[split] = ambiguous_spectra(class_file, limits)
     for run in runs:
         for split, y in labels.items():
-            predictions = np.load(run["folder"] / f"{split}_predictions.npy")
-            confidences = np.load(run["folder"] / f"{split}_confidences.npy")
+            predictions, confidences = (
+                open_array(run["folder"] / f"{split}_{what}.npy")
+                for what in ("predictions", "confidences")
+            )
+            if confidences.shape != y.shape:
+                raise InputError(
+                    f"{run['folder']}/{split}_confidences.npy has shape {confidences.shape}, "
+                    f"accepted: {y.shape}, one number per spectrum"
+                )
             for row in np.flatnonzero(predictions != y):
                 true, predicted = int(y[row]), int(predictions[row])
                 variant = int(row % 9) if class_file and split in HEIGHT_CHANGES else ""

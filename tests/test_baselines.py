@@ -81,6 +81,12 @@ def test_two_peaks_that_shifts_bring_together_are_still_found(tmp_path):
     assert search_match(spectrum, class_file, LIMITS, 0.01).tolist() == [0]
 
 
+def test_a_spectrum_without_peaks_is_given_some_class(classes):
+    class_file, _, _ = classes
+    (found,) = search_match(np.ones((1, 400), np.float32), class_file, LIMITS, 0.01)
+    assert 0 <= found < 30
+
+
 def test_pruning_leaves_out_no_better_class(classes):
     class_file, spectra, _ = classes
     charged = []

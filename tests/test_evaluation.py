@@ -222,6 +222,16 @@ def test_predictions_that_do_not_fit_the_run_are_refused(run, tmp_path):
     assert not (tmp_path / "table.md").exists()
 
 
+def test_confidences_that_do_not_fit_the_run_are_refused(run, tmp_path):
+    path = write_run(tmp_path, "vgg", 0, 4) / "test_confidences.npy"
+    flags = "--results", tmp_path, "--no-figures"
+    np.save(path, np.ones(7, np.float32))
+    assert_one_sentence(run("evaluate.py", *flags), 2, path, "(7,)", "(4500,)")
+    path.unlink()
+    assert_one_sentence(run("evaluate.py", *flags), 2, path, "does not exist")
+    assert not (tmp_path / "table.md").exists()
+
+
 def test_baselines_of_other_data_are_refused(run, tmp_path):
     write_run(tmp_path, "vgg", 0, 4)
     path = write_baseline(tmp_path, "cosine", 3) / "baseline.json"
