@@ -33,7 +33,7 @@ from tqdm import tqdm
 
 from class_overlap import tabulate
 from dataset_config_generator import InputError, replace_file, require, run_script
-from evaluate import read_classes
+from evaluate import counts_text, read_classes
 from spectra_from_config import draw_block, names_of, read_dataset, render, sha256_of
 
 # Files
@@ -97,11 +97,7 @@ def main(settings):
         result["dataset"] = {"name": dataset.name, "sha256": hashes}
         with replace_file(results / name / "baseline.json") as file:
             file.write(json.dumps(result, indent=2).encode() + b"\n")
-        counts = ", ".join(
-            f"{split} {count['misclassified']} of {count['spectra']}"
-            for split, count in result["misclassified"].items()
-        )
-        print(f"{name}: {result['seconds']:.1f} s; misclassified: {counts}")
+        print(f"{name}: {result['seconds']:.1f} s; {counts_text(result['misclassified'])}")
 
 
 def judge(name, classify, dataset, folder):

@@ -221,6 +221,15 @@ def read_baselines(folder, run):
     return found
 
 
+def counts_text(misclassified):
+    """Say in a line what run.json or baseline.json counts of all splits."""
+    counts = (
+        f"{split} {count['misclassified']} of {count['spectra']}"
+        for split, count in misclassified.items()
+    )
+    return f"misclassified: {', '.join(counts)}"
+
+
 def read_labels(dataset, split, spectra, settings):
     """Return the true classes of a split, int64 (spectra,), those that the runs were judged by.
 

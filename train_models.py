@@ -52,7 +52,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dataset_config_generator import InputError, replace_file, require, run_script
-from evaluate import read_run
+from evaluate import counts_text, read_run
 from spectra_from_config import names_of, read_dataset, sha256_of
 
 # Files
@@ -891,11 +891,8 @@ def write_history(path, history):
 
 
 def summary(folder, run):
-    judged = ", ".join(
-        f"{split} {count['misclassified']} of {count['spectra']}"
-        for split, count in run["misclassified"].items()
-    )
-    return f"{folder}: {run['epochs']} epochs in {run['seconds']:.0f} s; misclassified: {judged}"
+    counts = counts_text(run["misclassified"])
+    return f"{folder}: {run['epochs']} epochs in {run['seconds']:.0f} s; {counts}"
 
 
 if __name__ == "__main__":
