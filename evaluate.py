@@ -24,6 +24,7 @@ import json
 import sys
 from pathlib import Path
 from statistics import mean, stdev
+from types import NoneType
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -93,6 +94,13 @@ RUN_FIELDS = {
     "misclassified": dict,
     "environments": list,
 }
+DATASET_FIELDS = {
+    "name": str,
+    "classes": int,
+    "sha256": dict,
+    "class_file": (dict, NoneType),
+    "parameters": (dict, NoneType),
+}
 
 
 def main(settings):
@@ -118,25 +126,30 @@ def main(settings):
     found = misclassifications.explain(runs, labels, class_file, parameters)
     texts = {
         "table.md": "\n".join(as_markdown(*part) for part in parts(rows)),
-        "table.csv": as_csv(rows),
+        "table.csv": as_csv(rows[0], rows),
         "table.tex": "\n".join(as_latex(*part) for part in parts(rows)),
         "significance.md": "\n".join(
             groups_text(split, letters[split]) + comparisons_text(comparisons[split])
             for split in labels
         ),
         "significance.csv": as_csv(
-            [{"split": split} | c._asdict() for split in labels for c in comparisons[split]]
+            ["split", *significance.Comparison._fields],
+            [{"split": split} | c._asdict() for split in labels for c in comparisons[split]],
         ),
-        "misclassified.csv": as_csv([m._asdict() for m in found]),
+        "misclassified.csv": as_csv(
+            misclassifications.Misclassification._fields, [m._asdict() for m in found]
+        ),
         "misclassified.md": misclassifications.summarise(found, runs),
     }
+    if settings.figures:
+        figures = draw(runs, baselines, shown, found, class_file, parameters)
     for name, text in texts.items():
         with replace_file(folder / name) as file:
             file.write(text.encode())
     groups = groups_text(shown, letters[shown])
     print(texts["table.md"], groups, texts["misclassified.md"], sep="\n", end="")
     if settings.figures:
-        draw(folder / "figures", runs, baselines, shown, found, class_file, parameters)
+        save_figures(folder / "figures", figures)
 
 
 def read_results(folder):
@@ -151,13 +164,9 @@ def read_results(folder):
     if not folders:
         raise InputError(f"{folder} holds no finished run (MODEL-seedN/run.json)")
     runs = [read_run(path) | {"folder": path} for path in folders]
-    for path, run in zip(folders, runs, strict=True):
-        if run["protocol"] != runs[0]["protocol"]:
-            raise InputError(f"{path} and {folders[0]} were trained under different protocols")
-        ours, first = run["dataset"]["sha256"], runs[0]["dataset"]["sha256"]
-        for name in sorted(ours.keys() | first.keys()):
-            if ours.get(name) != first.get(name):
-                raise InputError(f"{path} and {folders[0]} differ in the dataset file {name}")
+    for run in runs:
+        check_comparable(run, runs[0])
+    check_seeds(runs)
     order = list(TABLE_2)
     return sorted(
         runs,
@@ -169,26 +178,75 @@ def read_results(folder):
     )
 
 
+def check_comparable(run, other):
+    """Raise InputError if two runs differ in protocol, dataset or splits."""
+    paths = f"{run['folder']} and {other['folder']}"
+    if run["protocol"] != other["protocol"]:
+        raise InputError(f"{paths} were trained under different protocols")
+    hashes, other_hashes = run["dataset"]["sha256"], other["dataset"]["sha256"]
+    for name in sorted(hashes.keys() | other_hashes.keys()):
+        if hashes.get(name) != other_hashes.get(name):
+            raise InputError(f"{paths} differ in the dataset file {name}")
+    if run["misclassified"].keys() != other["misclassified"].keys():
+        raise InputError(f"{paths} were judged on different splits")
+
+
+def check_seeds(runs):
+    """Raise InputError if what counts as the seeds of one network is not that.
+
+    Copies of a run would pass for seeds that all agree.
+    """
+    seeds, networks = {}, {}
+    for run in runs:
+        twin = seeds.setdefault((run["model"], run["seed"]), run)
+        if twin is not run:
+            raise InputError(
+                f"{twin['folder']} and {run['folder']} both hold {run['model']} with seed "
+                f"{run['seed']}, accepted: one of them"
+            )
+        other = networks.setdefault(run["model"], run)
+        if other["parameters"] != run["parameters"]:
+            raise InputError(
+                f"{other['folder']} and {run['folder']} are not the same network: they have "
+                f"{other['parameters']} and {run['parameters']} parameters"
+            )
+
+
 def read_run(folder):
     """Read and check run.json of a finished run. Raises InputError naming the field."""
     path = Path(folder, "run.json")
+    again = "delete it to train again"
     try:
         run = json.loads(path.read_bytes())
     except ValueError as error:
-        raise InputError(f"{path} is not valid JSON ({error}); delete it to train again") from None
+        raise InputError(f"{path} is not valid JSON ({error}); {again}") from None
     for field, kind in RUN_FIELDS.items():
         if not isinstance(run, dict) or not isinstance(run.get(field), kind):
-            raise InputError(f"{path} lacks a valid {field!r}; delete it to train again")
+            raise InputError(f"{path} lacks a valid {field!r}; {again}")
+    for field, kind in DATASET_FIELDS.items():
+        if not isinstance(run["dataset"].get(field), kind):
+            raise InputError(f"{path} lacks a valid {field!r} of its dataset; {again}")
+    if run["dataset"]["classes"] < 1:
+        raise InputError(f"{path} has {run['dataset']['classes']} classes, accepted: 1 or more")
+    if not 1 <= run["best_epoch"] <= run["epochs"]:
+        raise InputError(
+            f"{path} has best_epoch {run['best_epoch']}, accepted: 1 to its epochs, {run['epochs']}"
+        )
+    if not run["misclassified"]:
+        raise InputError(f"{path} lacks a valid 'misclassified'; {again}")
     for split, count in run["misclassified"].items():
-        try:
-            valid = 0 <= count["misclassified"] <= count["spectra"]
-        except (TypeError, KeyError):
-            valid = False
-        if not valid:
+        if not is_count(count):
             raise InputError(f"{path}: misclassified {split} is {count}, no count out of spectra")
-    if not isinstance(run["dataset"].get("sha256"), dict):
-        raise InputError(f"{path} lacks the SHA-256 of its dataset; delete it to train again")
     return run
+
+
+def is_count(count):
+    """Tell whether this is what `misclassified` in run.json or baseline.json holds per split."""
+    try:
+        wrong, spectra = count["misclassified"], count["spectra"]
+        return isinstance(wrong, int) and isinstance(spectra, int) and 0 <= wrong <= spectra
+    except (TypeError, KeyError):
+        return False
 
 
 def read_baselines(folder, run):
@@ -201,16 +259,14 @@ def read_baselines(folder, run):
     for path in sorted(folder.glob("*/baseline.json")):
         try:
             baseline = json.loads(path.read_bytes())
+            counts, seconds = baseline["misclassified"], baseline["seconds"]
             hashes = baseline["dataset"]["sha256"]
-            float(baseline["seconds"])
-            counts = {
-                split: int(count["misclassified"])
-                for split, count in baseline["misclassified"].items()
-            }
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InputError(
-                f"{path} is not what baselines.py writes ({error!r}); run it again"
-            ) from None
+            valid = isinstance(seconds, (int, float)) and isinstance(hashes, dict)
+            valid = valid and all(map(is_count, counts.values()))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            valid = False
+        if not valid:
+            raise InputError(f"{path} is not what baselines.py writes; run it again")
         for split in run["misclassified"]:
             name = f"x_{split}.npy"
             if split not in counts or hashes.get(name) != run["dataset"]["sha256"].get(name):
@@ -265,7 +321,15 @@ def read_classes(dataset, config=None):
     if not dataset["class_file"]:
         require(config is None, "CONFIG", config, "none, as these spectra have no class file")
         return None, None
-    path = Path(config or Path("dataset_configs", dataset["class_file"]["name"]))
+    try:
+        name, sha256 = dataset["class_file"]["name"], dataset["class_file"]["sha256"]
+        parameters = Parameters(**dataset["parameters"])
+    except (KeyError, TypeError):
+        raise InputError(
+            "class_file or parameters of the dataset are not those that spectra_from_config.py "
+            "records"
+        ) from None
+    path = Path(config or Path("dataset_configs", name))
     if config is None and not path.exists():
         print(
             f"warning: {path} does not exist, so misclassifications are not explained; CONFIG "
@@ -274,45 +338,53 @@ def read_classes(dataset, config=None):
         )
         return None, None
     class_file = read_class_file(path)
-    if class_file.sha256 != dataset["class_file"]["sha256"]:
+    if class_file.sha256 != sha256:
         raise InputError(
             f"CONFIG is {path}, but the dataset was rendered from another class file (SHA-256 "
             f"differs)"
         )
-    return class_file, Parameters(**dataset["parameters"])
+    return class_file, parameters
 
 
 def wrong_predictions(runs, labels):
     """Return split -> network -> bool array (seeds, spectra), true where misclassified."""
-    return {
-        split: {
-            model: np.stack(
-                [read_predictions(run, split, y) != y for run in runs if run["model"] == model]
-            )
-            for model in dict.fromkeys(run["model"] for run in runs)
-        }
-        for split, y in labels.items()
-    }
+    classes = runs[0]["dataset"]["classes"]
+    wrong = {}
+    for split, y in labels.items():
+        seeds = {}
+        for run in runs:
+            predictions = read_predictions(run, split, y, classes)
+            seeds.setdefault(run["model"], []).append(predictions != y)
+        wrong[split] = {model: np.stack(rows) for model, rows in seeds.items()}
+    return wrong
 
 
-def read_predictions(run, split, labels):
+def read_predictions(run, split, labels, classes):
     """Return the predicted classes of a run or baseline, held against what its JSON counts."""
     path = run["folder"] / f"{split}_predictions.npy"
     predictions = open_array(path)
     counted = run["misclassified"][split]["misclassified"]
-    if predictions.shape != labels.shape or np.count_nonzero(predictions != labels) != counted:
+    if (
+        predictions.shape != labels.shape
+        or predictions.dtype.kind not in "iu"
+        or not ((predictions >= 0) & (predictions < classes)).all()
+        or np.count_nonzero(predictions != labels) != counted
+    ):
         raise InputError(
-            f"{path} does not hold the {len(labels)} predictions, {counted} of them wrong, that "
-            f"the JSON file beside it records"
+            f"{path} does not hold the {len(labels)} predicted classes, integers from 0 to "
+            f"{classes - 1}, {counted} of them wrong, that the JSON file beside it records"
         )
     return predictions
 
 
 def macro_f1(predictions, labels, classes):
-    """Return the mean over all classes of the F1 score, 2 TP / (2 TP + FP + FN)."""
+    """Return the mean of the F1 score, 2 TP / (2 TP + FP + FN), over the classes that occur.
+
+    A class occurs if it is the label or the prediction of a spectrum.
+    """
     hits = np.bincount(labels[predictions == labels], minlength=classes)
     total = np.bincount(labels, minlength=classes) + np.bincount(predictions, minlength=classes)
-    return float(np.mean(2 * hits / np.maximum(total, 1)))
+    return float(np.mean(2 * hits[total > 0] / total[total > 0]))
 
 
 def table(runs, baselines, labels, letters):
@@ -353,7 +425,7 @@ def scores(seeds, labels, classes):
     columns = {}
     for split, y in labels.items():
         counts = [run["misclassified"][split]["misclassified"] for run in seeds]
-        f1 = [macro_f1(read_predictions(run, split, y), y, classes) for run in seeds]
+        f1 = [macro_f1(read_predictions(run, split, y, classes), y, classes) for run in seeds]
         columns |= {
             f"{split}_mean": mean(counts),
             f"{split}_std": stdev(counts) if len(counts) > 1 else None,
@@ -443,24 +515,26 @@ def latex_text(text):
     return text
 
 
-def as_csv(rows):
+def as_csv(columns, rows):
     text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     return text.getvalue()
 
 
 def groups_text(split, letters):
     """Say in Markdown which networks cannot be told apart; letters: `significance.groups`."""
     lines = [f"## Which differences are real: {split}", ""]
-    few = [name for name in letters if not letters[name]]
-    if few:
-        lines += [f"Fewer than three seeds, so nothing can be said: {', '.join(few)}."]
+    alone = [name for name in letters if not letters[name]]
+    if alone:
+        lines += [
+            f"Nothing can be said of {', '.join(alone)}: a comparison takes three seeds of either "
+            f"network."
+        ]
     for letter in sorted(set("".join(letters.values()))):
         members = [name for name in letters if letter in letters[name]]
-        what = "cannot be told apart" if len(members) > 1 else "differs from all others"
+        what = "cannot be told apart" if len(members) > 1 else "differs from all others compared"
         lines.append(f"- {letter}: {', '.join(members)} {what}")
     return "\n".join(lines) + "\n"
 
@@ -470,29 +544,37 @@ def comparisons_text(comparisons):
     if not comparisons:
         return ""
     header = ["pair", "difference", "95 % interval", "Welch", "Mann-Whitney", "McNemar"]
+    header.append("spectra in favour")
     lines = [
         [
             f"{c.a} − {c.b}",
             f"{c.difference:+.1f}",
             f"{c.low:+.1f} to {c.high:+.1f}",
             *(f"{p:.2g}" for p in (c.welch, c.mann_whitney, c.mcnemar)),
+            f"{c.favour_a} : {c.favour_b}",
         ]
         for c in comparisons
     ]
-    note = "\np-values are Holm-corrected for the number of pairs.\n\n"
+    note = (
+        "\np-values are Holm-corrected for the number of pairs, intervals are not. The last column "
+        "counts the spectra that either network classifies in more seeds than the other, on which "
+        "McNemar's test rests.\n\n"
+    )
     return note + as_markdown(header, lines)
 
 
-def draw(folder, runs, baselines, split, found, class_file, parameters):
-    """Draw all figures that the results allow into a folder."""
+def draw(runs, baselines, split, found, class_file, parameters):
+    """Draw all figures; returns name -> figure, None for one that these results do not allow."""
     import figures
 
     paper = {name: row.misclassified for name, row in TABLE_2.items()}
     if not is_paper_dataset(runs[0]["dataset"]):
         paper = None
     drawn = {
+        "class_variation": None,
         "misclassifications": figures.misclassifications(runs, baselines, split, paper),
         "learning_curves": figures.learning_curves(runs),
+        "confused_classes": None,
         "cost": figures.cost(runs, split),
     }
     if class_file:
@@ -502,8 +584,19 @@ def draw(folder, runs, baselines, split, found, class_file, parameters):
         confusions = [m._asdict() for m in found if m.split in ("test", "test_wide")]
         if confusions:
             drawn["confused_classes"] = figures.confused_classes(confusions, class_file, named)
+    return drawn
+
+
+def save_figures(folder, drawn):
+    """Write the figures of `draw` into a folder; what an earlier evaluation drew instead goes."""
+    import figures
+
     for name, figure in drawn.items():
-        figures.save(figure, folder, name)
+        if figure:
+            figures.save(figure, folder, name)
+        else:
+            for kind in "png", "pdf":
+                Path(folder, f"{name}.{kind}").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

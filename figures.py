@@ -318,6 +318,8 @@ def read_history(folder):
             rows = list(csv.DictReader(file))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; without it there is no learning curve") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise InputError(f"{path} is not the text that train_models.py writes") from None
     if not rows:
         raise InputError(f"{path} holds no epoch")
     history = {}

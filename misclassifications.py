@@ -26,6 +26,15 @@ from spectra_from_config import open_array
 
 SMALL_PEAK = 0.1  # relative to the highest peak
 
+REASONS = (
+    "overlapping classes",
+    "nearly overlapping",
+    "a small peak",
+    "heights only",
+    "positions only",
+    "other",
+)
+
 HEIGHT_CHANGES = {"test": "test_height_change", "test_wide": "wide_test_height_change"}
 
 
@@ -136,14 +145,21 @@ def largest_matching(possible):
 
 
 def summarise(found, runs):
-    """Count reasons per network, and misclassifications per class; as Markdown."""
+    """Count reasons per network and run, and misclassifications per class; as Markdown."""
     lines = ["## Why spectra are misclassified", ""]
-    reasons = sorted({m.reason or "unknown" for m in found})
-    networks = dict.fromkeys(run["model"] for run in runs)
+    if not found:
+        return "\n".join([*lines, "None is."]) + "\n"
+    known = Counter(m.reason for m in found)
+    reasons = [reason for reason in REASONS if known[reason]] or ["unknown"]
     counts = Counter((m.network, m.reason or "unknown") for m in found)
-    lines += [f"| network | {' | '.join(reasons)} |", "| --- |" + " ---: |" * len(reasons)]
-    for network in networks:
-        cells = (str(counts[network, reason]) for reason in reasons)
+    lines += [
+        "Spectra of all splits together, the mean over the seeds:",
+        "",
+        f"| network | {' | '.join(reasons)} |",
+        "| --- |" + " ---: |" * len(reasons),
+    ]
+    for network, seeds in Counter(run["model"] for run in runs).items():
+        cells = (f"{counts[network, reason] / seeds:.4g}" for reason in reasons)
         lines.append(f"| {network} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n" + most_missed_classes(found, len(runs))
 
@@ -155,15 +171,22 @@ def most_missed_classes(found, runs, most=10):
         if m.split != "val":
             wrong_runs.setdefault(m.true_class, set()).add((m.network, m.seed))
             taken_for.setdefault(m.true_class, Counter())[m.predicted_class] += 1
-    order = sorted(wrong_runs, key=lambda label: (-len(wrong_runs[label]), label))[:most]
+
+    def rank(label):
+        return -len(wrong_runs[label]), -taken_for[label].total(), label
+
+    order = sorted(wrong_runs, key=rank)[:most]
+    if not order:
+        return ""
     lines = [
         "",
         "Classes that most runs get wrong in a test split:",
         "",
-        f"| class | runs of {runs} | mostly taken for |",
-        "| ---: | ---: | ---: |",
+        f"| class | runs of {runs} | spectra per run | mostly taken for |",
+        "| ---: | ---: | ---: | ---: |",
     ]
     for label in order:
         (other, _), *_ = taken_for[label].most_common(1)
-        lines.append(f"| {label} | {len(wrong_runs[label])} | {other} |")
+        spectra = taken_for[label].total() / runs
+        lines.append(f"| {label} | {len(wrong_runs[label])} | {spectra:.3g} | {other} |")
     return "\n".join(lines) + "\n"

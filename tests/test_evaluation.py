@@ -112,7 +112,7 @@ def test_table_gives_mean_spread_and_range_over_the_seeds(tmp_path):
     assert header[-5:] == ["parameters", "best epoch", "epochs", "seconds per epoch", "minutes"]
     assert vgg[-5:] == ["10", "42", "60–75", "1.3", "1.5"]
     assert cosine[-5:] == ["", "", "", "", "0.1"]
-    (_, vgg, _, _) = csv.DictReader(evaluate.as_csv(rows).splitlines())
+    (_, vgg, _, _) = csv.DictReader(evaluate.as_csv(rows[0], rows).splitlines())
     assert (vgg["test_mean"], vgg["test_std"]) == ("12", "2.0")
     assert (vgg["test_wide_min"], vgg["test_wide_max"], vgg["seeds"]) == ("30", "42", "3")
     assert float(vgg["test_accuracy"]) == pytest.approx(1 - 12 / 4500)
@@ -140,6 +140,8 @@ def test_macro_f1_is_the_mean_over_classes():
     # class 0: TP 2, FP 1, FN 1; class 1: TP 2, FP 1, FN 0; class 2: TP 0
     expected = (2 * 2 / (2 * 2 + 2) + 2 * 2 / (2 * 2 + 1) + 0) / 3
     assert evaluate.macro_f1(predictions, labels, 3) == pytest.approx(expected)
+    # Further classes that no spectrum has and none is taken for make no difference.
+    assert evaluate.macro_f1(predictions, labels, 500) == pytest.approx(expected)
 
 
 def test_papers_numbers_stand_beside_ours_on_the_papers_dataset_only(tmp_path):
@@ -173,7 +175,7 @@ def test_everything_the_manual_names_is_written(run, tmp_path):
             "test_wide"
         ] * 3
     assert "- a: cnn2, cnn6 cannot be told apart" in process.stdout
-    assert "- b: vgg differs from all others" in process.stdout
+    assert "- b: vgg differs from all others compared" in process.stdout
     with open(tmp_path / "misclassified.csv") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == sum(1 + 4 * n for n in (4, 5, 6, 30, 32, 31, 5, 4, 6))
@@ -215,8 +217,10 @@ def test_predictions_that_do_not_fit_the_run_are_refused(run, tmp_path):
     content = path.read_bytes()
     path.write_bytes(content[:-9])
     assert_one_sentence(run("evaluate.py", *flags), 2, path, "truncated")
-    np.save(path, LABELS["test"])
-    assert_one_sentence(run("evaluate.py", *flags), 2, path, "4 of them wrong")
+    good = np.load(io.BytesIO(content))
+    for bad in LABELS["test"], good.astype(float), np.where(good == good[0], 500, good):
+        np.save(path, bad)
+        assert_one_sentence(run("evaluate.py", *flags), 2, path, "0 to 499", "4 of them wrong")
     path.unlink()
     assert_one_sentence(run("evaluate.py", *flags), 2, path, "does not exist")
     assert not (tmp_path / "table.md").exists()
@@ -240,8 +244,9 @@ def test_baselines_of_other_data_are_refused(run, tmp_path):
     path.write_text(json.dumps(baseline))
     process = run("evaluate.py", "--results", tmp_path)
     assert_one_sentence(process, 2, path, "another x_test.npy")
-    path.write_text("{}")
-    assert_one_sentence(run("evaluate.py", "--results", tmp_path), 2, path, "baselines.py")
+    for damage in {}, baseline | {"seconds": "6"}, baseline | {"dataset": {"sha256": []}}:
+        path.write_text(json.dumps(damage))
+        assert_one_sentence(run("evaluate.py", "--results", tmp_path), 2, path, "baselines.py")
 
 
 def test_another_class_file_is_refused(run, tmp_path):
@@ -273,6 +278,87 @@ def test_runs_of_different_data_or_protocols_never_share_a_table(tmp_path):
         evaluate.read_results(tmp_path)
 
 
+def test_seeds_of_one_network_are_different_runs_of_it(run, tmp_path):
+    original = write_run(tmp_path, "vgg", 0, 10)
+    write_run(tmp_path, "vgg", 1, 12)
+    copy = shutil.copytree(original, tmp_path / "vgg-copy")
+    process = run("evaluate.py", "--results", tmp_path)
+    assert_one_sentence(process, 2, original, copy, "vgg", "seed 0")
+    shutil.rmtree(copy)
+    other = write_run(tmp_path, "vgg", 2, 11, parameters=99)
+    process = run("evaluate.py", "--results", tmp_path)
+    assert_one_sentence(process, 2, original, other, "10", "99", "not the same network")
+
+
+def test_runs_judged_on_different_splits_never_share_a_table(run, tmp_path):
+    one = write_run(tmp_path, "vgg", 0, 10)
+    path = write_run(tmp_path, "vgg", 1, 10) / "run.json"
+    content = json.loads(path.read_text())
+    del content["misclassified"]["test"]
+    path.write_text(json.dumps(content))
+    process = run("evaluate.py", "--results", tmp_path)
+    assert_one_sentence(process, 2, one, path.parent, "different splits")
+
+
+def test_a_network_that_was_compared_with_none_is_not_said_to_differ(run, tmp_path):
+    for seed, test in enumerate((4, 5, 6)):
+        write_run(tmp_path, "cnn6", seed, test)
+    write_run(tmp_path, "vgg", 0, 30)
+    process = run("evaluate.py", "--results", tmp_path, "--no-figures")
+    assert "Nothing can be said of cnn6, vgg: a comparison takes three seeds" in process.stdout
+    assert "differs" not in process.stdout
+    for name in "significance.csv", "misclassified.csv":
+        assert len((tmp_path / name).read_text().splitlines()[0].split(",")) >= 9
+
+
+def test_without_errors_the_tables_say_so(run, tmp_path):
+    folder = write_run(tmp_path, "vgg", 0, 0)
+    content = json.loads((folder / "run.json").read_text())
+    content["misclassified"]["val"]["misclassified"] = 0
+    (folder / "run.json").write_text(json.dumps(content))
+    np.save(folder / "val_predictions.npy", LABELS["val"])
+    process = run("evaluate.py", "--results", tmp_path, "--no-figures")
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.endswith("## Why spectra are misclassified\n\nNone is.\n")
+    assert len((tmp_path / "misclassified.csv").read_text().splitlines()) == 1
+
+
+def test_figures_of_an_earlier_evaluation_do_not_stay_beside_new_tables(run, tmp_path):
+    folder = write_run(tmp_path, "vgg", 0, 3, dataset=PAPER)
+    assert run("evaluate.py", "--results", tmp_path, cwd=PROJECT).returncode == 0
+    assert (tmp_path / "figures" / "class_variation.pdf").exists()
+    content = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(content | {"dataset": DATASET}))
+    process = run("evaluate.py", "--results", tmp_path)
+    assert process.returncode == 0, process.stderr
+    names = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert names == {"misclassifications", "learning_curves", "cost"}
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b"epoch,loss\n1,2\n"])
+def test_tables_stay_as_they_were_if_a_figure_cannot_be_drawn(run, tmp_path, content):
+    history = write_run(tmp_path, "vgg", 0, 3) / "history.csv"
+    history.unlink()
+    if content:
+        history.write_bytes(content)
+    assert_one_sentence(run("evaluate.py", "--results", tmp_path), 2, history)
+    assert not (tmp_path / "table.md").exists()
+
+
+def without(*keys):
+    """Return a function that removes a nested field from a JSON text."""
+
+    def remove(text):
+        content = json.loads(text)
+        place = content
+        for key in keys[:-1]:
+            place = place[key]
+        del place[keys[-1]]
+        return json.dumps(content)
+
+    return remove
+
+
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
@@ -280,6 +366,13 @@ def test_runs_of_different_data_or_protocols_never_share_a_table(tmp_path):
         (lambda text: "[]", ["'model'"]),
         (lambda text: text.replace('"seconds": 90.0', '"seconds": null'), ["'seconds'"]),
         (lambda text: text.replace('"misclassified": 10', '"misclassified": 4501'), ["4501"]),
+        (lambda text: text.replace('"misclassified": 10', '"misclassified": "10"'), ["'10'"]),
+        (lambda text: text.replace('"epochs": 60', '"epochs": 0'), ["best_epoch", "0"]),
+        (lambda text: text.replace('"classes": 500', '"classes": 0'), ["0 classes"]),
+        (lambda text: json.dumps(json.loads(text) | {"misclassified": {}}), ["'misclassified'"]),
+        (without("dataset", "classes"), ["'classes'"]),
+        (without("dataset", "sha256"), ["'sha256'"]),
+        (without("misclassified", "test", "spectra"), ["test"]),
     ],
 )
 def test_damaged_results_end_in_one_sentence(run, tmp_path, damage, words):
@@ -287,6 +380,13 @@ def test_damaged_results_end_in_one_sentence(run, tmp_path, damage, words):
     path.write_text(damage(path.read_text()))
     assert_one_sentence(run("evaluate.py", "--results", tmp_path), 2, path, *words)
     assert not (tmp_path / "table.md").exists()
+
+
+@pytest.mark.parametrize("field", ["class_file", "parameters"])
+def test_a_dataset_that_is_not_as_rendered_ends_in_one_sentence(run, tmp_path, field):
+    write_run(tmp_path, "vgg", 0, 10, dataset=PAPER | {field: {"max_shift": 3, "other": 4}})
+    process = run("evaluate.py", "--results", tmp_path, cwd=PROJECT)
+    assert_one_sentence(process, 2, field, "spectra_from_config.py")
 
 
 def test_missing_results_end_in_one_sentence(run, tmp_path):

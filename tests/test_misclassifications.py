@@ -96,10 +96,11 @@ def test_summary_counts_reasons_per_network_and_runs_per_class(class_file, tmp_p
     a, b = labels.copy(), labels.copy()
     a[[0, 12, 13]], b[12] = 5, 4
     runs = [run_of(tmp_path / "vgg", a), run_of(tmp_path / "cnn2", b)]
+    runs.append(runs[1] | {"seed": 4})
     found = explain(runs, {"test": labels}, class_file, LIMITS)
     text = misclassifications.summarise(found, runs)
-    assert "| network | other | positions only |" in text
-    assert "| vgg | 3 | 0 |" in text
-    assert "| cnn2 | 0 | 1 |" in text
-    assert "| class | runs of 2 | mostly taken for |" in text
-    assert "| 1 | 2 | 5 |\n| 0 | 1 | 5 |" in text
+    assert "| network | positions only | other |" in text
+    assert "| vgg | 0 | 3 |" in text
+    assert "| cnn2 | 1 | 0 |" in text  # in each of its two runs
+    assert "| class | runs of 3 | spectra per run | mostly taken for |" in text
+    assert "| 1 | 3 | 1.33 | 5 |\n| 0 | 1 | 0.333 | 5 |" in text
