@@ -11,7 +11,8 @@ Four methods give the networks something to be compared with:
     search_match       peaks are detected and assigned to those of each class, as crystallographers
                        search a database; the class whose peaks fit best wins
 
-None of them learns from spectra: they know the class file alone. Each leaves in its folder
+None of them learns from spectra. They know the class file and, unlike the networks, the width of
+test peaks and how far peaks may shift. Each leaves in its folder
 `results/NAME/METHOD/` the predicted classes, SPLIT_predictions.npy, for the validation split and
 every test split, and baseline.json with misclassifications, time and the dataset's hashes.
 evaluate.py shows them beside the networks.
@@ -95,6 +96,10 @@ def main(settings):
     for name, classify in methods.items():
         result = judge(name, classify, dataset, results / name)
         result["dataset"] = {"name": dataset.name, "sha256": hashes}
+        result["settings"] = {
+            setting: getattr(settings, setting)
+            for setting in ("smoothing", "max_lag", "detection_height")
+        }
         with replace_file(results / name / "baseline.json") as file:
             file.write(json.dumps(result, indent=2).encode() + b"\n")
         print(f"{name}: {result['seconds']:.1f} s; {counts_text(result['misclassified'])}")
@@ -187,7 +192,9 @@ def search_match(spectra, class_file, parameters, detection_height):
     """
     limit = parameters.max_shift
     positions, heights = tabulate(class_file.positions, class_file.heights)
-    heights = np.nan_to_num(heights)  # absent peaks have height 0: left over at no charge
+    # Absent peaks are near nothing and have height 0: left over at no charge.
+    positions = np.where(np.isnan(heights), -4 * limit - class_file.datapoints, positions)
+    heights = np.nan_to_num(heights)
     near = np.abs(positions[:, :, None] - positions[:, None, :]) <= 2 * limit
     others = near & ~np.eye(near.shape[1], dtype=bool)
     summed = heights + np.where(others, heights[:, None, :], 0).sum(axis=2)

@@ -81,6 +81,27 @@ def test_two_peaks_that_shifts_bring_together_are_still_found(tmp_path):
     assert search_match(spectrum, class_file, LIMITS, 0.01).tolist() == [0]
 
 
+def test_search_match_does_not_depend_on_where_the_spectrum_begins(tmp_path):
+    patterns = ([20, 200], [0.6, 1]), ([11, 20, 200], [0.5, 0.6, 1])
+
+    def class_file_moved_by(distance):
+        spectra = {
+            str(label): {"peak_positions": [p + distance for p in positions], "peak_heights": h}
+            for label, (positions, h) in enumerate(patterns)
+        }
+        path = tmp_path / f"{distance}.json"
+        path.write_text(json.dumps({"datapoints": 400, "classes": 2, "spectra": spectra}))
+        return read_class_file(path)
+
+    here, there = class_file_moved_by(0), class_file_moved_by(100)
+    _, variation = variations(LIMITS._replace(n_val=100))["val"]
+    spectra = render(*draw_block(here, range(2), variation), 400)
+    np.testing.assert_array_equal(
+        search_match(spectra, here, LIMITS, 0.01),
+        search_match(np.roll(spectra, 100, axis=1), there, LIMITS, 0.01),
+    )
+
+
 def test_a_spectrum_without_peaks_is_given_some_class(classes):
     class_file, _, _ = classes
     (found,) = search_match(np.ones((1, 400), np.float32), class_file, LIMITS, 0.01)
@@ -153,6 +174,10 @@ def test_the_folder_of_a_method_holds_what_the_manual_says(run, class_file, data
         baseline = json.loads((folder / "baseline.json").read_text())
         assert baseline["method"] == folder.name
         assert baseline["dataset"]["sha256"] == hashes
+        assert baseline["settings"] == {
+            **{"smoothing": baselines.SMOOTHING, "max_lag": baselines.MAX_LAG},
+            "detection_height": baselines.DETECTION_HEIGHT,
+        }
         assert re.search(r": \d+\.\d s; misclassified: val ", line)
         for split, count in baseline["misclassified"].items():
             wrong = np.load(folder / f"{split}_predictions.npy") != np.load(
