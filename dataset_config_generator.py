@@ -52,6 +52,7 @@ GAMMA_SHAPE = 1.2
 GAMMA_SCALE = 1.2
 
 TRIES = 1000  # draws of one class before AVOID_OVERLAP gives up
+LARGEST = 10**9  # of all whole numbers that are lengths, counts or heights
 
 
 def main(settings):
@@ -118,6 +119,13 @@ def draw_classes(
         "'uniform' or 'gamma'",
     )
     require(seed >= 0, "SEED", seed, "0 or more")
+    for name, value in (
+        ("DATAPOINTS", datapoints),
+        ("CLASSES", classes),
+        ("MAX_PEAKS", max_peaks),
+        ("MAX_HEIGHT", max_height),
+    ):
+        require(value <= LARGEST, name, value, f"at most {LARGEST}")
     rng = np.random.default_rng(seed)
 
     def draw_class():
@@ -156,10 +164,13 @@ def draw_classes(
 def distinct_classes(draw_class, classes, max_peaks):
     """Draw classes, each again and again until it overlaps no earlier one.
 
-    Overlap is meant as in class_overlap.py, with the variation limits at its top.
+    Overlap is meant as in class_overlap.py, with the variation limits of spectra_from_config.py
+    and of both its test splits.
     """
-    from class_overlap import overlaps_any, tabulate
+    from class_overlap import Limits, overlaps_any, tabulate
+    from spectra_from_config import WIDE_TEST_HEIGHT_CHANGE
 
+    both = Limits(), Limits(test_height_change=WIDE_TEST_HEIGHT_CHANGE)
     drawn = []
     positions, heights = tabulate(
         [np.array([], int)] * classes, [np.array([])] * classes, max_peaks
@@ -167,7 +178,8 @@ def distinct_classes(draw_class, classes, max_peaks):
     for label in range(classes):
         for _ in range(TRIES):
             new = draw_class()
-            if not overlaps_any(*new, (positions[:label], heights[:label])):
+            earlier = positions[:label], heights[:label]
+            if not any(overlaps_any(*new, earlier, limits) for limits in both):
                 break
         else:
             raise InputError(
@@ -206,14 +218,14 @@ def read_class_file(path):
         ) from None
     try:
         config = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no class file: not valid JSON ({error})") from None
     if not isinstance(config, dict):
         raise InputError(f"{path} is no class file: expected a JSON object, found a list or value")
 
     def whole_number(field, lowest, default=None):
         value = config.get(field, default)
-        if not is_whole(value) or value < lowest:
+        if not is_whole(value) or not lowest <= value <= LARGEST:
             raise InputError(f"{path}: {field} is {value!r}, accepted: a whole number >= {lowest}")
         return value
 
@@ -221,7 +233,7 @@ def read_class_file(path):
     classes = whole_number("classes", 1)
     boundary = whole_number("boundary", 0, default=0)
     min_peaks = whole_number("min_peaks", 1, default=1)
-    max_peaks = whole_number("max_peaks", 1, default=sys.maxsize)
+    max_peaks = whole_number("max_peaks", 1, default=LARGEST)
     spectra = config.get("spectra")
     if not isinstance(spectra, dict) or list(spectra) != [str(i) for i in range(classes)]:
         raise InputError(
@@ -240,7 +252,7 @@ def read_class_file(path):
         if len(xs) != len(hs):
             raise InputError(f"{where} has {len(xs)} peak_positions but {len(hs)} peak_heights")
         if not min_peaks <= len(xs) <= max_peaks:
-            most = "any number" if max_peaks == sys.maxsize else max_peaks
+            most = "any number" if max_peaks == LARGEST else max_peaks
             raise InputError(f"{where} has {len(xs)} peaks, accepted: {min_peaks} to {most}")
         for x in xs:
             if not is_whole(x) or not boundary <= x < datapoints - boundary:
@@ -282,6 +294,8 @@ def run_script(script, main):
     """
     if os.getpid() == 1:  # in a container, where the kernel keeps SIGTERM from the first process
         signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
+    for stream in sys.stdout, sys.stderr:  # a terminal without, say, ± is no reason to fail
+        stream.reconfigure(errors="replace")
     settings = parse_flags(script)
     try:
         status = main(settings)
@@ -361,9 +375,18 @@ def flag_options(kind):
 def replace_file(path):
     """Open a new binary file that takes the place of `path` once it is complete on disk.
 
-    Whatever interrupts the writing, `path` holds its old content or all of the new one.
+    Whatever interrupts the writing, `path` holds its old content or all of the new one. A symbolic
+    link stays one; a device or pipe, which nothing can replace, is written to.
     """
     path = Path(path)
+    if path.is_symlink():
+        path = path.resolve()
+    if path.is_dir():
+        raise InputError(f"{str(path)!r} is a folder, accepted: the name of a file")
+    if path.exists() and not path.is_file():
+        with open(path, "wb") as file:
+            yield file
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:

@@ -1,7 +1,7 @@
 """Render the training, validation and test spectra of a class file.
 
     python spectra_from_config.py
-    python spectra_from_config.py --config dataset_configs/quick.json --n-train 100
+    python spectra_from_config.py --config dataset_configs/quick.json --max-shift 2 --test-shift 1
 
 A spectrum is a sum of Gaussians, one per peak, divided by its maximum. Training and validation
 spectra vary at random: every peak on its own in position and height, every spectrum in peak width.
@@ -88,7 +88,7 @@ def main(settings):
     if parameters.pop("verify"):
         return verify(output)
     if parameters["workers"] is None:
-        parameters["workers"] = os.cpu_count()
+        parameters["workers"] = available_cores()
     card = render_dataset(config, output, **parameters)
     for split in card["splits"]:
         print(f"{split:10}{card['files'][f'x_{split}.npy']['shape'][0]:>8} spectra")
@@ -107,6 +107,12 @@ def main(settings):
         )
     print(f"{output}: checksum {card['checksum']}")
     return None
+
+
+def available_cores():
+    if hasattr(os, "sched_getaffinity"):  # what a container or a cluster's scheduler grants
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
 
 
 def verify(folder):
@@ -141,7 +147,8 @@ def render_dataset(config, output, workers=1, **parameters):
     workers: number of processes; parameters: those of `Parameters`. Files of the same names in the
     folder are replaced once all new ones are complete.
 
-    Returns the content of dataset.json. Raises InputError for a bad class file or parameter.
+    Returns the content of dataset.json. Raises InputError for a bad class file or parameter, and if
+    the folder holds arrays that were not rendered.
     """
     parameters = Parameters(**parameters)
     class_file = read_class_file(config)
@@ -151,6 +158,7 @@ def render_dataset(config, output, workers=1, **parameters):
     folder.mkdir(parents=True, exist_ok=True)
     splits = variations(parameters)
     with one_writer(folder):
+        refuse_own_arrays(folder, splits)
         try:
             blocks = plan(folder, class_file, splits)
             with (
@@ -191,6 +199,16 @@ def render_dataset(config, output, workers=1, **parameters):
                 for path in folder.glob(pattern):
                     path.unlink()
     return card
+
+
+def refuse_own_arrays(folder, splits):
+    """Raise InputError rather than replace arrays without dataset.json, which somebody made."""
+    names = [name for split in splits for name in names_of(split) if (folder / name).exists()]
+    if names and not (folder / "dataset.json").exists():
+        raise InputError(
+            f"{folder}/{names[0]} is not replaced, as no dataset.json says that it was rendered; "
+            f"choose another OUTPUT folder, or move your arrays away"
+        )
 
 
 def variations(parameters):
@@ -289,6 +307,7 @@ def rendering(class_file, blocks, workers):
     killed ends after its block.
     """
     started = []
+    workers = min(workers, len(blocks))
     for worker in range(workers):
         receiver, sender = multiprocessing.Pipe(duplex=False)
         share = blocks[worker::workers]
@@ -647,7 +666,12 @@ def read_dataset(folder):
                 f"{folder}/y_{name}.npy holds the label {wrong}, accepted: 0 to {classes - 1}, the "
                 f"classes of y_train.npy"
             )
-    return Dataset(folder.resolve().name, datapoints, classes, splits, card)
+    return Dataset(name_of(folder), datapoints, classes, splits, card)
+
+
+def name_of(folder):
+    """Return the name of a dataset folder as the user knows it: of a link, not of its target."""
+    return Path(os.path.abspath(folder)).name  # noqa: PTH100, as resolve() follows links
 
 
 def read_card(folder):
@@ -677,11 +701,14 @@ def read_card(folder):
 
 def open_array(path):
     try:
-        return np.load(path, mmap_mode="r")
+        array = np.load(path, mmap_mode="r")
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
     except (ValueError, EOFError) as error:
         raise InputError(f"{path} is truncated or no .npy file ({error})") from None
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"{path} is an archive of arrays, accepted: a .npy file, one array")
+    return array
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ import tempfile
 import time
 import traceback
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import zip_longest
@@ -53,7 +53,7 @@ from tqdm import tqdm
 
 from dataset_config_generator import InputError, replace_file, require, run_script
 from evaluate import counts_text, read_run
-from spectra_from_config import names_of, read_dataset, sha256_of
+from spectra_from_config import available_cores, name_of, names_of, read_dataset, sha256_of
 
 # Files
 DATASET: Annotated[str, "Dataset folder with x_train.npy and so on."] = "datasets/dataset500"
@@ -127,7 +127,7 @@ def main(settings):
         return compare(*map(Path, settings.compare))
     protocol = {name: getattr(settings, name) for name in PROTOCOL}
     check_settings(settings)
-    results = Path(settings.results or Path("results", Path(settings.dataset).resolve().name))
+    results = Path(settings.results or Path("results", name_of(settings.dataset)))
     matrix = {
         results / f"{model}-seed{seed}": (model, seed)
         for seed in settings.seeds
@@ -141,8 +141,9 @@ def main(settings):
         matrix = dict([list(matrix.items())[settings.task]])
     dataset = read_dataset(settings.dataset)
     hashes = hash_and_check(dataset, settings.dataset)
+    wanted = {"protocol": protocol, "dataset": {"sha256": hashes}}
     for folder in matrix:
-        finished_run(folder, hashes, protocol)  # refuses what does not belong together
+        finished_run(folder, wanted)  # refuses what does not belong together
     environment = start_tensorflow(settings.threads, settings.require_gpu)
     builders = available_networks()
     for name in settings.models:
@@ -267,13 +268,8 @@ def load_cusolver():
     package = find_spec("nvidia")
     for folder in package.submodule_search_locations if package else ():
         for library in Path(folder).glob("cusolver/lib/libcusolver.so.*"):
-            ctypes.CDLL(str(library))
-
-
-def available_cores():
-    if hasattr(os, "sched_getaffinity"):  # what a container or a cluster's scheduler grants
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
+            with suppress(OSError):  # REQUIRE_GPU tells whether TensorFlow does without it
+                ctypes.CDLL(str(library))
 
 
 def processor():
@@ -329,8 +325,8 @@ def share(matrix, train):
     run is locked while it is trained; the system gives back the lock of a process that died, and
     runs found locked are looked at again after each round.
     """
-    began = time.time()
     status, failed, waiting = 0, [], list(matrix)
+    failures = {folder: time_of_failure(folder) for folder in matrix}
     with tqdm(total=len(matrix), desc="runs", unit="run", disable=None) as progress:
         while waiting:
             locked = []
@@ -339,12 +335,13 @@ def share(matrix, train):
                     if not mine:
                         locked.append(folder)
                         continue
-                    failure = folder / FAILURE
-                    if failure.exists() and failure.stat().st_mtime > began:  # in another process
-                        failed.append(folder)
+                    if time_of_failure(folder) not in (None, failures[folder]):
+                        failed.append(folder)  # in another process
                         continue
                     try:
                         run = train(folder)
+                    except BrokenPipeError:  # nobody reads what this process prints
+                        raise
                     except Exception as error:
                         reason = note_failure(folder, error)
                         progress.write(f"{folder}: failed: {reason}", file=sys.stderr)
@@ -400,6 +397,12 @@ def holder(folder):
             return None if take(file, fcntl.LOCK_SH) else file.read() or "another process"
     except FileNotFoundError:
         return None
+
+
+def time_of_failure(folder):
+    """Return when the run's last failure was noted, None if there is none."""
+    path = folder / FAILURE
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def note_failure(folder, error):
@@ -510,18 +513,18 @@ def train_run(
         for path in folder.glob(pattern):
             path.unlink()
     (folder / FAILURE).unlink(missing_ok=True)
-    run = finished_run(folder, hashes, protocol)
+    identity = {
+        "model": builder.__name__,
+        "seed": seed,
+        "protocol": protocol,
+        "dataset": describe(dataset, hashes),
+    }
+    run = finished_run(folder, identity)
     if run is None:
         folder.mkdir(parents=True, exist_ok=True)
         release_memory()
         keras.utils.set_random_seed(seed)
         model = build(builder, dataset, protocol["learning_rate"])
-        identity = {
-            "model": builder.__name__,
-            "seed": seed,
-            "protocol": protocol,
-            "dataset": describe(dataset, hashes),
-        }
         fitted = fit(model, dataset, folder, identity, environment, checkpoint_minutes)
         run = {
             **identity,
@@ -539,15 +542,19 @@ def train_run(
             for split in dataset.splits
             if any(run["dataset"]["sha256"].get(f) != hashes[f] for f in names_of(split))
         ]
-        if not unjudged:
+        gone = run["misclassified"].keys() - dataset.splits.keys()
+        if not unjudged and not gone:
             (folder / CHECKPOINT).unlink(missing_ok=True)
             return run
-        if not (folder / "model.keras").exists():
+        if unjudged and not (folder / "model.keras").exists():
             raise InputError(
                 f"{folder}/model.keras is needed to judge {', '.join(unjudged)}, but it is missing"
             )
-        model = keras.models.load_model(folder / "model.keras")
-        run["dataset"] = describe(dataset, hashes)
+        if unjudged:
+            model = keras.models.load_model(folder / "model.keras")
+        run["dataset"] = identity["dataset"]
+        for split in gone:
+            del run["misclassified"][split]
 
     for split in unjudged:
         x, y = dataset.splits[split]
@@ -585,27 +592,37 @@ def release_memory():
     gc.collect()
 
 
-def finished_run(folder, hashes, protocol):
+def finished_run(folder, wanted):
     """Return run.json of a run, None if it is not finished.
 
-    Raises InputError if it was trained on other data or under another protocol.
+    Raises InputError if it is not the one that is wanted, see `check_same`.
     """
     if not (folder / "run.json").exists():
         return None
     run = read_run(folder)
-    check_same(folder, run, hashes, protocol)
+    check_same(folder, run, wanted)
     return run
 
 
-def check_same(folder, run, hashes, protocol):
-    for name, value in protocol.items():
-        if run["protocol"].get(name) != value:
+def check_same(folder, found, wanted):
+    """Raise InputError if a run or checkpoint is of another network, seed, protocol or dataset.
+
+    Both hold what begins run.json; what is wanted may lack network and seed.
+    """
+    for name in "model", "seed":
+        if name in wanted and found[name] != wanted[name]:
             raise InputError(
-                f"{folder} was trained with {name.upper()} {run['protocol'].get(name)}, not "
+                f"{folder} holds a run with {name} {found[name]}, not {wanted[name]}; rename or "
+                f"delete it"
+            )
+    for name, value in wanted["protocol"].items():
+        if found["protocol"].get(name) != value:
+            raise InputError(
+                f"{folder} was trained with {name.upper()} {found['protocol'].get(name)}, not "
                 f"{value}; choose another RESULTS folder or delete this run"
             )
     for name in (*names_of("train"), *names_of("val")):
-        if run["dataset"]["sha256"].get(name) != hashes[name]:
+        if found["dataset"]["sha256"].get(name) != wanted["dataset"]["sha256"][name]:
             raise InputError(
                 f"{folder} was trained on another {name} (SHA-256 differs); choose another RESULTS "
                 f"folder or delete this run"
@@ -774,14 +791,14 @@ def fit(model, dataset, folder, identity, environment, checkpoint_minutes):
                     protocol["stop_patience"] - stopping.wait,
                     protocol["epochs"] - state["epoch"] - 1,
                 )
+                state |= {"epoch": state["epoch"] + 1, "step": 0, "logs": None}
                 text = progress_of(state["epoch"], logs, seconds * epochs_left)
                 if progress.disable:
                     print(f"{title}, {text}", flush=True)
                 else:
                     progress.set_postfix_str(text)
-                state |= {"epoch": state["epoch"] + 1, "step": 0, "logs": None}
             check_signals()
-        except Terminated:
+        except (Terminated, BrokenPipeError):
             save()
             raise
     for callback in callbacks:
@@ -844,7 +861,7 @@ def load_checkpoint(folder, identity, model, plateau, stopping):
         with open(path, "rb") as file, np.load(file) as content:
             arrays = dict(content)
         kept = json.loads(arrays.pop("text").tobytes())
-        check_same(folder, kept["identity"], identity["dataset"]["sha256"], identity["protocol"])
+        check_same(folder, kept["identity"], identity)
         variables = changing_variables(model)
         for i, variable in enumerate(variables):
             variable.assign(arrays.pop(f"variable{i}"))
@@ -872,11 +889,11 @@ def changing_variables(model):
 
 
 def progress_of(epoch, logs, seconds):
-    """Describe an epoch; `seconds` are those until training stops if nothing improves any more."""
+    """Describe an epoch, counted from 1; `seconds` are those until the earliest end of training."""
     loss, accuracy = logs["val_loss"], logs.get("val_accuracy", math.nan)
     left = tqdm.format_interval(seconds)
     return (
-        f"epoch {epoch + 1}: loss {logs['loss']:.4g}, val_loss {loss:.4g}, val_accuracy "
+        f"epoch {epoch}: loss {logs['loss']:.4g}, val_loss {loss:.4g}, val_accuracy "
         f"{accuracy:.4f}, learning rate {logs['learning_rate']:.3g}, stops in {left} or later"
     )
 

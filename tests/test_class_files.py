@@ -1,6 +1,8 @@
 import hashlib
 import json
+import os
 import resource
+import subprocess
 
 import numpy as np
 import pytest
@@ -123,6 +125,7 @@ def change(field, value):
         (lambda c: c["spectra"].pop("3"), ["spectra", "4 classes"]),
         (lambda c: c.pop("datapoints"), ["datapoints", "None", "whole number"]),
         (lambda c: c.update(classes="4"), ["classes", "'4'", "whole number"]),
+        (lambda c: c.update(datapoints=10**30), ["datapoints", "whole number"]),
         (lambda c: c.update(max_peaks=1), ["class 0", "peaks", "2 to 1"]),
     ],
 )
@@ -141,8 +144,9 @@ def test_reader_names_file_class_field_value_and_what_is_accepted(class_file, da
 def test_reader_refuses_files_that_are_no_class_files(tmp_path):
     (tmp_path / "cut.json").write_bytes((PROJECT / "dataset_configs/quick.json").read_bytes()[:500])
     (tmp_path / "list.json").write_text("[1, 2]")
+    (tmp_path / "nested.json").write_text(100_000 * "[")
     (tmp_path / "picture.json").write_bytes(b"\x89PNG\r\n\x1a\n\xff")
-    for name in "cut.json", "list.json", "picture.json", "absent.json":
+    for name in "cut.json", "list.json", "nested.json", "picture.json", "absent.json":
         with pytest.raises(InputError, match=name):
             read_class_file(tmp_path / name)
 
@@ -156,6 +160,8 @@ def test_reader_refuses_files_that_are_no_class_files(tmp_path):
         (["--max-peaks", "1"], ["MAX_PEAKS", "1", "MIN_PEAKS"]),
         (["--max-height", "0"], ["MAX_HEIGHT", "0"]),
         (["--seed", "-1"], ["SEED", "-1"]),
+        (["--datapoints", str(10**20)], ["DATAPOINTS", str(10**20), "at most"]),
+        (["--max-height", str(10**20)], ["MAX_HEIGHT", str(10**20), "at most"]),
         (["--peak-count-distribution", "beta"], ["beta", "uniform", "gamma"]),
         (["--clases", "3"], ["--clases"]),
     ],
@@ -165,6 +171,28 @@ def test_wrong_flags_end_in_one_sentence(run, tmp_path, flags, words):
     process = run("dataset_config_generator.py", "--output", output, *flags)
     assert_one_sentence(process, 2, *words)
     assert not output.exists()
+
+
+def test_an_output_that_is_a_folder_ends_in_one_sentence(run, tmp_path):
+    for output in "", ".", tmp_path:
+        process = run("dataset_config_generator.py", "--output", output, cwd=tmp_path)
+        assert_one_sentence(process, 2, "is a folder, accepted: the name of a file")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_link_stays_one_and_a_pipe_is_written_to(run, class_file, tmp_path):
+    path, _ = class_file
+    link = tmp_path / "link.json"
+    link.symlink_to(path)
+    assert run("dataset_config_generator.py", "--classes", 2, "--output", link).returncode == 0
+    assert link.is_symlink()
+    assert json.loads(path.read_text())["classes"] == 2
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        assert run("dataset_config_generator.py", "--classes", 2, "--output", pipe).returncode == 0
+        assert reader.stdout.read() == path.read_bytes()
+    assert pipe.is_fifo()
 
 
 def test_a_full_disk_keeps_the_old_file_and_leaves_nothing_half_written(run, class_file):

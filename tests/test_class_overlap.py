@@ -116,7 +116,9 @@ def test_avoid_overlap_redraws_until_no_classes_overlap():
     spectra = config["spectra"].values()
     positions = [np.array(s["peak_positions"]) for s in spectra]
     heights = [np.array(s["peak_heights"]) for s in spectra]
-    assert overlaps_by_definition(positions, heights, Limits()) == {}
+    for change in 0.02, 0.2:  # of both test splits
+        limits = Limits(test_height_change=change)
+        assert overlaps_by_definition(positions, heights, limits) == {}
     assert config == draw_classes(**options, avoid_overlap=True)
     assert config["spectra"]["0"] == plain["spectra"]["0"]
     assert config != plain

@@ -315,6 +315,33 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path, capsys):
     assert "Traceback" in (tmp_path / "a" / "failed.txt").read_text()
 
 
+def test_a_failure_of_an_earlier_command_is_tried_again_whatever_its_time(tmp_path):
+    failure = tmp_path / "a" / "failed.txt"
+    failure.parent.mkdir()
+    failure.write_text("reason")
+    ahead = time.time() + 60  # the clock of a file server
+    os.utime(failure, (ahead, ahead))
+
+    def train(folder):
+        return {"epochs": 1, "seconds": 1, "misclassified": {}}
+
+    assert train_models.share({tmp_path / "a": None}, train) == 0
+
+
+def test_a_closed_output_fails_no_run_and_costs_no_step(undisturbed, tmp_path, capsys):
+    dataset = undisturbed[0]
+    flags = command(dataset, tmp_path, *MATRIX)
+    with subprocess.Popen(flags, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()  # as `| head` does
+        assert b"Broken pipe" in process.stderr.read()
+    assert process.returncode == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["cnn2-seed0"]
+    assert (tmp_path / "cnn2-seed0" / "checkpoint.npz").exists()
+    assert not (tmp_path / "cnn2-seed0" / "failed.txt").exists()
+    subprocess.run(command(dataset, tmp_path, *MATRIX), check=True, capture_output=True)
+    assert_same_as_undisturbed(undisturbed, tmp_path, capsys)
+
+
 def test_compare_says_from_which_epoch_on_and_which_setting_differs(dataset, tmp_path, capsys):
     train(dataset, tmp_path / "a", PROTOCOL | {"epochs": 3})
     train(dataset, tmp_path / "b", PROTOCOL | {"epochs": 3, "lr_patience": 3})
@@ -332,12 +359,12 @@ def test_compare_says_from_which_epoch_on_and_which_setting_differs(dataset, tmp
         train_models.compare(tmp_path / "a", tmp_path)
 
 
-@pytest.mark.skipif(os.environ.get("CUDA_VISIBLE_DEVICES"), reason="there may be a GPU")
 def test_a_missing_gpu_is_one_sentence_where_one_is_required(run, undisturbed, tmp_path):
     dataset = undisturbed[0]
     _, *flags = command(dataset, tmp_path, *MATRIX)
     words = "REQUIRE_GPU", "driver", "--gpus all"
-    assert_one_sentence(run(*flags, "--require-gpu"), 1, *words)
-    process = run(*flags, env=os.environ | {"REQUIRE_GPU": "1"})
+    hidden = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
+    assert_one_sentence(run(*flags, "--require-gpu", env=hidden), 1, *words)
+    process = run(*flags, env=hidden | {"REQUIRE_GPU": "1"})
     assert_one_sentence(process, 1, *words)
     assert not list(tmp_path.iterdir())

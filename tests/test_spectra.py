@@ -299,6 +299,25 @@ def test_reader_takes_own_arrays_and_own_test_splits(own_arrays):
     assert (read.classes, read.card) == (3, None)
 
 
+def test_a_linked_folder_has_the_name_of_the_link(own_arrays, tmp_path):
+    (tmp_path / "mine").symlink_to(own_arrays)
+    assert read_dataset(tmp_path / "mine").name == "mine"
+    assert read_dataset(f"{tmp_path}/mine/").name == "mine"
+
+
+def test_arrays_of_ones_own_are_not_rendered_over(run, class_file, own_arrays):
+    before = {path: path.read_bytes() for path in own_arrays.iterdir()}
+    flags = "--config", class_file[0], "--max-shift", 5, "--test-shift", 3
+    process = run("spectra_from_config.py", *flags, "--output", own_arrays)
+    assert_one_sentence(process, 2, own_arrays, "x_train.npy", "dataset.json", "OUTPUT")
+    assert before == {path: path.read_bytes() for path in before}
+
+
+def archive(path):
+    with open(path, "wb") as file:
+        np.savez(file, x=np.ones((10, 30)))
+
+
 def cut(folder, name):
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[:-4])
@@ -310,6 +329,7 @@ def cut(folder, name):
         (lambda f: cut(f, "x_train.npy"), ["x_train.npy", "truncated"]),
         (lambda f: (f / "y_val.npy").write_bytes(b""), ["y_val.npy", "truncated"]),
         (lambda f: (f / "x_val.npy").unlink(), ["x_val.npy", "does not exist"]),
+        (lambda f: archive(f / "x_val.npy"), ["x_val.npy", "archive", "one array"]),
         (lambda f: np.save(f / "x_val.npy", np.ones((10, 31))), ["31", "30", "x_train.npy"]),
         (lambda f: np.save(f / "x_val.npy", np.ones((9, 30))), ["9 spectra", "10"]),
         (lambda f: np.save(f / "x_val.npy", np.ones(10)), ["x_val.npy", "(10,)", "datapoints"]),

@@ -209,6 +209,33 @@ def test_a_new_test_split_is_judged_with_the_saved_weights(dataset, tmp_path, mo
     assert json.loads((folder / "run.json").read_text()) == run
 
 
+def test_a_split_that_was_renamed_or_removed_is_no_longer_counted(dataset, tmp_path, monkeypatch):
+    for axis in "xy":
+        np.save(dataset / f"{axis}_test_old.npy", np.load(dataset / f"{axis}_val.npy"))
+    train(dataset, tmp_path)
+    monkeypatch.setattr(train_models, "fit", None)
+    for axis in "xy":
+        (dataset / f"{axis}_test_old.npy").rename(dataset / f"{axis}_test_new.npy")
+    run, folder = train(dataset, tmp_path)
+    assert list(run["misclassified"]) == ["val", "test", "test_wide", "test_new"]
+    for axis in "xy":
+        (dataset / f"{axis}_test_new.npy").unlink()
+    run, _ = train(dataset, tmp_path)
+    assert list(run["misclassified"]) == ["val", "test", "test_wide"]
+    assert run["dataset"]["sha256"].keys() == {path.name for path in dataset.glob("*.npy")}
+    assert json.loads((folder / "run.json").read_text()) == run
+
+
+def test_a_folder_holds_the_network_and_seed_of_its_name(dataset, tmp_path):
+    _, folder = train(dataset, tmp_path)
+    folder.rename(tmp_path / "linear-seed1")
+    with pytest.raises(InputError, match="seed 0, not 1"):
+        train(dataset, tmp_path, seed=1)
+    (tmp_path / "linear-seed1").rename(tmp_path / "hidden-seed0")
+    with pytest.raises(InputError, match="model linear, not hidden"):
+        train(dataset, tmp_path, hidden)
+
+
 def test_a_run_of_another_protocol_or_dataset_is_refused(dataset, own_arrays, tmp_path):
     train(dataset, tmp_path)
     with pytest.raises(InputError, match=r"LR_PATIENCE 10, not 11"):
