@@ -15,10 +15,11 @@ Files are recognised by their content, whatever their names. Each holds one spec
     JCAMP-DX        (X++(Y..Y)) in the forms AFFN, PAC, SQZ, DIF and DUP, or (XY..XY)
 
 x may rise or fall, but not turn or stand still. A spectrum is interpolated to DATAPOINTS equally
-spaced datapoints, always from the smallest x to the largest. Then its minimum is subtracted and it
-is divided by its maximum: the synthetic spectra have no baseline and the maximum 1. Datapoints
-further apart than the measured points may miss the top of a peak; give more of them then. Peaks
-that point down, as those of transmittance do, stay so.
+spaced datapoints, from the smallest x of the file to the largest, or over RANGE, which spectra that
+are to be compared must share. Then its minimum is subtracted and it is divided by its maximum. A
+background that slopes or bends stays in. Datapoints further apart than the measured points may miss
+the top of a peak; give more of them then. Peaks that point down, as those of transmittance do, stay
+so.
 """
 
 import re
@@ -42,6 +43,9 @@ FIGURE: Annotated[str, "Figure to write, both as .png and as .pdf."] = "figures/
 
 # Spectra
 DATAPOINTS: Annotated[int, "Datapoints per spectrum."] = dataset_config_generator.DATAPOINTS
+RANGE: Annotated[
+    tuple[float, float] | None, "x of the first and last datapoint; by default those of each file."
+] = None
 
 EXCERPT = 1000  # datapoints of the right-hand side
 MOST_ROWS = 20  # of the figure; more would not fit on any page
@@ -85,34 +89,54 @@ def main(settings):
         require(
             Path(settings.save).suffix == ".npy", "SAVE", settings.save, "a name ending in .npy"
         )
+    if settings.range:
+        first, last = settings.range
+        rises = -np.inf < first < last < np.inf
+        require(rises, "RANGE", f"{first:g} {last:g}", "two numbers, the smaller one first")
     spectra = np.empty((len(settings.measured), settings.datapoints), np.float32)
+    ranges = {}
     for row, path in enumerate(settings.measured):
         x, y = read_measurement(path)
         try:
-            spectra[row] = resample(x, y, settings.datapoints)
+            spectra[row] = resample(x, y, settings.datapoints, settings.range)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
         print(f"{path}: {len(x)} points from {x[0]:g} to {x[-1]:g}")
+        ranges[f"{x[0]:g} to {x[-1]:g}"] = path
     if settings.save is not None:
         with replace_file(settings.save) as file:
             np.save(file, spectra)
         print(f"{settings.save}: {len(spectra)} spectra of {settings.datapoints} datapoints")
+        if len(ranges) > 1 and not settings.range:
+            (one, path), (other, other_path), *_ = ranges.items()
+            print(
+                f"warning: {path} goes from {one} and {other_path} from {other}, so the same "
+                f"datapoint is another x in either; RANGE makes it the same",
+                file=sys.stderr,
+            )
     names = [Path(path).name for path in settings.measured]
     draw_spectra(names[:MOST_ROWS], spectra[:MOST_ROWS], figure)
     shown = f"the first {MOST_ROWS}" if len(names) > MOST_ROWS else "all"
     print(f"{figure.with_suffix('.png')} and .pdf: {shown} of {len(names)} spectra")
 
 
-def resample(x, y, datapoints=DATAPOINTS):
+def resample(x, y, datapoints=DATAPOINTS, limits=None):
     """Bring a measurement into the form of the synthetic spectra.
 
-    x, y: arrays (points,), x rising, of any unit. Returns a float32 array (datapoints,), linearly
-    interpolated at equal distances of x, with minimum 0 and maximum 1.
+    x, y: arrays (points,), x rising, of any unit; limits: x of the first and the last datapoint, by
+    default those of the measurement. Returns a float32 array (datapoints,), linearly interpolated
+    at equal distances of x, with minimum 0 and maximum 1.
 
-    Raises InputError if y does not vary over these datapoints, or varies beyond floating point.
+    Raises InputError if the measurement does not cover the limits, or if y does not vary over these
+    datapoints, or varies beyond floating point.
     """
+    first, last = limits or (x[0], x[-1])
+    if not x[0] <= first < last <= x[-1]:
+        raise InputError(
+            f"x goes from {x[0]:g} to {x[-1]:g}, accepted: all of RANGE, {first:g} to {last:g}"
+        )
     with np.errstate(over="ignore", invalid="ignore"):
-        spectrum = np.interp(np.linspace(x[0], x[-1], datapoints), x, y)
+        spectrum = np.interp(np.linspace(first, last, datapoints), x, y)
         lowest, highest = spectrum.min(), spectrum.max()
         height = highest - lowest
         if not 0 < height < np.inf:

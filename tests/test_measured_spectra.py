@@ -353,8 +353,7 @@ def test_command_line_writes_spectra_and_both_figures(measured, run, tmp_path):
     files = [long, measured(RRUFF, "quartz.txt"), measured(jcamp(FORMS["DIF"]), "t.jdx")]
     save, figure = tmp_path / "new" / "x_measured.npy", tmp_path / "figures" / "all.pdf"
     process = run("measured_spectra.py", "--measured", *files, "--save", save, "--figure", figure)
-    assert process.returncode == 0, process.stderr
-    assert process.stderr == ""
+    assert_one_sentence(process, 0, "200 to 2000", "100 to 104", "RANGE")
     assert process.stdout.splitlines() == [
         f"{files[0]}: 3000 points from 200 to 2000",
         f"{files[1]}: 4 points from 100 to 104",
@@ -375,6 +374,18 @@ def test_command_line_writes_spectra_and_both_figures(measured, run, tmp_path):
     assert pdf.rstrip().endswith(b"%%EOF")
     assert b"/Type3" not in pdf
     assert b"/CIDFontType2" in pdf
+
+
+def test_over_a_common_range_a_datapoint_is_the_same_x(measured, run, tmp_path):
+    a, b = measured("1 0\n5 0\n6 1\n7 0\n9 0\n", "a"), measured("4 0\n6 1\n8 0\n", "b")
+    flags = "--measured", a, b, "--datapoints", 5, "--save", "x.npy", "--range"
+    process = run("measured_spectra.py", *flags, 4, 8, cwd=tmp_path)
+    assert (process.returncode, process.stderr) == (0, "")
+    expected = [[0, 0, 1, 0, 0], [0, 0.5, 1, 0.5, 0]]
+    np.testing.assert_allclose(np.load(tmp_path / "x.npy"), expected)
+    process = run("measured_spectra.py", *flags, 3, 8, cwd=tmp_path)
+    assert_one_sentence(process, 2, b, "4 to 8", "RANGE, 3 to 8")
+    assert_one_sentence(run("measured_spectra.py", *flags, 8, 4), 2, "RANGE", "8 4")
 
 
 def test_figure_shows_at_most_20_spectra(measured, run, tmp_path):
