@@ -138,7 +138,7 @@ def class_variation(class_file, parameters, label):
     panel.set_ylabel("relative intensity, before normalisation")
     panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     panel.margins(0.08)
-    handles = [Patch(label="range of the peak on the right", **span), *panel.lines]
+    handles = [Patch(label="range of the peak drawn on the right", **span), *panel.lines]
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
 
@@ -369,10 +369,6 @@ def confused_classes(confusions, class_file, parameters):
     """
     vary = varied_classes(class_file, parameters)
     pairs = confused_pairs(confusions, class_file)
-    if not pairs:
-        figure = Figure((WIDTH, 1), layout="constrained")
-        figure.text(0.5, 0.5, "No test spectrum was misclassified.", ha="center", va="center")
-        return figure
     figure = Figure((WIDTH, 0.4 + 2.1 * len(pairs)), layout="constrained")
     panels = figure.subplots(len(pairs), squeeze=False)[:, 0]
     for panel, cases in zip(panels, pairs, strict=True):
@@ -409,7 +405,11 @@ def draw_confusion(panel, cases, vary, class_file, limits):
     spectrum = render(*varied, class_file.datapoints)[0]
     panel.plot(spectrum, color=GREY, linewidth=2.5, label=f"spectrum of {true}")
     pair = true, predicted
-    patterns = [(class_file.positions[label], class_file.heights[label]) for label in pair]
+    patterns = []
+    for label in pair:
+        heights = class_file.heights[label]
+        visible = heights > 0  # the paper's class file has peaks of height 0
+        patterns.append((class_file.positions[label][visible], heights[visible]))
     draw_pattern(panel, patterns[0], BLUE, "o", "-", f"ideal {true} (true)")
     draw_pattern(panel, patterns[1], VERMILION, "s", "--", f"ideal {predicted} (predicted)")
 
@@ -422,12 +422,21 @@ def draw_confusion(panel, cases, vary, class_file, limits):
         if peak is not None
     ]
     mark_peaks(panel, peaks, spectrum, limits.test_shift)
-    counts = f"{confusion_counts(cases)}; shown: {split}, variant {variant}"
+    counts = f"{confusion_counts(cases)}; shown: {split}, {variant_text(split, variant, limits)}"
     panel.set_title(f"{counts}\n{decision(peaks, pair)}", loc="left", pad=19)
     spacing = {"columnspacing": 1.2, "handlelength": 1.5, "handletextpad": 0.5}
     panel.legend(loc="lower left", bbox_to_anchor=(-0.015, 0.97), ncols=4, **spacing)
     panel.set_xlim(range_to_show(patterns, window, class_file.datapoints))
     panel.set(ylim=(0, 1.25), yticks=(0, 0.5, 1))
+
+
+def variant_text(split, variant, limits):
+    """Say how a test spectrum differs from the ideal pattern; variant: see `vary_for_test`."""
+    change = limits.test_height_change if split == "test" else limits.wide_test_height_change
+    shift = (0, -limits.test_shift, limits.test_shift)[variant % 3]
+    change = (0, change, -change)[variant // 3]
+    changes = [f"{name} {by:+g}" for name, by in (("shift", shift), ("heights", change)) if by]
+    return ", ".join(changes).replace("-", "−") or "unvaried"
 
 
 def draw_pattern(panel, pattern, colour, marker, line, name):

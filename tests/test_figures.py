@@ -10,7 +10,7 @@ from matplotlib.text import Text
 import evaluate
 import figures
 from dataset_config_generator import InputError, read_class_file
-from spectra_from_config import Parameters, render_dataset
+from spectra_from_config import Parameters, render_dataset, vary_for_test
 
 PARAMETERS = Parameters(n_train=6, n_val=2, max_shift=5, test_shift=3)._asdict()
 LONG_NAME = "my_residual_network_with_attention_and_dropout_v2"
@@ -305,7 +305,8 @@ def test_misclassified_spectrum_is_the_one_in_the_dataset(write_classes, tmp_pat
         cases = [confusion(1, 0, 3, split=split)] + 2 * [confusion(1, 0, 7, split=split)]
         (panel,) = figures.confused_classes(cases, classes, PARAMETERS).axes
         np.testing.assert_array_equal(panel.lines[0].get_ydata(), spectra[9 + 7])
-        assert f"shown: {split}, variant 7" in panel.get_title("left")
+        change = {"test": "0.02", "test_wide": "0.2"}[split]
+        assert f"shown: {split}, shift −3, heights −{change}\n" in panel.get_title("left")
         assert points(panel, marker="o").tolist() == [[40, 1], [120, 0.6], [230, 0.1]]
         assert points(panel, marker="s").tolist() == [[50, 1], [250, 0.9]]
         labels = [text.get_text() for text in panel.get_legend().get_texts()]
@@ -317,7 +318,8 @@ def test_misclassified_spectrum_is_the_one_in_the_dataset(write_classes, tmp_pat
     [
         ([(50, 1), (150, 0.5)], [(58, 1), (159, 0.5)], [150], "peak 150 (height 0.5) of class 0"),
         ([(50, 1)], [(50, 1), (200, 0.2), (250, 0.3)], [250], "has no partner in class 0"),
-        ([(50, 1), (150, 0)], [(55, 1)], [150], "peak 150 (height 0) of class 0"),
+        # A peak of height 0 decides nothing.
+        ([(50, 1), (150, 0)], [(55, 1)], [50, 55], "least alike: peaks 50"),
         # Two peaks near one: only one of them has it as partner.
         ([(50, 1), (54, 0.6)], [(53, 1)], [54], "peak 54 (height 0.6) of class 0"),
         ([(50, 0.6), (54, 1)], [(51, 1)], [50], "peak 50 (height 0.6) of class 0"),
@@ -336,6 +338,19 @@ def test_deciding_peak_has_no_partner_or_the_least_alike(
     assert all(arrows[:, 1] > heights)
 
 
+def test_variants_are_named_as_the_dataset_orders_them():
+    limits = Parameters(test_shift=3, test_height_change=0.02)
+    positions, heights, _ = vary_for_test(np.array([150, 50]), np.array([0.5, 1]), 0, 3, 0.02, 2)
+    for variant in range(9):
+        parts = []
+        if positions[variant, 0] != 150:
+            parts.append(f"shift {positions[variant, 0] - 150:+d}")
+        if heights[variant, 0] != 0.5:
+            parts.append(f"heights {heights[variant, 0] - 0.5:+.2f}")
+        expected = ", ".join(parts).replace("-", "−") or "unvaried"
+        assert figures.variant_text("test", variant, limits) == expected
+
+
 def test_peaks_within_both_shifts_are_partners():
     patterns = (np.array([50, 150]), np.array([1, 0.5])), (np.array([58, 150]), np.array([1, 0.4]))
     assert figures.deciding_peaks(*patterns, 8) == (1, 1)
@@ -350,11 +365,6 @@ def test_spectrum_is_cropped_only_if_its_peaks_are_in_one_half(write_classes):
     ).axes
     assert first.get_xlim() == (34, 166)
     assert second.get_xlim() == (0, 299)
-
-
-def test_no_confusion_gives_a_figure_that_says_so(write_classes):
-    figure = figures.confused_classes([], write_classes([(50, 1)]), PARAMETERS)
-    assert [text.get_text() for text in figure.texts] == ["No test spectrum was misclassified."]
 
 
 @pytest.mark.parametrize(
