@@ -153,3 +153,56 @@ def test_network_trains_in_a_script_written_for_the_authors_package(name):
     assert history["accuracy"][-1] > 0.6
     assert model.predict(x[..., None], verbose=0).shape == (48, 3)
     keras.backend.clear_session()
+
+
+def way_to(model, tensor, origin):
+    """Return the layers from `origin` to a tensor, as text; it must be reached without forks."""
+    way = []
+    while tensor is not origin:
+        (layer,) = (layer for layer in model.layers if layer.output is tensor)
+        size = getattr(layer, "kernel_size", getattr(layer, "pool_size", ("",)))[0]
+        stride = layer.strides[0] if isinstance(layer, keras.layers.Conv1D) else ""
+        way.insert(0, f"{type(layer).__name__}{size}{stride and f'/{stride}'}")
+        tensor = layer.input
+    return way
+
+
+def test_branches_of_inception_blocks_stand_side_by_side():
+    model = model_implementations.inc6(200, classes=3)
+    blocks = layers_of(model, keras.layers.Concatenate)
+    origins = [layers_of(model, keras.layers.MaxPooling1D)[-1], *blocks[:-1]]
+    filters = (22, 42, 12, 10), (28, 56, 14, 14), (37, 73, 18, 19)
+    filters += (49, 96, 24, 25), (65, 126, 32, 32), (85, 166, 38, 43)
+    for block, origin, widths in zip(blocks, origins, filters, strict=True):
+        assert tuple(branch.shape[-1] for branch in block.input) == widths
+        assert [way_to(model, branch, origin.output) for branch in block.input] == [
+            ["Conv1D1/1"],
+            ["Conv1D1/1", "Conv1D3/1"],
+            ["Conv1D1/1", "Conv1D5/1"],
+            ["AveragePooling1D3", "Conv1D1/1"],
+        ]
+
+
+def test_shortcuts_of_residual_blocks_begin_where_the_blocks_do():
+    model = model_implementations.resnet(200, classes=3)
+    origin = layers_of(model, keras.layers.BatchNormalization)[0].output
+    for number, added in enumerate(layers_of(model, keras.layers.Add)):
+        stride = 2 if number % 2 == 0 else 1
+        normalised = ["BatchNormalization"]
+        block = [f"Conv1D5/{stride}", *normalised, "ReLU", "Conv1D5/1", *normalised]
+        shortcut = ["Conv1D1/2", *normalised] if stride == 2 else []
+        assert [way_to(model, branch, origin) for branch in added.input] == [block, shortcut]
+        (relu,) = (
+            layer for layer in layers_of(model, keras.layers.ReLU) if layer.input is added.output
+        )
+        origin = relu.output
+
+
+def test_trunk_of_the_inception_networks_is_cnn3():
+    cnn3, inc3 = (getattr(model_implementations, name)(200, classes=3) for name in ("cnn3", "inc3"))
+    names = [type(layer).__name__ for layer in cnn3.layers]
+    trunk = slice(0, names.index("Flatten"))
+    for ours, theirs in zip(inc3.layers[trunk], cnn3.layers[trunk], strict=True):
+        assert type(ours) is type(theirs)
+        for field in "kernel_size", "filters", "strides", "pool_size":
+            assert getattr(ours, field, None) == getattr(theirs, field, None)
