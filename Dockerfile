@@ -4,7 +4,7 @@
 FROM python:3.11-slim
 
 LABEL org.opencontainers.image.title="Universal synthetic spectra benchmark" \
-      org.opencontainers.image.description="Trains neural networks that classify spectra, on a GPU, to the same bits every time" \
+      org.opencontainers.image.description="Trains neural networks that classify spectra, deterministically" \
       org.opencontainers.image.licenses="MIT"
 
 # The host's container toolkit reads NVIDIA_*; no GPU is an error unless REQUIRE_GPU is 0.

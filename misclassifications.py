@@ -1,17 +1,8 @@
 """Say of every misclassified test spectrum what the class file explains about it.
 
-The reasons, the first that applies:
-
-    overlapping classes   the variation of the predicted class can produce the spectrum
-                          (class_overlap.py)
-    nearly overlapping    all peaks of the two classes match
-    a small peak          the classes' peaks match but for peaks below SMALL_PEAK
-    heights only          all peaks match in position, not all in height
-    positions only        the classes have the same heights at other positions
-    other
-
-Peaks match within the largest distance at which variation can bring them together: the shifts, and
-height changes, of training and test spectra added up.
+REASONS lists the reasons; the first that applies is given. Peaks match within the largest distance
+at which variation can bring them together: the shifts, and height changes, of training and test
+spectra added up.
 """
 
 from collections import Counter
@@ -26,14 +17,15 @@ from spectra_from_config import open_array
 
 SMALL_PEAK = 0.1  # relative to the highest peak
 
-REASONS = (
-    "overlapping classes",
-    "nearly overlapping",
-    "a small peak",
-    "heights only",
-    "positions only",
-    "other",
-)
+REASONS = {
+    "overlapping classes": "the variation of the predicted class can produce the spectrum",
+    "nearly overlapping": "all peaks of the two classes match",
+    "a small peak": f"the classes' peaks match but for peaks below {SMALL_PEAK}",
+    "heights only": "all peaks match in position, not all in height",
+    "positions only": "the classes have the same heights at other positions",
+    "other": "none of these",
+    "unknown": "there is no class file",
+}
 
 HEIGHT_CHANGES = {"test": "test_height_change", "test_wide": "wide_test_height_change"}
 
@@ -115,7 +107,7 @@ def ambiguous_spectra(class_file, limits):
 
 
 def reason_of(class_file, parameters, true, predicted, split):
-    """Return how the ideal patterns of two classes differ; see the top of this file."""
+    """Return how the ideal patterns of two classes differ, one of REASONS."""
     test_change = getattr(parameters, HEIGHT_CHANGES.get(split, "max_height_change"))
     test_shift = parameters.test_shift if split in HEIGHT_CHANGES else parameters.max_shift
     shift = parameters.max_shift + test_shift
@@ -149,11 +141,12 @@ def summarise(found, runs):
     lines = ["## Why spectra are misclassified", ""]
     if not found:
         return "\n".join([*lines, "None is."]) + "\n"
-    known = Counter(m.reason for m in found)
-    reasons = [reason for reason in REASONS if known[reason]] or ["unknown"]
     counts = Counter((m.network, m.reason or "unknown") for m in found)
+    reasons = [reason for reason in REASONS if any(reason == known for _, known in counts)]
+    lines += [f"- {reason}: {REASONS[reason]}" for reason in reasons]
     lines += [
-        "Spectra of all splits together, the mean over the seeds:",
+        "",
+        "Misclassified spectra of all splits together, the mean over the seeds:",
         "",
         f"| network | {' | '.join(reasons)} |",
         "| --- |" + " ---: |" * len(reasons),
