@@ -707,6 +707,7 @@ def open_array(path):
     except (ValueError, EOFError) as error:
         raise InputError(f"{path} is truncated or no .npy file ({error})") from None
     if not isinstance(array, np.ndarray):
+        array.close()
         raise InputError(f"{path} is an archive of arrays, accepted: a .npy file, one array")
     return array
 
