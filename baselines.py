@@ -12,10 +12,10 @@ Four methods give the networks something to be compared with:
                        search a database; the class whose peaks fit best wins
 
 None of them learns from spectra. They know the class file and, unlike the networks, the width of
-test peaks and how far peaks may shift. Each leaves in its folder
-`results/NAME/METHOD/` the predicted classes, SPLIT_predictions.npy, for the validation split and
-every test split, and baseline.json with misclassifications, time and the dataset's hashes.
-evaluate.py shows them beside the networks.
+test peaks and how far peaks may shift. Each leaves in its folder `results/NAME/METHOD/` the
+predicted classes, SPLIT_predictions.npy, for the validation split and every test split, and
+baseline.json with misclassifications, time, settings and the dataset's hashes. evaluate.py shows
+them beside the networks.
 """
 
 import json

@@ -543,8 +543,10 @@ def comparisons_text(comparisons):
     """Format a list of `significance.Comparison` as a Markdown table."""
     if not comparisons:
         return ""
-    header = ["pair", "difference", "95 % interval", "Welch", "Mann-Whitney", "McNemar"]
-    header.append("spectra in favour")
+    header = [
+        *("pair", "difference", "95 % interval"),
+        *("Welch", "Mann-Whitney", "McNemar", "spectra in favour"),
+    ]
     lines = [
         [
             f"{c.a} − {c.b}",

@@ -28,6 +28,7 @@ from matplotlib.transforms import Bbox
 from scipy.optimize import linear_sum_assignment
 
 from dataset_config_generator import InputError, replace_file
+from misclassifications import HEIGHT_CHANGES
 from spectra_from_config import TEST_VARIANTS, Parameters, check_parameters, render, variations
 
 WIDTH = 7  # inches: the text width of a page
@@ -384,7 +385,7 @@ def confused_pairs(confusions, class_file):
     for case in confusions:
         for name in "true_class", "predicted_class":
             check_label(class_file, case[name], name)
-        if case["split"] not in ("test", "test_wide"):
+        if case["split"] not in HEIGHT_CHANGES:
             raise InputError(f"split is {case['split']}, accepted: test or test_wide")
         if not 0 <= case["variant"] < TEST_VARIANTS:
             raise InputError(f"variant is {case['variant']}, accepted: 0 to {TEST_VARIANTS - 1}")
@@ -432,7 +433,7 @@ def draw_confusion(panel, cases, vary, class_file, limits):
 
 def variant_text(split, variant, limits):
     """Say how a test spectrum differs from the ideal pattern; variant: see `vary_for_test`."""
-    change = limits.test_height_change if split == "test" else limits.wide_test_height_change
+    change = getattr(limits, HEIGHT_CHANGES[split])
     shift = (0, -limits.test_shift, limits.test_shift)[variant % 3]
     change = (0, change, -change)[variant // 3]
     changes = [f"{name} {by:+g}" for name, by in (("shift", shift), ("heights", change)) if by]

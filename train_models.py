@@ -546,12 +546,13 @@ def train_run(
         if not unjudged and not gone:
             (folder / CHECKPOINT).unlink(missing_ok=True)
             return run
-        if unjudged and not (folder / "model.keras").exists():
-            raise InputError(
-                f"{folder}/model.keras is needed to judge {', '.join(unjudged)}, but it is missing"
-            )
         if unjudged:
-            model = keras.models.load_model(folder / "model.keras")
+            weights = folder / "model.keras"
+            if not weights.exists():
+                raise InputError(
+                    f"{weights} is needed to judge {', '.join(unjudged)}, but it is missing"
+                )
+            model = keras.models.load_model(weights)
         run["dataset"] = identity["dataset"]
         for split in gone:
             del run["misclassified"][split]
