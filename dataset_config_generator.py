@@ -18,7 +18,7 @@ import os
 import secrets
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Annotated, Literal, NamedTuple, get_args, get_origin, get_type_hints
@@ -60,6 +60,10 @@ def main(settings):
     output = Path(parameters.pop("output"))
     config = draw_classes(**parameters)
     content = json.dumps(config).encode()
+    if str(output) == OUTPUT and output.exists() and output.read_bytes() != content:
+        raise InputError(
+            f"{output} holds other classes; choose another OUTPUT, or delete it to replace it"
+        )
     with replace_file(output) as file:
         file.write(content)
     peaks = sum(len(spectrum["peak_positions"]) for spectrum in config["spectra"].values())
@@ -286,6 +290,10 @@ def require(condition, name, value, accepted):
         raise InputError(f"{name} is {value}, accepted: {accepted}")
 
 
+def require_folder(name, path):
+    require(Path(path).is_dir() or not Path(path).exists(), name, path, "a folder, not a file")
+
+
 def run_script(script, main):
     """Call `main` with the script's constants as the command line overrides them.
 
@@ -299,6 +307,7 @@ def run_script(script, main):
     settings = parse_flags(script)
     try:
         status = main(settings)
+        flush_output()
     except InputError as error:
         message, status = error, 2
     except MemoryError as error:
@@ -313,7 +322,19 @@ def run_script(script, main):
     else:
         sys.exit(status)
     print(f"{Path(script.__file__).name}: error: {message}", file=sys.stderr)
+    with suppress(OSError):
+        flush_output()
     sys.exit(status)
+
+
+def flush_output():
+    """Write what standard output still holds; Python would do so later, and fail with a trace."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        error.filename = "standard output"
+        raise
 
 
 def parse_flags(script, arguments=None):

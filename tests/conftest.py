@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import dataset_config_generator
 import spectra_from_config
 import train_models
 
+os.environ.pop("PYTHONUNBUFFERED", None)  # most users' output is buffered
 PROJECT = Path(dataset_config_generator.__file__).parent
 
 

@@ -180,6 +180,19 @@ def test_an_output_that_is_a_folder_ends_in_one_sentence(run, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_other_classes_do_not_replace_the_papers_class_file_unasked(run, tmp_path):
+    script = "dataset_config_generator.py"
+    assert run(script, cwd=tmp_path).returncode == 0
+    assert run(script, cwd=tmp_path).returncode == 0  # the same bytes once more
+    process = run(script, "--seed", 1, cwd=tmp_path)
+    assert_one_sentence(process, 2, "dataset500.json holds other classes", "OUTPUT")
+    content = (tmp_path / "dataset_configs/dataset500.json").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == PAPER_SHA256
+    output = tmp_path / "mine.json"
+    for seed in 1, 2:  # a name one has chosen is written again
+        assert run(script, "--seed", seed, "--output", output).returncode == 0
+
+
 def test_a_link_stays_one_and_a_pipe_is_written_to(run, class_file, tmp_path):
     path, _ = class_file
     link = tmp_path / "link.json"

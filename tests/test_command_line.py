@@ -4,7 +4,7 @@ import sys
 from typing import Annotated, Literal
 
 import pytest
-from conftest import PROJECT
+from conftest import PROJECT, assert_one_sentence
 
 from dataset_config_generator import parse_flags
 
@@ -73,6 +73,19 @@ def test_help_gives_every_constant_its_sentence(script, run):
         if name.isupper():
             assert "--" + name.lower().replace("_", "-") in shown
             assert hint.__metadata__[0] in shown
+
+
+def test_an_output_that_takes_nothing_ends_in_one_sentence():
+    config = PROJECT / "dataset_configs/quick.json"
+    command = [sys.executable, str(PROJECT / "class_overlap.py"), "--config", str(config)]
+    with open("/dev/full", "w") as full:
+        process = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert_one_sentence(process, 1, "standard output: No space left on device")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b"class_overlap.py: error: standard output: Broken pipe\n"
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
