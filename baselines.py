@@ -35,7 +35,8 @@ from tqdm import tqdm
 from class_overlap import tabulate
 from dataset_config_generator import InputError, replace_file, require, run_script
 from evaluate import counts_text, read_classes
-from spectra_from_config import draw_block, names_of, read_dataset, render, sha256_of
+from spectra_from_config import draw_block, read_dataset, render
+from train_models import hash_and_check
 
 # Files
 DATASET: Annotated[str, "Dataset folder that spectra_from_config.py wrote."] = "datasets/dataset500"
@@ -59,8 +60,6 @@ CHUNK = 1000  # spectra classified at once, to bound memory
 
 
 def main(settings):
-    require(0 < settings.smoothing < np.inf, "SMOOTHING", settings.smoothing, "a width above 0")
-    require(settings.max_lag >= 0, "MAX_LAG", settings.max_lag, "0 or more datapoints")
     height = settings.detection_height
     require(0 < height < 1, "DETECTION_HEIGHT", height, "a number above 0 and below 1")
     dataset = read_dataset(settings.dataset)
@@ -68,6 +67,9 @@ def main(settings):
         raise InputError(
             f"{settings.dataset} has no dataset.json, so the classes of its spectra are unknown"
         )
+    smoothing, lag, most = settings.smoothing, settings.max_lag, dataset.datapoints
+    require(0.1 <= smoothing <= most, "SMOOTHING", smoothing, f"0.1 to {most} datapoints")
+    require(0 <= lag <= most, "MAX_LAG", lag, f"0 to {most} datapoints")
     config = settings.config or Path("dataset_configs", dataset.card["class_file"]["name"])
     class_file, parameters = read_classes(dataset.card, config)
     results = Path(settings.results or Path("results", dataset.name))
@@ -88,11 +90,7 @@ def main(settings):
             detection_height=height,
         ),
     }
-    hashes = {
-        name: sha256_of(Path(settings.dataset, name))
-        for split in dataset.splits
-        for name in names_of(split)
-    }
+    hashes = hash_and_check(dataset, settings.dataset)
     for name, classify in methods.items():
         result = judge(name, classify, dataset, results / name)
         result["dataset"] = {"name": dataset.name, "sha256": hashes}

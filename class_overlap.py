@@ -20,7 +20,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 import spectra_from_config
-from dataset_config_generator import read_class_file, replace_file, require, run_script
+from dataset_config_generator import LARGEST, read_class_file, replace_file, require, run_script
 from spectra_from_config import TEST_VARIANTS
 
 # Files
@@ -68,7 +68,8 @@ class Overlap(NamedTuple):
 def main(settings):
     limits = Limits(*(getattr(settings, name) for name in Limits._fields))
     for name in "max_shift", "test_shift":
-        require(getattr(limits, name) >= 0, name.upper(), getattr(limits, name), "0 or more")
+        shift = getattr(limits, name)
+        require(0 <= shift <= LARGEST, name.upper(), shift, f"0 to {LARGEST}")
     for name in "max_height_change", "test_height_change":
         value = getattr(limits, name)
         require(0 <= value < 1, name.upper(), value, "0 or more and less than 1")

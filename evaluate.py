@@ -21,6 +21,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import sys
 from pathlib import Path
 from statistics import mean, stdev
@@ -232,6 +233,9 @@ def read_run(folder):
         raise InputError(
             f"{path} has best_epoch {run['best_epoch']}, accepted: 1 to its epochs, {run['epochs']}"
         )
+    for field in "parameters", "seconds":
+        if not 0 < run[field] < math.inf:
+            raise InputError(f"{path} has {run[field]} {field}, accepted: more than 0")
     if not run["misclassified"]:
         raise InputError(f"{path} lacks a valid 'misclassified'; {again}")
     for split, count in run["misclassified"].items():
@@ -318,7 +322,7 @@ def read_classes(dataset, config=None):
     Without `config`, a class file that dataset_configs/ lacks is warned of and done without. Raises
     InputError if the class file is not the one that the dataset was rendered from.
     """
-    if not dataset["class_file"]:
+    if not dataset.get("class_file"):
         require(config is None, "CONFIG", config, "none, as these spectra have no class file")
         return None, None
     try:

@@ -30,7 +30,7 @@ from typing import Annotated
 import numpy as np
 
 import dataset_config_generator
-from dataset_config_generator import InputError, replace_file, require, run_script
+from dataset_config_generator import LARGEST, InputError, replace_file, require, run_script
 
 # Files
 MEASURED: Annotated[tuple[str, ...] | None, "Measurements to read, one spectrum in each file."] = (
@@ -82,7 +82,8 @@ NUMBER = re.compile(
 def main(settings):
     if not settings.measured:
         raise InputError("no measurement is given, accepted: --measured with one or more files")
-    require(settings.datapoints >= 2, "DATAPOINTS", settings.datapoints, "2 or more")
+    accepted = f"2 to {LARGEST}"
+    require(2 <= settings.datapoints <= LARGEST, "DATAPOINTS", settings.datapoints, accepted)
     figure = Path(settings.figure)
     require(figure.suffix in (".png", ".pdf"), "FIGURE", figure, "a name ending in .png or .pdf")
     if settings.save is not None:

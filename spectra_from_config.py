@@ -18,6 +18,7 @@ Source: Schuetzke, Szymanski and Reischl, "A universal synthetic dataset for mac
 spectroscopic data" (2022), section on the dataset.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -41,7 +42,15 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from tqdm import tqdm
 
-from dataset_config_generator import InputError, read_class_file, replace_file, require, run_script
+from dataset_config_generator import (
+    LARGEST,
+    InputError,
+    read_class_file,
+    replace_file,
+    require,
+    require_folder,
+    run_script,
+)
 
 # Files
 CONFIG: Annotated[str, "Class file to render."] = "dataset_configs/dataset500.json"
@@ -155,6 +164,7 @@ def render_dataset(config, output, workers=1, **parameters):
     check_parameters(class_file, config, parameters)
     require(workers >= 1, "WORKERS", workers, "a whole number from 1 on")
     folder = Path(output)
+    require_folder("OUTPUT", folder)
     folder.mkdir(parents=True, exist_ok=True)
     splits = variations(parameters)
     with one_writer(folder):
@@ -322,7 +332,8 @@ def rendering(class_file, blocks, workers):
                 error = receiver.recv()
             except EOFError:
                 process.join()
-                error = OSError(f"a rendering process ended with status {process.exitcode}")
+                reason = f"a rendering process ended with status {process.exitcode}"
+                error = OSError(errno.EIO, reason)
             if error is not None:
                 raise error
             yield block
@@ -454,8 +465,10 @@ def peak_statistics(class_file):
 
 def check_parameters(class_file, config, parameters):
     p = parameters
-    require(p.n_train >= 1, "N_TRAIN", p.n_train, "a whole number from 1 on")
-    require(p.n_val >= 1, "N_VAL", p.n_val, "a whole number from 1 on")
+    for name in "n_train", "n_val":
+        spectra = getattr(p, name)
+        accepted = f"a whole number from 1 to {LARGEST}"
+        require(1 <= spectra <= LARGEST, name.upper(), spectra, accepted)
     lowest = min(positions.min() for positions in class_file.positions)
     highest = max(positions.max() for positions in class_file.positions)
     room = min(lowest, class_file.datapoints - 1 - highest)
@@ -467,9 +480,12 @@ def check_parameters(class_file, config, parameters):
         change = getattr(p, name)
         require(0 <= change < 1, name.upper(), change, "0 or more and less than 1")
     narrow, wide = p.kernel_range
-    accepted = "two widths above 0, the smaller first"
-    require(0 < narrow <= wide < np.inf, "KERNEL_RANGE", p.kernel_range, accepted)
-    require(0 < p.test_kernel < np.inf, "TEST_KERNEL", p.test_kernel, "a width above 0")
+    # Below 0.1 a Gaussian is a single datapoint, and at last no number.
+    accepted = f"0.1 to {class_file.datapoints}"
+    valid = 0.1 <= narrow <= wide <= class_file.datapoints
+    require(valid, "KERNEL_RANGE", f"{narrow} {wide}", f"{accepted}, the smaller width first")
+    valid = 0.1 <= p.test_kernel <= class_file.datapoints
+    require(valid, "TEST_KERNEL", p.test_kernel, accepted)
     require(p.seed >= 0, "SEED", p.seed, "0 or more")
 
 
@@ -682,7 +698,12 @@ def read_card(folder):
     try:
         card = json.loads(path.read_bytes())
         complete = card["complete"]
-        sizes = {name: entry["bytes"] for name, entry in card["files"].items()} if complete else {}
+        files = card["files"] if complete else {}
+        sizes = {name: entry["bytes"] for name, entry in files.items()}
+        texts = [entry["sha256"] for entry in files.values()]
+        texts += [card["class_file"]["name"]] if complete else []
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError
     except (ValueError, TypeError, KeyError, AttributeError):
         raise InputError(
             f"{path} is not what spectra_from_config.py writes; render again"

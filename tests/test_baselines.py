@@ -1,5 +1,6 @@
 """Baselines: each method does what its name says, learns nothing and takes no label."""
 
+import hashlib
 import itertools
 import json
 import re
@@ -148,6 +149,12 @@ def test_the_charge_is_that_of_the_best_of_all_assignments(data, detected, peaks
     assert baselines.charge_of_assignment(charges, heights, left_over) == pytest.approx(best)
 
 
+def hash_again(dataset, name):
+    card = json.loads((dataset / "dataset.json").read_text())
+    card["files"][name]["sha256"] = hashlib.sha256((dataset / name).read_bytes()).hexdigest()
+    (dataset / "dataset.json").write_text(json.dumps(card))
+
+
 def test_methods_take_no_label_of_the_split_they_are_judged_on(run, class_file, dataset, tmp_path):
     flags = "--dataset", dataset, "--config", class_file[0]
     before = run("baselines.py", *flags, "--results", tmp_path / "a")
@@ -156,6 +163,7 @@ def test_methods_take_no_label_of_the_split_they_are_judged_on(run, class_file, 
     for split in "val", "test", "test_wide":
         labels = np.load(dataset / f"y_{split}.npy")
         np.save(dataset / f"y_{split}.npy", labels[::-1])
+        hash_again(dataset, f"y_{split}.npy")
     after = run("baselines.py", *flags, "--results", tmp_path / "b")
     assert after.returncode == 0, after.stderr
     for method in "cosine", "smoothed_cosine", "cross_correlation", "search_match":
@@ -190,12 +198,20 @@ def test_bad_input_ends_in_one_sentence(run, class_file, dataset, own_arrays):
     path, write = class_file
     flags = "--dataset", dataset, "--config", path
     assert_one_sentence(run("baselines.py", *flags, "--smoothing", 0), 2, "SMOOTHING", "0.0")
+    process = run("baselines.py", *flags, "--smoothing", 1e-300)
+    assert_one_sentence(process, 2, "SMOOTHING", "1e-300", "0.1 to 120")
     assert_one_sentence(run("baselines.py", *flags, "--max-lag", -1), 2, "MAX_LAG", "-1")
+    process = run("baselines.py", *flags, "--max-lag", 121)
+    assert_one_sentence(process, 2, "MAX_LAG", "121", "0 to 120")
     process = run("baselines.py", *flags, "--detection-height", 1)
     assert_one_sentence(process, 2, "DETECTION_HEIGHT", "1.0")
     process = run("baselines.py", "--dataset", own_arrays)
     assert_one_sentence(process, 2, "own", "dataset.json")
     process = run("baselines.py", "--dataset", dataset)
     assert_one_sentence(process, 2, "small.json", "does not exist")
+    for axis, content in ("x", np.full((1, 120), np.nan)), ("y", np.zeros(1, int)):
+        np.save(dataset / f"{axis}_test_mine.npy", content)
+    process = run("baselines.py", *flags)
+    assert_one_sentence(process, 2, "x_test_mine.npy", "NaN")
     write(lambda config: config.__setitem__("datapoints", 121))
     assert_one_sentence(run("baselines.py", *flags), 2, "CONFIG", "small.json", "SHA-256")

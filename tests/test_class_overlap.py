@@ -162,6 +162,7 @@ def test_script_prints_pairs_and_totals_and_saves_json(run, class_file, tmp_path
     ("flags", "words"),
     [
         (["--max-shift", "-1"], ["MAX_SHIFT", "-1"]),
+        (["--max-shift", str(10**30)], ["MAX_SHIFT", str(10**30), "0 to"]),
         (["--test-height-change", "1"], ["TEST_HEIGHT_CHANGE", "1.0"]),
         (["--config", "absent.json"], ["absent.json"]),
     ],

@@ -4,6 +4,7 @@ import errno
 import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import PROJECT, assert_one_sentence
 
+import spectra_from_config
 from dataset_config_generator import InputError
 from spectra_from_config import read_dataset, render_dataset, sha256_of
 
@@ -143,6 +145,16 @@ def test_an_error_that_names_no_file_names_the_folder(class_file, tmp_path, monk
         expected_checksum(class_file[0], tmp_path / "data", 1)
     assert error.value.filename == str(tmp_path / "data")
     assert not list((tmp_path / "data").glob("*.tmp"))
+
+
+def test_a_killed_worker_is_one_sentence(class_file, tmp_path, monkeypatch):
+    def killed(*_):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(spectra_from_config, "write_blocks", killed)
+    with pytest.raises(OSError, match="a rendering process ended with status -9") as error:
+        expected_checksum(class_file[0], tmp_path / "data", 1)
+    assert error.value.strerror
 
 
 def test_two_renders_into_one_folder_leave_one_of_both_datasets(class_file, tmp_path):

@@ -262,15 +262,18 @@ def test_dataset_json_records_parameters_hashes_and_versions(dataset, class_file
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--n-train", 0], ["N_TRAIN", "0", "from 1 on"]),
+        (["--n-train", 0], ["N_TRAIN", "0", "from 1 to"]),
         (["--n-val", -1], ["N_VAL", "-1"]),
+        (["--n-train", 10**21], ["N_TRAIN", 10**21, "from 1 to"]),
         (["--max-shift", 21], ["MAX_SHIFT", "21", "0 to 2"]),
         (["--test-shift", 30], ["TEST_SHIFT", "30", "0 to 2"]),
         (["--max-height-change", 1], ["MAX_HEIGHT_CHANGE", "1", "less than 1"]),
         (["--test-height-change", "nan"], ["TEST_HEIGHT_CHANGE", "nan"]),
-        (["--kernel-range", 5, 2], ["KERNEL_RANGE", "smaller first"]),
+        (["--kernel-range", 5, 2], ["KERNEL_RANGE", "smaller width first"]),
         (["--kernel-range", 5], ["--kernel-range", "2 arguments"]),
-        (["--test-kernel", 0], ["TEST_KERNEL", "0.0", "above 0"]),
+        (["--test-kernel", 0], ["TEST_KERNEL", "0.0", "0.1 to"]),
+        (["--test-kernel", 1e19], ["TEST_KERNEL", "1e+19", "to 120"]),
+        (["--kernel-range", 1e-300, 2], ["KERNEL_RANGE", "1e-300", "0.1 to 120"]),
         (["--seed", -3], ["SEED", "-3"]),
         (["--config", "absent.json"], ["absent.json", "does not exist"]),
     ],
@@ -355,6 +358,10 @@ def test_reader_refuses_folders_that_do_not_fit_dataset_json(dataset, tmp_path):
     (dataset / "dataset.json").write_text(card[:100])
     with pytest.raises(InputError, match=r"dataset\.json"):
         read_dataset(dataset)
+    for field in '"sha256"', '"class_file"':
+        (dataset / "dataset.json").write_text(card.replace(field, '"other"'))
+        with pytest.raises(InputError, match="is not what spectra_from_config"):
+            read_dataset(dataset)
     (dataset / "dataset.json").write_text('{"complete": false}')
     with pytest.raises(InputError, match="unfinished"):
         read_dataset(dataset)
