@@ -40,6 +40,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 import zipfile
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
@@ -51,7 +52,13 @@ from typing import Annotated
 import numpy as np
 from tqdm import tqdm
 
-from dataset_config_generator import InputError, replace_file, require, run_script
+from dataset_config_generator import (
+    InputError,
+    replace_file,
+    require,
+    require_folder,
+    run_script,
+)
 from evaluate import counts_text, read_run
 from spectra_from_config import available_cores, name_of, names_of, read_dataset, sha256_of
 
@@ -106,6 +113,7 @@ REQUIRE_GPU: Annotated[
     bool, "Refuse to train without a GPU; the environment variable REQUIRE_GPU sets the default."
 ] = os.environ.get("REQUIRE_GPU", "0") not in ("", "0")
 
+MOST_THREADS = 1024
 PLATEAU_COUNTERS = "best", "wait", "cooldown_counter"
 STOPPING_COUNTERS = "best", "wait", "best_epoch"
 FAILURE = "failed.txt"
@@ -128,6 +136,7 @@ def main(settings):
     protocol = {name: getattr(settings, name) for name in PROTOCOL}
     check_settings(settings)
     results = Path(settings.results or Path("results", name_of(settings.dataset)))
+    require_folder("RESULTS", results)
     matrix = {
         results / f"{model}-seed{seed}": (model, seed)
         for seed in settings.seeds
@@ -150,10 +159,11 @@ def main(settings):
         require(name in builders, "MODELS", name, ", ".join(builders))
 
     def train(folder):
-        model, seed = matrix[folder]
+        name, seed = matrix[folder]
         return train_run(
             folder,
-            builders[model],
+            name,
+            builders[name],
             seed,
             dataset,
             hashes,
@@ -181,7 +191,8 @@ def check_settings(settings):
         require(0 <= seed < 2**32, "SEEDS", seed, "0 to 4294967295")
     minutes, threads = settings.checkpoint_minutes, settings.threads
     require(minutes >= 0, "CHECKPOINT_MINUTES", minutes, "0 or more")
-    require(threads is None or threads >= 1, "THREADS", threads, "a whole number from 1 on")
+    valid = threads is None or 1 <= threads <= MOST_THREADS
+    require(valid, "THREADS", threads, f"a whole number from 1 to {MOST_THREADS}")
 
 
 def hash_and_check(dataset, folder):
@@ -420,8 +431,9 @@ def compare(folder_a, folder_b):
     """Print whether two finished runs are identical, and if not where they part; 0 if they are."""
     folders = folder_a, folder_b
     for folder in folders:
-        if not (folder / "run.json").exists():
-            raise InputError(f"{folder} holds no finished run (run.json is missing)")
+        for name in "run.json", "history.csv":
+            if not (folder / name).exists():
+                raise InputError(f"{folder} holds no finished run ({name} is missing)")
     runs = [flatten(read_run(folder)) for folder in folders]
     differences = []
     histories = [(folder / "history.csv").read_text().splitlines() for folder in folders]
@@ -477,7 +489,8 @@ def print_status(matrix):
 
 def state_of(folder):
     """Return the state of a run in one word, and a few words on it."""
-    if (folder / "run.json").exists():
+    failed = (folder / FAILURE).exists()  # in a finished run, a further test split did
+    if (folder / "run.json").exists() and not failed:
         run = read_run(folder)
         return "finished", f"{run['epochs']} epochs in {run['seconds'] / 60:.1f} min"
     epochs = 0
@@ -487,13 +500,14 @@ def state_of(folder):
     who = holder(folder)
     if who:
         return "running", f"on {who}, {done}"
-    if (folder / FAILURE).exists():
+    if failed:
         return "failed", (folder / FAILURE).read_text().partition("\n")[0]
     return "waiting", done if epochs else ""
 
 
 def train_run(
     folder,
+    name,
     builder,
     seed,
     dataset,
@@ -503,6 +517,8 @@ def train_run(
     checkpoint_minutes=CHECKPOINT_MINUTES,
 ):
     """Train one network with one seed, go on from its checkpoint, or take up its finished run.
+
+    name: that of the network in model_implementations, which need not be that of the builder.
 
     The caller holds the folder's lock. Returns the content of run.json, which is written last: a
     folder that has it is finished.
@@ -514,7 +530,7 @@ def train_run(
             path.unlink()
     (folder / FAILURE).unlink(missing_ok=True)
     identity = {
-        "model": builder.__name__,
+        "model": name,
         "seed": seed,
         "protocol": protocol,
         "dataset": describe(dataset, hashes),
@@ -524,7 +540,7 @@ def train_run(
         folder.mkdir(parents=True, exist_ok=True)
         release_memory()
         keras.utils.set_random_seed(seed)
-        model = build(builder, dataset, protocol["learning_rate"])
+        model = build(name, builder, dataset, protocol["learning_rate"])
         fitted = fit(model, dataset, folder, identity, environment, checkpoint_minutes)
         run = {
             **identity,
@@ -547,12 +563,8 @@ def train_run(
             (folder / CHECKPOINT).unlink(missing_ok=True)
             return run
         if unjudged:
-            weights = folder / "model.keras"
-            if not weights.exists():
-                raise InputError(
-                    f"{weights} is needed to judge {', '.join(unjudged)}, but it is missing"
-                )
-            model = keras.models.load_model(weights)
+            model = build(name, builder, dataset, protocol["learning_rate"])
+            load_weights(model, folder / "model.keras", run.get("weights_sha256"), unjudged)
         run["dataset"] = identity["dataset"]
         for split in gone:
             del run["misclassified"][split]
@@ -649,14 +661,41 @@ def describe(dataset, hashes):
     }
 
 
-def build(builder, dataset, learning_rate):
+def build(name, builder, dataset, learning_rate):
+    import keras
+
     try:
-        return builder(input_size=dataset.datapoints, classes=dataset.classes, lr=learning_rate)
+        model = builder(input_size=dataset.datapoints, classes=dataset.classes, lr=learning_rate)
     except ValueError as error:
         raise InputError(
-            f"{builder.__name__} cannot be built for spectra of {dataset.datapoints} datapoints: "
+            f"{name} cannot be built for spectra of {dataset.datapoints} datapoints: "
             f"{str(error).splitlines()[0]}"
         ) from error
+    try:
+        keras.saving.serialize_keras_object(model)
+    except NotImplementedError as error:  # better now than after the training
+        raise InputError(f"{name} cannot be saved: {str(error).splitlines()[0]}") from error
+    return model
+
+
+def load_weights(model, path, sha256, splits):
+    """Load the saved weights of a finished run, which must be those that run.json records."""
+    if not path.exists():
+        raise InputError(f"{path} is needed to judge {', '.join(splits)}, but it is missing")
+    model.optimizer.build(model.trainable_variables)  # its state is in the file, too
+    reason = None
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of what the hash tells, too
+            model.load_weights(path)
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())
+    if reason is None and hash_of_weights(model) != sha256:
+        reason = "SHA-256 differs"
+    if reason:
+        raise InputError(
+            f"{path} does not hold the weights that run.json records ({reason}); delete this run "
+            f"to train it again"
+        )
 
 
 class Terminated(BaseException):
@@ -795,7 +834,7 @@ def fit(model, dataset, folder, identity, environment, checkpoint_minutes):
                 state |= {"epoch": state["epoch"] + 1, "step": 0, "logs": None}
                 text = progress_of(state["epoch"], logs, seconds * epochs_left)
                 if progress.disable:
-                    print(f"{title}, {text}", flush=True)
+                    print_progress(f"{title}, {text}")
                 else:
                     progress.set_postfix_str(text)
             check_signals()
@@ -897,6 +936,13 @@ def progress_of(epoch, logs, seconds):
         f"epoch {epoch}: loss {logs['loss']:.4g}, val_loss {loss:.4g}, val_accuracy "
         f"{accuracy:.4f}, learning rate {logs['learning_rate']:.3g}, stops in {left} or later"
     )
+
+
+def print_progress(text):
+    try:
+        print(text, flush=True)
+    except OSError as error:  # a log on a full disk is like a pipe that nobody reads
+        raise BrokenPipeError(error.errno, error.strerror, "standard output") from None
 
 
 def write_history(path, history):

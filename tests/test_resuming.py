@@ -46,7 +46,8 @@ def train(dataset, folder, protocol=PROTOCOL, minutes=0):
     """Train `changeable`, by default with a checkpoint after every step."""
     read = read_dataset(dataset)
     hashes = train_models.hash_and_check(read, dataset)
-    return train_models.train_run(folder, changeable, 0, read, hashes, protocol, {}, minutes)
+    arguments = "changeable", changeable, 0, read, hashes, protocol, {}, minutes
+    return train_models.train_run(folder, *arguments)
 
 
 def identical(a, b, capsys):
@@ -109,7 +110,7 @@ def test_run_json_records_every_environment_a_run_was_trained_in(dataset, tmp_pa
     interrupted(dataset, tmp_path / "run", monkeypatch)
     read = read_dataset(dataset)
     hashes = train_models.hash_and_check(read, dataset)
-    arguments = changeable, 0, read, hashes, PROTOCOL
+    arguments = "changeable", changeable, 0, read, hashes, PROTOCOL
     run = train_models.train_run(tmp_path / "run", *arguments, {"device": "another"}, 0)
     assert run["environments"] == [{}, {"device": "another"}]
 
@@ -297,6 +298,8 @@ def test_status_says_what_is_finished_running_waiting_and_failed(run, undisturbe
     assert "waiting" in lines[2]
     assert lines[3] == "1 failed, 1 running, 1 waiting"
     assert run(*flags[:4], undisturbed[1], *flags[5:], "--status").stdout.count("finished") == 4
+    (broken / "run.json").touch()  # a finished run that could not be judged on a further split
+    assert "failed" in run(*flags, "--status").stdout.splitlines()[0]
 
 
 def test_a_failed_run_does_not_stop_the_others(tmp_path, capsys):
@@ -339,6 +342,18 @@ def test_a_closed_output_fails_no_run_and_costs_no_step(undisturbed, tmp_path, c
     assert (tmp_path / "cnn2-seed0" / "checkpoint.npz").exists()
     assert not (tmp_path / "cnn2-seed0" / "failed.txt").exists()
     subprocess.run(command(dataset, tmp_path, *MATRIX), check=True, capture_output=True)
+    assert_same_as_undisturbed(undisturbed, tmp_path, capsys)
+
+
+def test_a_log_on_a_full_disk_fails_no_run_and_costs_no_step(undisturbed, tmp_path, capsys):
+    flags = command(undisturbed[0], tmp_path, *MATRIX)
+    with open("/dev/full", "w") as full:
+        process = subprocess.run(flags, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert_one_sentence(process, 1, "standard output", "No space left on device")
+    assert [path.name for path in tmp_path.iterdir()] == ["cnn2-seed0"]
+    assert (tmp_path / "cnn2-seed0" / "checkpoint.npz").exists()
+    assert not (tmp_path / "cnn2-seed0" / "failed.txt").exists()
+    subprocess.run(flags, check=True, capture_output=True)
     assert_same_as_undisturbed(undisturbed, tmp_path, capsys)
 
 

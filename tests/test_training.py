@@ -38,12 +38,26 @@ def hidden(input_size, classes, lr):
     return classifier(spectrum, spectrum, 0.5, (7,), classes, lr)
 
 
+def squared(input_size, classes, lr):
+    """A network with a layer that Keras does not restore from its file without being told to."""
+    spectrum = keras.Input((input_size, 1))
+    return classifier(spectrum, keras.layers.Lambda(lambda x: x**2)(spectrum), 0, (), classes, lr)
+
+
 def train(folder, results, builder=linear, seed=0, protocol=SHORT, checkpoint_minutes=10):
     dataset = read_dataset(folder)
     hashes = train_models.hash_and_check(dataset, folder)
     run_folder = results / f"{builder.__name__}-seed{seed}"
     run = train_models.train_run(
-        run_folder, builder, seed, dataset, hashes, protocol, ENVIRONMENT, checkpoint_minutes
+        run_folder,
+        builder.__name__,
+        builder,
+        seed,
+        dataset,
+        hashes,
+        protocol,
+        ENVIRONMENT,
+        checkpoint_minutes,
     )
     return run, run_folder
 
@@ -58,7 +72,7 @@ def test_constants_are_the_papers_protocol():
     assert settings["seeds"] == (0, 1, 2, 3, 4)
     networks = ["cnn2", "cnn3", "cnn6", "vgg", "cnn_bn", "resnet", "inc3", "inc6"]
     assert sorted(settings["models"]) == sorted(networks)
-    assert sorted(train_models.available_networks()) == sorted(networks)
+    assert set(networks) <= train_models.available_networks().keys()  # and one's own
 
 
 def test_training_is_what_keras_fit_does_bit_for_bit(dataset, tmp_path):
@@ -195,18 +209,72 @@ def test_a_finished_run_is_not_trained_again(dataset, tmp_path, monkeypatch):
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
-def test_a_new_test_split_is_judged_with_the_saved_weights(dataset, tmp_path, monkeypatch):
-    _, folder = train(dataset, tmp_path)
-    x, y = np.load(dataset / "x_val.npy"), np.load(dataset / "y_val.npy")
-    np.save(dataset / "x_test_mine.npy", x)
-    np.save(dataset / "y_test_mine.npy", y)
+def add_test_split(dataset):
+    for axis in "xy":
+        np.save(dataset / f"{axis}_test_mine.npy", np.load(dataset / f"{axis}_val.npy"))
+
+
+@pytest.mark.parametrize("builder", [linear, squared])
+def test_a_new_test_split_is_judged_with_the_saved_weights(dataset, tmp_path, monkeypatch, builder):
+    _, folder = train(dataset, tmp_path, builder)
+    add_test_split(dataset)
     monkeypatch.setattr(train_models, "fit", None)
-    run, _ = train(dataset, tmp_path)
+    run, _ = train(dataset, tmp_path, builder)
     assert run["misclassified"]["test_mine"] == run["misclassified"]["val"]
     np.testing.assert_array_equal(
         np.load(folder / "test_mine_predictions.npy"), np.load(folder / "val_predictions.npy")
     )
     assert json.loads((folder / "run.json").read_text()) == run
+
+
+def test_weights_that_the_run_did_not_leave_judge_nothing(dataset, tmp_path):
+    _, folder = train(dataset, tmp_path)
+    _, other_seed = train(dataset, tmp_path, seed=1)
+    _, other_network = train(dataset, tmp_path, hidden)
+    add_test_split(dataset)
+    weights = folder / "model.keras"
+    for content in (
+        (other_seed / "model.keras").read_bytes(),
+        (other_network / "model.keras").read_bytes(),
+        weights.read_bytes()[:1000],
+    ):
+        weights.write_bytes(content)
+        with pytest.raises(InputError, match=r"not hold the weights that run\.json records"):
+            train(dataset, tmp_path)
+    weights.unlink()
+    with pytest.raises(InputError, match="is needed to judge test_mine, but it is missing"):
+        train(dataset, tmp_path)
+
+
+def test_a_network_that_cannot_be_saved_is_refused_before_it_is_trained(
+    dataset, tmp_path, monkeypatch
+):
+    class Scale(keras.layers.Layer):
+        def __init__(self, function):
+            super().__init__()
+            self.function = function
+
+        def call(self, x):
+            return self.function(x)
+
+    def scaled(input_size, classes, lr):
+        spectrum = keras.Input((input_size, 1))
+        return classifier(spectrum, Scale(lambda x: 2 * x)(spectrum), 0, (), classes, lr)
+
+    monkeypatch.setattr(train_models, "fit", None)
+    with pytest.raises(InputError, match="scaled cannot be saved"):
+        train(dataset, tmp_path, scaled)
+
+
+def test_networks_have_the_names_they_are_trained_by(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(train_models, "start_tensorflow", lambda *_: ENVIRONMENT)
+    networks = {"one": linear, "two": linear}  # as after `import linear as one`
+    monkeypatch.setattr(train_models, "available_networks", lambda: networks)
+    flags = f"--dataset {dataset} --results {tmp_path} --models one two --seeds 0 --epochs 1"
+    assert train_models.main(parse_flags(train_models, flags.split())) == 0
+    for name in networks:
+        run = json.loads((tmp_path / f"{name}-seed0" / "run.json").read_text())
+        assert run["model"] == name
 
 
 def test_a_split_that_was_renamed_or_removed_is_no_longer_counted(dataset, tmp_path, monkeypatch):
@@ -297,6 +365,8 @@ def test_spectra_that_are_not_normalised_are_warned_of(own_arrays, capsys):
     [
         (["--models", "cnn7"], ["MODELS", "cnn7", "cnn6"]),
         (["--seeds", "-1"], ["SEEDS", "-1"]),
+        (["--threads", str(10**10)], ["THREADS", str(10**10), "1 to"]),
+        (["--results", __file__], ["RESULTS", __file__, "a folder"]),
         (["--batch-size", "0"], ["BATCH_SIZE", "0"]),
         (["--learning-rate", "nan"], ["LEARNING_RATE", "nan"]),
         (["--lr-factor", "1"], ["LR_FACTOR", "1.0"]),
