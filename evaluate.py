@@ -69,6 +69,12 @@ TABLE_2 = {
     "inc6": PaperRow("27 ± 7", "60–65", 24),
 }
 
+PAPER_HEADERS = {
+    "paper_misclassified": "paper: misclassified (see test_wide)",
+    "paper_epochs": "paper: epochs",
+    "paper_minutes": "paper: minutes",
+}
+
 # The paper's classes and variation limits; the seed of the random variation is free.
 PAPER_CLASS_FILE = "bcc9a40767e77841aeb0750bb2f6029311c0d632e030edf262834c7ad01ae0a6"
 PAPER_PARAMETERS = {
@@ -126,7 +132,7 @@ def main(settings):
     rows = table(runs, baselines, labels, letters[shown])
     found = misclassifications.explain(runs, labels, class_file, parameters)
     texts = {
-        "table.md": "\n".join(as_markdown(*part) for part in parts(rows)),
+        "table.md": "\n".join(as_markdown(*part) for part in parts(rows)) + times_text(runs),
         "table.csv": as_csv(rows[0], rows),
         "table.tex": "\n".join(as_latex(*part) for part in parts(rows)),
         "significance.md": "\n".join(
@@ -151,6 +157,8 @@ def main(settings):
     print(texts["table.md"], groups, texts["misclassified.md"], sep="\n", end="")
     if settings.figures:
         save_figures(folder / "figures", figures)
+    elif (folder / "figures").exists():
+        print(f"warning: {folder}/figures are those of an earlier evaluation", file=sys.stderr)
 
 
 def read_results(folder):
@@ -219,7 +227,7 @@ def read_run(folder):
     again = "delete it to train again"
     try:
         run = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); {again}") from None
     for field, kind in RUN_FIELDS.items():
         if not isinstance(run, dict) or not isinstance(run.get(field), kind):
@@ -236,6 +244,8 @@ def read_run(folder):
     for field in "parameters", "seconds":
         if not 0 < run[field] < math.inf:
             raise InputError(f"{path} has {run[field]} {field}, accepted: more than 0")
+    if not all(isinstance(environment, dict) for environment in run["environments"]):
+        raise InputError(f"{path} lacks a valid 'environments'; {again}")
     if not run["misclassified"]:
         raise InputError(f"{path} lacks a valid 'misclassified'; {again}")
     for split, count in run["misclassified"].items():
@@ -265,9 +275,10 @@ def read_baselines(folder, run):
             baseline = json.loads(path.read_bytes())
             counts, seconds = baseline["misclassified"], baseline["seconds"]
             hashes = baseline["dataset"]["sha256"]
-            valid = isinstance(seconds, (int, float)) and isinstance(hashes, dict)
+            valid = isinstance(seconds, (int, float)) and 0 <= seconds < math.inf
+            valid = valid and isinstance(hashes, dict)
             valid = valid and all(map(is_count, counts.values()))
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             valid = False
         if not valid:
             raise InputError(f"{path} is not what baselines.py writes; run it again")
@@ -328,7 +339,11 @@ def read_classes(dataset, config=None):
     try:
         name, sha256 = dataset["class_file"]["name"], dataset["class_file"]["sha256"]
         parameters = Parameters(**dataset["parameters"])
-    except (KeyError, TypeError):
+        low, high = parameters.kernel_range
+        numbers = *parameters._replace(kernel_range=low), high
+        if not isinstance(name, str) or not all(isinstance(n, (int, float)) for n in numbers):
+            raise TypeError
+    except (KeyError, TypeError, ValueError):
         raise InputError(
             "class_file or parameters of the dataset are not those that spectra_from_config.py "
             "records"
@@ -457,12 +472,13 @@ def parts(rows):
     splits = [name.removesuffix("_mean") for name in rows[0] if name.endswith("_mean")]
     header = ["network", "group", "seeds"]
     header += [f"{split}: misclassified of {rows[0][f'{split}_spectra']}" for split in splits]
-    header += [name.replace("paper_", "paper: ") for name in rows[0] if name.startswith("paper_")]
+    paper = [name for name in rows[0] if name.startswith("paper_")]
+    header += [PAPER_HEADERS[name] for name in paper]
     counts = [
         [
             *(row["network"], row["group"], row["seeds"]),
             *(spread(row, split) for split in splits),
-            *(value for name, value in row.items() if name.startswith("paper_")),
+            *(row[name] for name in paper),
         ]
         for row in rows
     ]
@@ -491,6 +507,19 @@ def parts(rows):
         (head, [["" if cell is None else str(cell) for cell in line] for line in lines])
         for head, lines in ((header, counts), (second_header, details))
     ]
+
+
+def times_text(runs):
+    """Say on what the runs were trained if that differs, for then their times do, too."""
+    networks = {}
+    for run in runs:
+        for environment in run["environments"]:
+            device, threads = environment.get("device"), environment.get("threads")
+            networks.setdefault(f"{device}, threads: {threads}", {})[run["model"]] = None
+    if len(networks) < 2:
+        return ""
+    machines = "; ".join(f"{', '.join(names)} on {where}" for where, names in networks.items())
+    return f"\nTimes are not comparable: {machines}.\n"
 
 
 def spread(row, split):
@@ -533,8 +562,8 @@ def groups_text(split, letters):
     alone = [name for name in letters if not letters[name]]
     if alone:
         lines += [
-            f"Nothing can be said of {', '.join(alone)}: a comparison takes three seeds of either "
-            f"network."
+            f"Not compared: {', '.join(alone)}. A comparison takes three seeds of each of two "
+            f"networks."
         ]
     for letter in sorted(set("".join(letters.values()))):
         members = [name for name in letters if letter in letters[name]]
@@ -555,16 +584,19 @@ def comparisons_text(comparisons):
         [
             f"{c.a} − {c.b}",
             f"{c.difference:+.1f}",
-            f"{c.low:+.1f} to {c.high:+.1f}",
+            "" if c.low is None else f"{c.low:+.1f} to {c.high:+.1f}",
             *(f"{p:.2g}" for p in (c.welch, c.mann_whitney, c.mcnemar)),
             f"{c.favour_a} : {c.favour_b}",
         ]
         for c in comparisons
     ]
     note = (
-        "\np-values are Holm-corrected for the number of pairs, intervals are not. The last column "
-        "counts the spectra that either network classifies in more seeds than the other, on which "
-        "McNemar's test rests.\n\n"
+        "\np-values are Holm-corrected for the number of pairs, intervals are not. The letters "
+        "come from Welch's test at the level 0.05. Mann-Whitney's p cannot be small with few seeds "
+        "and many pairs: 0.22 at least for five seeds of eight networks. The last column counts "
+        "the spectra that either network classifies correctly in more seeds than the other. "
+        "McNemar's test, which rests on them, takes the spectra of one class for independent; they "
+        "are not, so its small p-values are too small.\n\n"
     )
     return note + as_markdown(header, lines)
 
@@ -581,7 +613,7 @@ def draw(runs, baselines, split, found, class_file, parameters):
         "misclassifications": figures.misclassifications(runs, baselines, split, paper),
         "learning_curves": figures.learning_curves(runs),
         "confused_classes": None,
-        "cost": figures.cost(runs, split),
+        "cost": figures.cost(runs, split, comparable=not times_text(runs)),
     }
     if class_file:
         named = parameters._asdict()

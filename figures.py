@@ -508,11 +508,11 @@ def deciding_peaks(pattern_a, pattern_b, window):
 
 
 @matplotlib.rc_context(STYLE)
-def cost(runs, split):
+def cost(runs, split, comparable=True):
     """Draw misclassified spectra against the time of an epoch and the size of the network.
 
     A labelled point per network is the mean over its seeds; bars reach from the smallest to the
-    largest value.
+    largest value. comparable: whether the same machine and threads took all times.
     """
     networks = by_network(runs)
     counts = [counts_of(seeds, split) for seeds in networks.values()]
@@ -527,7 +527,7 @@ def cost(runs, split):
             panel.errorbar(mean(x), mean(y), reach_of(y), reach_of(x), **style)
         scale_costs(panel, costs)
         panel.grid(color=GREY, alpha=0.4, linewidth=0.5)
-    panels[0].set_xlabel("seconds per epoch")
+    panels[0].set_xlabel("seconds per epoch" + " (machines or threads differ)" * (not comparable))
     panels[1].set_xlabel("parameters (million)")
     scale_counts(panels[0], "y", max(map(max, counts)))
     spectra = runs[0]["misclassified"][split]["spectra"]

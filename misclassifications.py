@@ -13,15 +13,16 @@ from scipy.optimize import linear_sum_assignment
 
 from class_overlap import Limits, find_overlaps
 from dataset_config_generator import InputError
-from spectra_from_config import open_array
+from spectra_from_config import TEST_VARIANTS, open_array
 
 SMALL_PEAK = 0.1  # relative to the highest peak
 
 REASONS = {
-    "overlapping classes": "the variation of the predicted class can produce the spectrum",
+    "overlapping classes": "the predicted class can produce the spectrum, heights as they stand",
     "nearly overlapping": "all peaks of the two classes match",
     "a small peak": f"the classes' peaks match but for peaks below {SMALL_PEAK}",
     "heights only": "all peaks match in position, not all in height",
+    "vanished peaks": f"all peaks that lowered heights leave above {SMALL_PEAK} match in position",
     "positions only": "the classes have the same heights at other positions",
     "other": "none of these",
     "unknown": "there is no class file",
@@ -70,19 +71,20 @@ def explain(runs, labels, class_file=None, parameters=None):
                 open_array(run["folder"] / f"{split}_{what}.npy")
                 for what in ("predictions", "confidences")
             )
-            if confidences.shape != y.shape:
+            if confidences.shape != y.shape or confidences.dtype.kind != "f":
                 raise InputError(
-                    f"{run['folder']}/{split}_confidences.npy has shape {confidences.shape}, "
-                    f"accepted: {y.shape}, one number per spectrum"
+                    f"{run['folder']}/{split}_confidences.npy has shape {confidences.shape} and "
+                    f"type {confidences.dtype}, accepted: {y.shape}, one number per spectrum"
                 )
             for row in np.flatnonzero(predictions != y):
                 true, predicted = int(y[row]), int(predictions[row])
-                variant = int(row % 9) if class_file and split in HEIGHT_CHANGES else ""
+                variant = int(row % TEST_VARIANTS) if class_file and split in HEIGHT_CHANGES else ""
                 reason = ""
                 if (true, predicted, variant) in overlaps.get(split, ()):
                     reason = "overlapping classes"
                 elif class_file:
-                    key = true, predicted, split
+                    lowered = variant != "" and variant >= TEST_VARIANTS - 3
+                    key = true, predicted, split, lowered
                     if key not in reasons:
                         reasons[key] = reason_of(class_file, parameters, *key)
                     reason = reasons[key]
@@ -106,8 +108,11 @@ def ambiguous_spectra(class_file, limits):
     return found
 
 
-def reason_of(class_file, parameters, true, predicted, split):
-    """Return how the ideal patterns of two classes differ, one of REASONS."""
+def reason_of(class_file, parameters, true, predicted, split, lowered=False):
+    """Return how the ideal patterns of two classes differ, one of REASONS.
+
+    lowered: whether the spectrum is a variant with lowered heights.
+    """
     test_change = getattr(parameters, HEIGHT_CHANGES.get(split, "max_height_change"))
     test_shift = parameters.test_shift if split in HEIGHT_CHANGES else parameters.max_shift
     shift = parameters.max_shift + test_shift
@@ -124,6 +129,10 @@ def reason_of(class_file, parameters, true, predicted, split):
     same_count = len(a[0]) == len(b[0])
     if same_count and len(largest_matching(near)[0]) == len(a[0]):
         return "heights only"
+    if lowered:
+        left = (a[1] == 1) | (a[1] - test_change >= SMALL_PEAK)
+        if len(largest_matching(near[left])[0]) == np.count_nonzero(left):
+            return "vanished peaks"
     if same_count and len(largest_matching(alike)[0]) == len(a[0]):
         return "positions only"
     return "other"

@@ -149,7 +149,8 @@ def test_papers_numbers_stand_beside_ours_on_the_papers_dataset_only(tmp_path):
     write_run(tmp_path / "paper", "cnn6", 0, 4, dataset=PAPER)
     write_run(tmp_path / "paper", "mine", 0, 5, dataset=PAPER)
     (header, (cnn6, mine)), _ = evaluate.parts(table(tmp_path / "paper"))
-    assert header[-3:] == ["paper: misclassified", "paper: epochs", "paper: minutes"]
+    assert header[-3] == "paper: misclassified (see test_wide)"
+    assert header[-2:] == ["paper: epochs", "paper: minutes"]
     assert cnn6[-4:] == ["12", "14 ± 2", "75–90", "30"]
     assert mine[-4:] == ["15", "", "", ""]
     changed = PAPER | {"parameters": PAPER["parameters"] | {"max_shift": 49}}
@@ -232,6 +233,8 @@ def test_confidences_that_do_not_fit_the_run_are_refused(run, tmp_path):
     flags = "--results", tmp_path, "--no-figures"
     np.save(path, np.ones(7, np.float32))
     assert_one_sentence(run("evaluate.py", *flags), 2, path, "(7,)", "(4500,)")
+    np.save(path, np.full(4500, "sure"))
+    assert_one_sentence(run("evaluate.py", *flags), 2, path, "type <U4")
     path.unlink()
     assert_one_sentence(run("evaluate.py", *flags), 2, path, "does not exist")
     assert not (tmp_path / "table.md").exists()
@@ -306,7 +309,7 @@ def test_a_network_that_was_compared_with_none_is_not_said_to_differ(run, tmp_pa
         write_run(tmp_path, "cnn6", seed, test)
     write_run(tmp_path, "vgg", 0, 30)
     process = run("evaluate.py", "--results", tmp_path, "--no-figures")
-    assert "Nothing can be said of cnn6, vgg: a comparison takes three seeds" in process.stdout
+    assert "Not compared: cnn6, vgg. A comparison takes three seeds" in process.stdout
     assert "differs" not in process.stdout
     for name in "significance.csv", "misclassified.csv":
         assert len((tmp_path / name).read_text().splitlines()[0].split(",")) >= 9
@@ -322,6 +325,25 @@ def test_without_errors_the_tables_say_so(run, tmp_path):
     assert process.returncode == 0, process.stderr
     assert process.stdout.endswith("## Why spectra are misclassified\n\nNone is.\n")
     assert len((tmp_path / "misclassified.csv").read_text().splitlines()) == 1
+
+
+def test_times_of_different_machines_or_threads_are_said_to_be_so(run, tmp_path):
+    one, two = ({"device": "CPU", "threads": threads} for threads in (1, 2))
+    write_run(tmp_path, "cnn2", 0, 4, environments=[one])
+    write_run(tmp_path, "vgg", 0, 4, environments=[one, one])
+    flags = "--results", tmp_path, "--no-figures"
+    assert "not comparable" not in run("evaluate.py", *flags).stdout
+    write_run(tmp_path, "vgg", 1, 4, environments=[one, two])
+    said = "Times are not comparable: cnn2, vgg on CPU, threads: 1; vgg on CPU, threads: 2."
+    assert said in run("evaluate.py", *flags).stdout
+    assert said in (tmp_path / "table.md").read_text()
+
+
+def test_figures_of_an_earlier_evaluation_are_warned_of_where_none_are_drawn(run, tmp_path):
+    write_run(tmp_path, "vgg", 0, 4)
+    assert run("evaluate.py", "--results", tmp_path).stderr == ""
+    process = run("evaluate.py", "--results", tmp_path, "--no-figures")
+    assert_one_sentence(process, 0, "warning", "figures", "earlier evaluation")
 
 
 def test_figures_of_an_earlier_evaluation_do_not_stay_beside_new_tables(run, tmp_path):
@@ -365,6 +387,8 @@ def without(*keys):
     [
         (lambda text: text[:40], ["not valid JSON"]),
         (lambda text: "[]", ["'model'"]),
+        (lambda text: "[" * 100_000, ["not valid JSON"]),
+        (lambda text: text.replace('"environments": []', '"environments": [1]'), ["environments"]),
         (lambda text: text.replace('"seconds": 90.0', '"seconds": null'), ["'seconds'"]),
         (lambda text: text.replace('"misclassified": 10', '"misclassified": 4501'), ["4501"]),
         (lambda text: text.replace('"misclassified": 10', '"misclassified": "10"'), ["'10'"]),
@@ -384,9 +408,18 @@ def test_damaged_results_end_in_one_sentence(run, tmp_path, damage, words):
     assert not (tmp_path / "table.md").exists()
 
 
-@pytest.mark.parametrize("field", ["class_file", "parameters"])
-def test_a_dataset_that_is_not_as_rendered_ends_in_one_sentence(run, tmp_path, field):
-    write_run(tmp_path, "vgg", 0, 10, dataset=PAPER | {field: {"max_shift": 3, "other": 4}})
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("class_file", {"other": 4}),
+        ("class_file", {"name": None, "sha256": ""}),
+        ("parameters", {"max_shift": 3, "other": 4}),
+        ("parameters", {"max_shift": "abc"}),
+        ("parameters", {"kernel_range": [2]}),
+    ],
+)
+def test_a_dataset_that_is_not_as_rendered_ends_in_one_sentence(run, tmp_path, field, value):
+    write_run(tmp_path, "vgg", 0, 10, dataset=PAPER | {field: value})
     process = run("evaluate.py", "--results", tmp_path, cwd=PROJECT)
     assert_one_sentence(process, 2, field, "spectra_from_config.py")
 

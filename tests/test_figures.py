@@ -208,6 +208,9 @@ def test_baselines_and_the_papers_range_stand_beside_the_networks(make_runs):
 def test_cost_is_the_mean_over_the_seeds_with_their_range(make_runs):
     runs = make_runs(["cnn2", "vgg"], 3)
     seconds, size = figures.cost(runs, "test").axes
+    assert seconds.get_xlabel() == "seconds per epoch"
+    differ, _ = figures.cost(runs, "test", comparable=False).axes
+    assert "differ" in differ.get_xlabel()
     for panel, expected in (
         (seconds, [(4, 1, [2, 6], [0, 2]), (8, 11, [4, 12], [10, 12])]),
         (size, [(1, 1, [1, 1], [0, 2]), (2, 11, [2, 2], [10, 12])]),

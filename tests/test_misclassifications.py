@@ -20,6 +20,7 @@ PATTERNS = [
     ([100, 240, 300], [1, 0.5, 0.7]),  # 4: 0 but for a position
     ([50, 350], [0.3, 1]),  # 5: nothing like 0
     ([112, 205, 298], [1, 0.52, 0.68]),  # 6: within the limits of some variants of 0
+    ([20, 60, 105, 295, 350], [1, 0.2, 1, 1, 0.2]),  # 7: near the first and last peak of 2
 ]
 
 
@@ -47,6 +48,13 @@ def class_file(tmp_path):
 def test_reason_of_each_kind(class_file, predicted, reason):
     assert reason_of(class_file, LIMITS, 0, predicted, "test") == reason
     assert reason_of(class_file, LIMITS, predicted, 0, "test") == reason
+
+
+def test_peaks_that_lowered_heights_leave_may_match_another_class(class_file):
+    wide = LIMITS._replace(wide_test_height_change=0.45)  # leaves the peaks at 100 and 300
+    for lowered, reason in (False, "other"), (True, "vanished peaks"):
+        assert reason_of(class_file, wide, 2, 7, "test_wide", lowered) == reason
+    assert reason_of(class_file, wide, 2, 7, "test", lowered=True) == "other"
 
 
 def test_the_wider_test_split_allows_larger_height_changes(class_file):
@@ -89,6 +97,15 @@ def test_own_arrays_have_no_variant_and_no_reason(tmp_path):
     labels = np.arange(5)
     (found,) = explain([run_of(tmp_path / "vgg", np.array([0, 1, 2, 3, 0]))], {"test": labels})
     assert (found.spectrum, found.variant, found.reason) == (4, "", "")
+
+
+def test_only_the_last_three_variants_have_lowered_heights(class_file, tmp_path):
+    labels = np.repeat(np.arange(len(PATTERNS)), 9)
+    predictions = np.where(labels == 2, 7, labels)
+    runs = [run_of(tmp_path / "vgg", predictions, "test_wide")]
+    wide = LIMITS._replace(wide_test_height_change=0.45)
+    found = explain(runs, {"test_wide": labels}, class_file, wide)
+    assert [m.reason for m in found] == ["other"] * 6 + ["vanished peaks"] * 3
 
 
 def test_summary_counts_reasons_per_network_and_runs_per_class(class_file, tmp_path):
