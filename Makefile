@@ -19,9 +19,9 @@ test: .venv/installed
 paper: .venv/installed
 	$(RUN) dataset_config_generator.py
 	$(RUN) spectra_from_config.py
-	$(RUN) train_models.py
-	$(RUN) baselines.py
-	$(RUN) evaluate.py
+	$(RUN) train_models.py --results results/paper
+	$(RUN) baselines.py --results results/paper
+	$(RUN) evaluate.py --results results/paper
 
 # Timings, beside which nothing heavy should run.
 benchmarks: .venv/installed

@@ -140,7 +140,7 @@ def test_builders_keep_the_calling_convention():
 
 
 @pytest.mark.parametrize("name", TABLE_1)
-def test_network_trains_in_a_script_written_for_the_authors_package(name):
+def test_network_trains_in_a_script_that_calls_it_as_the_authors_package(name):
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     y = np.arange(48) % 3
