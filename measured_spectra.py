@@ -57,6 +57,7 @@ EXCERPT_COLOUR = "#e0e0e0"
 
 # Labels that RRUFF text does not have
 JCAMP_LABELS = {"JCAMPDX", "XYDATA", "XYPOINTS", "PEAKTABLE", "PEAKASSIGNMENTS", "NTUPLES"}
+MOST_POINTS = 10**7  # of a file: a few characters can repeat a y any number of times
 LABEL = re.compile(r"\s*##([^=]*)=(.*)")
 
 # The first character of a compressed number tells its form, sign and first digit.
@@ -313,8 +314,10 @@ def decimal(path, fields, name):
 
 def whole_number(path, fields, name):
     value = decimal(path, fields, name)
-    if value < 2 or value % 1:
-        raise InputError(f"{path}: {name} is {fields[name]}, accepted: a whole number >= 2")
+    if not 2 <= value <= MOST_POINTS or value % 1:
+        raise InputError(
+            f"{path}: {name} is {fields[name]}, accepted: a whole number from 2 to {MOST_POINTS}"
+        )
     return int(value)
 
 
