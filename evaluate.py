@@ -127,7 +127,7 @@ def main(settings):
     wrong = wrong_predictions(runs, labels)
     comparisons = {split: significance.compare_networks(wrong[split]) for split in labels}
     letters = {split: significance.groups(wrong[split], comparisons[split]) for split in labels}
-    # Figures and groups in the table show what Table 2 must have been measured on, if it is there.
+    # Figures and groups in the table show what is held against Table 2, if it is there.
     shown = "test_wide" if "test_wide" in labels else list(labels)[-1]
     rows = table(runs, baselines, labels, letters[shown])
     found = misclassifications.explain(runs, labels, class_file, parameters)
