@@ -33,7 +33,7 @@ from scipy.sparse import csr_array
 from tqdm import tqdm
 
 from class_overlap import tabulate
-from dataset_config_generator import InputError, replace_file, require, run_script
+from dataset_config_generator import InputError, replace_file, require, require_folder, run_script
 from evaluate import counts_text, read_classes
 from spectra_from_config import draw_block, read_dataset, render
 from train_models import hash_and_check
@@ -73,6 +73,7 @@ def main(settings):
     config = settings.config or Path("dataset_configs", dataset.card["class_file"]["name"])
     class_file, parameters = read_classes(dataset.card, config)
     results = Path(settings.results or Path("results", dataset.name))
+    require_folder("RESULTS", results)
     ideal = ideal_patterns(class_file, parameters.test_kernel)
     methods = {
         "cosine": partial(cosine, templates=normalise(ideal)),

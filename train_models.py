@@ -52,13 +52,7 @@ from typing import Annotated
 import numpy as np
 from tqdm import tqdm
 
-from dataset_config_generator import (
-    InputError,
-    replace_file,
-    require,
-    require_folder,
-    run_script,
-)
+from dataset_config_generator import InputError, replace_file, require, require_folder, run_script
 from evaluate import counts_text, read_run
 from spectra_from_config import available_cores, name_of, names_of, read_dataset, sha256_of
 
@@ -683,19 +677,16 @@ def load_weights(model, path, sha256, splits):
     if not path.exists():
         raise InputError(f"{path} is needed to judge {', '.join(splits)}, but it is missing")
     model.optimizer.build(model.trainable_variables)  # its state is in the file, too
-    reason = None
     try:
         with warnings.catch_warnings(action="ignore"):  # of what the hash tells, too
             model.load_weights(path)
+        if hash_of_weights(model) != sha256:
+            raise ValueError("SHA-256 differs")
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())
-    if reason is None and hash_of_weights(model) != sha256:
-        reason = "SHA-256 differs"
-    if reason:
         raise InputError(
-            f"{path} does not hold the weights that run.json records ({reason}); delete this run "
-            f"to train it again"
-        )
+            f"{path} does not hold the weights that run.json records "
+            f"({' '.join(str(error).split())}); delete this run to train it again"
+        ) from error
 
 
 class Terminated(BaseException):

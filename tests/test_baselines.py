@@ -205,6 +205,8 @@ def test_bad_input_ends_in_one_sentence(run, class_file, dataset, own_arrays):
     assert_one_sentence(process, 2, "MAX_LAG", "121", "0 to 120")
     process = run("baselines.py", *flags, "--detection-height", 1)
     assert_one_sentence(process, 2, "DETECTION_HEIGHT", "1.0")
+    process = run("baselines.py", *flags, "--results", path)
+    assert_one_sentence(process, 2, "RESULTS", path, "a folder")
     process = run("baselines.py", "--dataset", own_arrays)
     assert_one_sentence(process, 2, "own", "dataset.json")
     process = run("baselines.py", "--dataset", dataset)
