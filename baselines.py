@@ -18,7 +18,6 @@ baseline.json with misclassifications, time, settings and the dataset's hashes. 
 them beside the networks.
 """
 
-import json
 import sys
 import time
 from functools import partial
@@ -27,16 +26,19 @@ from typing import Annotated
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-from scipy.optimize import linear_sum_assignment
 from scipy.signal import find_peaks
 from scipy.sparse import csr_array
 from tqdm import tqdm
 
-from class_overlap import tabulate
-from dataset_config_generator import InputError, replace_file, require, require_folder, run_script
-from evaluate import counts_text, read_classes
-from spectra_from_config import draw_block, read_dataset, render
-from train_models import hash_and_check
+from benchmark.baseline_folder import Baseline, write_baseline
+from benchmark.command_line import InputError, require, require_folder, run_script
+from benchmark.dataset_folder import hash_and_check, read_classes, read_dataset
+from benchmark.files import replace_file
+from benchmark.overlap import tabulate
+from benchmark.peak_matching import match_peaks
+from benchmark.rendering import render
+from benchmark.run_folder import Count, counts_text, predictions_name
+from spectra_from_config import stack
 
 # Files
 DATASET: Annotated[str, "Dataset folder that spectra_from_config.py wrote."] = "datasets/dataset500"
@@ -56,7 +58,9 @@ DETECTION_HEIGHT: Annotated[float, "Lowest peak that search_match detects, maxim
 SHIFT_CHARGE = 1e-4  # per datapoint
 HIDDEN_CHARGE = 0.1  # per height of a peak that another may hide
 
-CHUNK = 1000  # spectra classified at once, to bound memory
+SETTINGS = "smoothing", "max_lag", "detection_height"
+
+CHUNK = 2_000_000  # numbers classified at once: spectra times the larger of datapoints and classes
 
 
 def main(settings):
@@ -71,67 +75,70 @@ def main(settings):
     require(0.1 <= smoothing <= most, "SMOOTHING", smoothing, f"0.1 to {most} datapoints")
     require(0 <= lag <= most, "MAX_LAG", lag, f"0 to {most} datapoints")
     config = settings.config or Path("dataset_configs", dataset.card["class_file"]["name"])
-    class_file, parameters = read_classes(dataset.card, config)
+    class_file, variation = read_classes(dataset.card, config)
     results = Path(settings.results or Path("results", dataset.name))
     require_folder("RESULTS", results)
-    ideal = ideal_patterns(class_file, parameters.test_kernel)
-    methods = {
-        "cosine": partial(cosine, templates=normalise(ideal)),
-        "smoothed_cosine": partial(cosine, templates=smoothed_templates(ideal, settings.smoothing)),
+    hashes = hash_and_check(dataset)
+    recorded = {name: getattr(settings, name) for name in SETTINGS}
+    for name, classify in methods(class_file, variation, settings).items():
+        began = time.perf_counter()
+        counts = judge(name, classify, dataset, results / name)
+        baseline = Baseline(
+            folder=results / name,
+            method=name,
+            seconds=round(time.perf_counter() - began, 3),
+            misclassified=counts,
+            dataset={"name": dataset.name, "sha256": hashes},
+            settings=recorded,
+        )
+        write_baseline(baseline)
+        print(f"{name}: {baseline.seconds:.1f} s; {counts_text(counts)}")
+
+
+def methods(class_file, variation, settings):
+    """Return name -> function from spectra (n, datapoints) to class indices (n,)."""
+    kernel = variation.test_kernel
+    ideal = ideal_patterns(class_file, kernel)
+    return {
+        "cosine": partial(most_similar, templates=normalise(ideal)),
+        "smoothed_cosine": partial(
+            most_similar, templates=smoothed_templates(ideal, settings.smoothing)
+        ),
         "cross_correlation": partial(
             cross_correlation,
-            sticks=stick_patterns(class_file, parameters.test_kernel),
-            kernel=parameters.test_kernel,
+            sticks=stick_patterns(class_file, kernel),
+            kernel=kernel,
             max_lag=settings.max_lag,
         ),
         "search_match": partial(
             search_match,
             class_file=class_file,
-            parameters=parameters,
-            detection_height=height,
+            max_shift=variation.max_shift,
+            detection_height=settings.detection_height,
         ),
     }
-    hashes = hash_and_check(dataset, settings.dataset)
-    for name, classify in methods.items():
-        result = judge(name, classify, dataset, results / name)
-        result["dataset"] = {"name": dataset.name, "sha256": hashes}
-        result["settings"] = {
-            setting: getattr(settings, setting)
-            for setting in ("smoothing", "max_lag", "detection_height")
-        }
-        with replace_file(results / name / "baseline.json") as file:
-            file.write(json.dumps(result, indent=2).encode() + b"\n")
-        print(f"{name}: {result['seconds']:.1f} s; {counts_text(result['misclassified'])}")
 
 
 def judge(name, classify, dataset, folder):
-    """Classify all splits but the training split; returns counts and seconds."""
-    start = time.perf_counter()
+    """Classify all splits but the training split and save the answers; returns split -> Count."""
+    rows = max(1, CHUNK // max(dataset.datapoints, dataset.classes))
     misclassified = {}
     for split, (x, y) in dataset.splits.items():
         if split == "train":
             continue
-        chunks = range(0, len(x), CHUNK)
-        progress = tqdm(chunks, f"{name}, {split}", leave=False, disable=None)
-        predictions = np.concatenate([classify(np.array(x[i : i + CHUNK])) for i in progress])
-        misclassified[split] = {
-            "spectra": len(y),
-            "misclassified": int(np.count_nonzero(predictions != y)),
-        }
-        with replace_file(folder / f"{split}_predictions.npy") as file:
+        chunks = tqdm(range(0, len(x), rows), f"{name}, {split}", leave=False, disable=None)
+        predictions = np.concatenate([classify(np.array(x[i : i + rows])) for i in chunks])
+        misclassified[split] = Count(int(np.count_nonzero(predictions != y)), len(y))
+        with replace_file(folder / predictions_name(split)) as file:
             np.save(file, predictions)
-    seconds = time.perf_counter() - start
-    return {"method": name, "seconds": round(seconds, 3), "misclassified": misclassified}
+    return misclassified
 
 
 def ideal_patterns(class_file, kernel):
     """Render the ideal pattern of each class, float32 (classes, datapoints)."""
-
-    def unvaried(positions, heights, label):
-        return positions[None], heights[None], np.array([kernel], np.float64)
-
-    labels = range(len(class_file.positions))
-    return render(*draw_block(class_file, labels, unvaried), class_file.datapoints)
+    patterns = zip(class_file.positions, class_file.heights, strict=True)
+    unvaried = stack([(x[None], h[None], np.array([float(kernel)])) for x, h in patterns])
+    return render(*unvaried, class_file.datapoints)
 
 
 def normalise(rows):
@@ -139,7 +146,7 @@ def normalise(rows):
 
 
 def smoothed_templates(ideal, sigma):
-    """Return what `cosine` needs to compare spectra and patterns that are both smoothed.
+    """Return what `most_similar` needs to compare spectra and patterns that are both smoothed.
 
     Smoothing is symmetric, so smoothing the pattern twice serves for smoothing either once; the
     norm of the smoothed spectrum is the same for all classes.
@@ -149,7 +156,7 @@ def smoothed_templates(ideal, sigma):
     return smooth(once) / np.linalg.norm(once, axis=1, keepdims=True)
 
 
-def cosine(spectra, templates):
+def most_similar(spectra, templates):
     """Return for each spectrum (datapoints,) the template with the largest scalar product."""
     return (spectra @ templates.T).argmax(axis=1)
 
@@ -181,20 +188,19 @@ def cross_correlation(spectra, sticks, kernel, max_lag):
     return best.argmax(axis=0)
 
 
-def search_match(spectra, class_file, parameters, detection_height):
+def search_match(spectra, class_file, max_shift, detection_height):
     """Return the class whose peaks fit best to the detected peaks of each spectrum.
 
-    Peaks may be assigned to each other up to `max_shift` apart. A class is charged with the height
+    Peaks may be matched up to `max_shift` datapoints apart. A class is charged with the height
     differences of assigned peaks, with the heights of peaks left over on either side, and, to
     decide between equals, a little for shifts. Peaks of a class that shifts can bring together may
     appear as one, as high as their sum; the others of them then are left over at a low charge.
     """
-    limit = parameters.max_shift
     positions, heights = tabulate(class_file.positions, class_file.heights)
     # Absent peaks are near nothing and have height 0: left over at no charge.
-    positions = np.where(np.isnan(heights), -4 * limit - class_file.datapoints, positions)
+    positions = np.where(np.isnan(heights), -4 * max_shift - class_file.datapoints, positions)
     heights = np.nan_to_num(heights)
-    near = np.abs(positions[:, :, None] - positions[:, None, :]) <= 2 * limit
+    near = np.abs(positions[:, :, None] - positions[:, None, :]) <= 2 * max_shift
     others = near & ~np.eye(near.shape[1], dtype=bool)
     summed = heights + np.where(others, heights[:, None, :], 0).sum(axis=2)
     predictions = np.empty(len(spectra), np.int64)
@@ -204,8 +210,8 @@ def search_match(spectra, class_file, parameters, detection_height):
         shifts = np.abs(found[:, None] - positions[:, None, :])
         excess = detected[:, None] - np.clip(detected[:, None], heights[:, None], summed[:, None])
         charges = np.abs(excess) + SHIFT_CHARGE * shifts
-        charges[shifts > limit] = np.inf
-        hidden = (shifts <= limit).any(axis=1) & (summed > heights)
+        charges[shifts > max_shift] = np.inf
+        hidden = (shifts <= max_shift).any(axis=1) & (summed > heights)
         left_over = np.where(hidden, HIDDEN_CHARGE * heights, heights)
         # No assignment charges a class less than the best that each peak could have by itself.
         least = np.maximum(
@@ -216,24 +222,10 @@ def search_match(spectra, class_file, parameters, detection_height):
         for label in np.argsort(least, kind="stable"):
             if least[label] >= best:
                 break
-            charge = charge_of_assignment(charges[label], detected, left_over[label])
+            _, charge = match_peaks(charges[label], alone_a=detected, alone_b=left_over[label])
             if charge < best:
                 best, predictions[row] = charge, label
     return predictions
-
-
-def charge_of_assignment(charges, detected, left_over):
-    """Return the least sum of charges over all assignments, peaks left over included.
-
-    charges (detected peaks, class peaks): infinite where peaks must not be assigned.
-    """
-    rows, columns = charges.shape
-    matrix = np.full((rows + columns, columns + rows), np.inf)
-    matrix[:rows, :columns] = charges
-    matrix[range(rows), range(columns, columns + rows)] = detected
-    matrix[range(rows, rows + columns), range(columns)] = left_over
-    matrix[rows:, columns:] = 0
-    return matrix[linear_sum_assignment(matrix)].sum()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -25,8 +26,12 @@ from scipy.ndimage import gaussian_filter1d
 PROJECT = Path(__file__).parent.parent
 sys.path.insert(0, str(PROJECT))
 
-import spectra_from_config as ours  # noqa: E402
-from dataset_config_generator import draw_classes, read_class_file  # noqa: E402
+from conftest import variation  # noqa: E402
+
+from benchmark.block_writer import plan, rendering  # noqa: E402
+from benchmark.class_file import read_class_file  # noqa: E402
+from dataset_config_generator import draw_classes  # noqa: E402
+from spectra_from_config import render_rows, splits_of  # noqa: E402
 
 CLASSES = (500, 2000)
 ROUNDS = 5
@@ -58,8 +63,13 @@ def one_by_one(class_file, folder):
 
 def render_and_write(class_file, folder):
     """Our rendering and writing, without overlap check and hashes."""
-    blocks = ours.plan(folder, class_file, ours.variations(ours.Parameters()))
-    with ours.rendering(class_file, blocks, os.cpu_count()) as written:
+    splits = splits_of(variation())
+    blocks = []
+    for name, split in splits.items():
+        spectra = split.per_class * class_file.classes
+        blocks += plan(name, folder / f"{name}.npy", spectra, class_file.datapoints)
+    render = partial(render_rows, class_file=class_file, splits=splits)
+    with rendering(render, blocks, os.cpu_count()) as written:
         for _ in written:
             pass
 

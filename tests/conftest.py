@@ -9,16 +9,27 @@ import pytest
 
 import dataset_config_generator
 import spectra_from_config
-import train_models
+from benchmark.command_line import parse_flags
+from benchmark.dataset_folder import Variation
+from benchmark.tensorflow_startup import start_tensorflow
 
 os.environ.pop("PYTHONUNBUFFERED", None)  # most users' output is buffered
 PROJECT = Path(dataset_config_generator.__file__).parent
 
 
+def variation(**changes):
+    """Return a Variation: the constants of spectra_from_config.py, but for these."""
+    constants = vars(parse_flags(spectra_from_config, []))
+    return Variation(**{name: constants[name] for name in Variation._fields} | changes)
+
+
+SMALL = variation(n_train=6, n_val=2, max_shift=5, test_shift=3)  # fits the small class file
+
+
 @pytest.fixture(scope="session")
 def tensorflow():
     """Start TensorFlow as training does; its threads cannot be set once a network is built."""
-    train_models.start_tensorflow()
+    start_tensorflow()
 
 
 @pytest.fixture
@@ -53,9 +64,7 @@ def class_file(tmp_path):
 def dataset(class_file, tmp_path):
     """Render a small dataset; returns its folder."""
     folder = tmp_path / "small"
-    spectra_from_config.render_dataset(
-        class_file[0], folder, n_train=6, n_val=2, max_shift=5, test_shift=3
-    )
+    spectra_from_config.render_dataset(class_file[0], folder, SMALL)
     return folder
 
 

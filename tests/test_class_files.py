@@ -10,7 +10,9 @@ from conftest import PROJECT, assert_one_sentence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_config_generator import InputError, draw_classes, read_class_file
+from benchmark.class_file import read_class_file
+from benchmark.command_line import InputError
+from dataset_config_generator import draw_classes
 
 PAPER_SHA256 = "bcc9a40767e77841aeb0750bb2f6029311c0d632e030edf262834c7ad01ae0a6"
 

@@ -1,4 +1,5 @@
 import json
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -6,10 +7,29 @@ from conftest import PROJECT, assert_one_sentence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from class_overlap import Limits, find_overlaps, summarise
-from dataset_config_generator import draw_classes, read_class_file
+from benchmark.class_file import ClassFile, read_class_file
+from benchmark.overlap import Limits, find_overlaps, summarise
+from benchmark.variants import nine_variants
+from dataset_config_generator import draw_classes
 
 ROUNDING = 1e-9
+
+
+class Reach(NamedTuple):
+    """Largest changes of training peaks, and those of the nine test variants."""
+
+    max_shift: int = 50
+    max_height_change: float = 0.05
+    test_shift: int = 25
+    test_height_change: float = 0.02
+
+    def limits(self):
+        variants = nine_variants(self.test_shift, self.test_height_change)
+        return Limits(self.max_shift, self.max_height_change, variants)
+
+
+def overlaps(positions, heights, reach):
+    return find_overlaps(ClassFile(5000, positions, heights, ""), reach.limits())
 
 
 def variants_by_definition(positions, heights, limits):
@@ -68,7 +88,7 @@ def crowded_classes(draw):
 @given(
     crowded_classes(),
     st.builds(
-        Limits,
+        Reach,
         max_shift=st.integers(0, 4),
         max_height_change=st.sampled_from([0, 0.05, 0.1]),
         test_shift=st.integers(0, 3),
@@ -78,7 +98,7 @@ def crowded_classes(draw):
 def test_overlaps_are_those_of_the_definition_over_all_pairs(classes, limits):
     expected = overlaps_by_definition(*classes, limits)
     found = {}
-    for overlap in find_overlaps(*classes, limits):
+    for overlap in overlaps(*classes, limits):
         assert overlap.class_a < overlap.class_b
         for key, variants in (
             ((overlap.class_a, overlap.class_b), overlap.variants_a),
@@ -88,22 +108,22 @@ def test_overlaps_are_those_of_the_definition_over_all_pairs(classes, limits):
                 found[key] = variants
     assert found == expected
     ambiguous = {(a, v) for (a, _), variants in expected.items() for v in variants}
-    assert summarise(find_overlaps(*classes, limits))["ambiguous_test_spectra"] == len(ambiguous)
+    assert summarise(overlaps(*classes, limits))["ambiguous_test_spectra"] == len(ambiguous)
 
 
 def test_pruning_loses_no_pair_of_the_papers_kind():
     config = draw_classes(datapoints=700, classes=60, max_peaks=3, seed=1)["spectra"].values()
     positions = [np.array(s["peak_positions"]) for s in config]
     heights = [np.array(s["peak_heights"]) for s in config]
-    expected = overlaps_by_definition(positions, heights, Limits())
-    pairs = {(o.class_a, o.class_b) for o in find_overlaps(positions, heights)}
+    expected = overlaps_by_definition(positions, heights, Reach())
+    pairs = {(o.class_a, o.class_b) for o in overlaps(positions, heights, Reach())}
     assert pairs == {tuple(sorted(pair)) for pair in expected}
     assert pairs
 
 
 def test_the_papers_class_file_has_one_overlapping_pair():
     class_file = read_class_file(PROJECT / "dataset_configs/dataset500.json")
-    (overlap,) = find_overlaps(class_file.positions, class_file.heights)
+    (overlap,) = find_overlaps(class_file, Reach().limits())
     assert (overlap.class_a, overlap.class_b) == (217, 257)
     assert len(overlap.variants_a) + len(overlap.variants_b) == 8
     assert "1096" in overlap.decided_by
@@ -117,7 +137,7 @@ def test_avoid_overlap_redraws_until_no_classes_overlap():
     positions = [np.array(s["peak_positions"]) for s in spectra]
     heights = [np.array(s["peak_heights"]) for s in spectra]
     for change in 0.02, 0.2:  # of both test splits
-        limits = Limits(test_height_change=change)
+        limits = Reach(test_height_change=change)
         assert overlaps_by_definition(positions, heights, limits) == {}
     assert config == draw_classes(**options, avoid_overlap=True)
     assert config["spectra"]["0"] == plain["spectra"]["0"]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import pytest
 from conftest import PROJECT, assert_one_sentence
 
-from dataset_config_generator import parse_flags
+from benchmark.command_line import parse_flags
 
 SCRIPTS = sorted(path.stem for path in PROJECT.glob("*.py"))
 

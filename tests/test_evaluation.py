@@ -7,11 +7,15 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import PROJECT, assert_one_sentence
+from conftest import PROJECT, assert_one_sentence, variation
 
 import evaluate
-import spectra_from_config
-from dataset_config_generator import InputError, parse_flags
+import train_models
+from benchmark import tables
+from benchmark.baseline_folder import read_baselines
+from benchmark.command_line import InputError, parse_flags
+from benchmark.published_results import PAPER_CLASS_FILE, PAPER_VARIATION
+from benchmark.run_folder import Protocol
 
 SPECTRA = {"val": 5000, "test": 4500, "test_wide": 4500}
 LABELS = {split: np.repeat(np.arange(500), n // 500) for split, n in SPECTRA.items()}
@@ -28,15 +32,19 @@ for split, labels in LABELS.items():
     HASHES |= {f"x_{split}.npy": "x", f"y_{split}.npy": sha256_of_labels(labels)}
 DATASET = {
     "name": "own",
+    "datapoints": 5000,
     "classes": 500,
     "sha256": HASHES,
     "class_file": None,
-    "parameters": None,
+    "variation": None,
 }
 PAPER = DATASET | {
-    "class_file": {"name": "dataset500.json", "sha256": evaluate.PAPER_CLASS_FILE},
-    "parameters": {**evaluate.PAPER_PARAMETERS, "seed": 7},
+    "class_file": {"name": "dataset500.json", "sha256": PAPER_CLASS_FILE},
+    "variation": PAPER_VARIATION._replace(seed=7)._asdict(),
 }
+PROTOCOL = Protocol(
+    **{name: vars(parse_flags(train_models, []))[name] for name in Protocol._fields}
+)._asdict()
 
 
 def write_run(results, model, seed, test, epochs=60, seconds=90.0, **changes):
@@ -47,9 +55,9 @@ def write_run(results, model, seed, test, epochs=60, seconds=90.0, **changes):
     run = {
         "model": model,
         "seed": seed,
-        "protocol": {"batch_size": 128},
+        "protocol": PROTOCOL,
         "dataset": DATASET,
-        "parameters": 10,
+        "weights": 10,
         "epochs": epochs,
         "best_epoch": epochs - 25,
         "seconds": seconds,
@@ -74,7 +82,8 @@ def write_run(results, model, seed, test, epochs=60, seconds=90.0, **changes):
 def write_baseline(results, name, test):
     folder = write_run(results, name, 0, test)
     folder = folder.rename(results / name)
-    (folder / "run.json").unlink()
+    for name in "run.json", "history.csv":
+        (folder / name).unlink()
     counts = {"val": 1, "test": test, "test_wide": 3 * test}
     misclassified = {
         split: {"spectra": SPECTRA[split], "misclassified": wrong}
@@ -87,8 +96,8 @@ def write_baseline(results, name, test):
 
 def table(results, letters=None):
     runs = evaluate.read_results(results)
-    baselines = evaluate.read_baselines(results, runs[0])
-    return evaluate.table(runs, baselines, LABELS, letters or {})
+    baselines = read_baselines(results, runs[0])
+    return tables.table(runs, baselines, LABELS, letters or {})
 
 
 def test_table_gives_mean_spread_and_range_over_the_seeds(tmp_path):
@@ -98,9 +107,9 @@ def test_table_gives_mean_spread_and_range_over_the_seeds(tmp_path):
     write_run(tmp_path, "mine", 0, 8)
     write_baseline(tmp_path, "cosine", 20)
     rows = table(tmp_path, {"vgg": "a"})
-    assert [row["network"] for row in rows] == ["cnn2", "vgg", "mine", "cosine"]
-    first, second = evaluate.parts(rows)
-    assert evaluate.as_markdown(*first).splitlines() == [
+    assert [row.network for row in rows] == ["cnn2", "vgg", "mine", "cosine"]
+    first, second = tables.counts_table(rows), tables.details_table(rows)
+    assert tables.as_markdown(*first).splitlines() == [
         "| network | group | seeds | val: misclassified of 5000 | test: misclassified of 4500 "
         "| test_wide: misclassified of 4500 |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
@@ -110,10 +119,10 @@ def test_table_gives_mean_spread_and_range_over_the_seeds(tmp_path):
         "| cosine |  |  | 1 | 20 | 60 |",
     ]
     header, (_, vgg, _, cosine) = second
-    assert header[-5:] == ["parameters", "best epoch", "epochs", "seconds per epoch", "minutes"]
+    assert header[-5:] == ["weights", "best epoch", "epochs", "seconds per epoch", "minutes"]
     assert vgg[-5:] == ["10", "42", "60–75", "1.3", "1.5"]
     assert cosine[-5:] == ["", "", "", "", "0.1"]
-    (_, vgg, _, _) = csv.DictReader(evaluate.as_csv(rows[0], rows).splitlines())
+    (_, vgg, _, _) = csv.DictReader(tables.csv_table(rows).splitlines())
     assert (vgg["test_mean"], vgg["test_std"]) == ("12", "2.0")
     assert (vgg["test_wide_min"], vgg["test_wide_max"], vgg["seeds"]) == ("30", "42", "3")
     assert float(vgg["test_accuracy"]) == pytest.approx(1 - 12 / 4500)
@@ -122,8 +131,8 @@ def test_table_gives_mean_spread_and_range_over_the_seeds(tmp_path):
 def test_latex_table_is_one_tabular_in_booktabs_style(tmp_path):
     write_run(tmp_path, "cnn_bn", 0, 7)
     write_run(tmp_path, "cnn_bn", 1, 9)
-    first, second = evaluate.parts(table(tmp_path))
-    lines = evaluate.as_latex(*first).splitlines()
+    rows = table(tmp_path)
+    lines = tables.as_latex(*tables.counts_table(rows)).splitlines()
     assert lines[:2] == [r"\begin{tabular}{lrrrrr}", r"\toprule"]
     assert lines[3:] == [
         r"\midrule",
@@ -132,7 +141,7 @@ def test_latex_table_is_one_tabular_in_booktabs_style(tmp_path):
         r"\bottomrule",
         r"\end{tabular}",
     ]
-    assert r"99.98 \%" in evaluate.as_latex(*second)
+    assert r"99.98 \%" in tables.latex_tables(rows)
 
 
 def test_macro_f1_is_the_mean_over_classes():
@@ -140,22 +149,22 @@ def test_macro_f1_is_the_mean_over_classes():
     predictions = np.array([0, 0, 1, 1, 1, 0])
     # class 0: TP 2, FP 1, FN 1; class 1: TP 2, FP 1, FN 0; class 2: TP 0
     expected = (2 * 2 / (2 * 2 + 2) + 2 * 2 / (2 * 2 + 1) + 0) / 3
-    assert evaluate.macro_f1(predictions, labels, 3) == pytest.approx(expected)
+    assert tables.macro_f1(predictions, labels, 3) == pytest.approx(expected)
     # Further classes that no spectrum has and none is taken for make no difference.
-    assert evaluate.macro_f1(predictions, labels, 500) == pytest.approx(expected)
+    assert tables.macro_f1(predictions, labels, 500) == pytest.approx(expected)
 
 
 def test_papers_numbers_stand_beside_ours_on_the_papers_dataset_only(tmp_path):
     write_run(tmp_path / "paper", "cnn6", 0, 4, dataset=PAPER)
     write_run(tmp_path / "paper", "mine", 0, 5, dataset=PAPER)
-    (header, (cnn6, mine)), _ = evaluate.parts(table(tmp_path / "paper"))
+    header, (cnn6, mine) = tables.counts_table(table(tmp_path / "paper"))
     assert header[-3] == "paper: misclassified (see test_wide)"
     assert header[-2:] == ["paper: epochs", "paper: minutes"]
     assert cnn6[-4:] == ["12", "14 ± 2", "75–90", "30"]
     assert mine[-4:] == ["15", "", "", ""]
-    changed = PAPER | {"parameters": PAPER["parameters"] | {"max_shift": 49}}
+    changed = PAPER | {"variation": PAPER["variation"] | {"max_shift": 49}}
     write_run(tmp_path / "other", "cnn6", 0, 4, dataset=changed)
-    assert "paper" not in str(evaluate.parts(table(tmp_path / "other")))
+    assert "paper" not in tables.markdown_tables(table(tmp_path / "other"))
 
 
 def test_everything_the_manual_names_is_written(run, tmp_path):
@@ -261,20 +270,18 @@ def test_another_class_file_is_refused(run, tmp_path):
     assert_one_sentence(process, 2, "CONFIG", changed, "SHA-256")
 
 
-def test_paper_parameters_are_the_defaults_of_spectra_from_config():
-    settings = vars(parse_flags(spectra_from_config, []))
-    for name, value in evaluate.PAPER_PARAMETERS.items():
-        assert settings[name] == (tuple(value) if isinstance(value, list) else value)
+def test_the_papers_variation_is_the_default_of_spectra_from_config():
+    assert variation() == PAPER_VARIATION
 
 
 def test_runs_of_different_data_or_protocols_never_share_a_table(tmp_path):
     write_run(tmp_path, "vgg", 0, 10)
-    other = write_run(tmp_path, "vgg", 1, 10, protocol={"batch_size": 64})
+    other = write_run(tmp_path, "vgg", 1, 10, protocol=PROTOCOL | {"batch_size": 64})
     with pytest.raises(InputError, match="different protocols"):
         evaluate.read_results(tmp_path)
     run = json.loads((other / "run.json").read_text())
     run |= {
-        "protocol": {"batch_size": 128},
+        "protocol": PROTOCOL,
         "dataset": DATASET | {"sha256": HASHES | {"x_train.npy": "b"}},
     }
     (other / "run.json").write_text(json.dumps(run))
@@ -289,7 +296,7 @@ def test_seeds_of_one_network_are_different_runs_of_it(run, tmp_path):
     process = run("evaluate.py", "--results", tmp_path)
     assert_one_sentence(process, 2, original, copy, "vgg", "seed 0")
     shutil.rmtree(copy)
-    other = write_run(tmp_path, "vgg", 2, 11, parameters=99)
+    other = write_run(tmp_path, "vgg", 2, 11, weights=99)
     process = run("evaluate.py", "--results", tmp_path)
     assert_one_sentence(process, 2, original, other, "10", "99", "not the same network")
 
@@ -386,18 +393,21 @@ def without(*keys):
     ("damage", "words"),
     [
         (lambda text: text[:40], ["not valid JSON"]),
-        (lambda text: "[]", ["'model'"]),
+        (lambda text: "[]", ["holds a list"]),
         (lambda text: "[" * 100_000, ["not valid JSON"]),
         (lambda text: text.replace('"environments": []', '"environments": [1]'), ["environments"]),
-        (lambda text: text.replace('"seconds": 90.0', '"seconds": null'), ["'seconds'"]),
+        (lambda text: text.replace('"seconds": 90.0', '"seconds": null'), ["seconds is None"]),
         (lambda text: text.replace('"misclassified": 10', '"misclassified": 4501'), ["4501"]),
         (lambda text: text.replace('"misclassified": 10', '"misclassified": "10"'), ["'10'"]),
-        (lambda text: text.replace('"epochs": 60', '"epochs": 0'), ["best_epoch", "0"]),
-        (lambda text: re.sub('"seconds": [0-9.]+', '"seconds": 0', text), ["0 seconds"]),
-        (lambda text: text.replace('"classes": 500', '"classes": 0'), ["0 classes"]),
-        (lambda text: json.dumps(json.loads(text) | {"misclassified": {}}), ["'misclassified'"]),
-        (without("dataset", "classes"), ["'classes'"]),
-        (without("dataset", "sha256"), ["'sha256'"]),
+        (lambda text: text.replace('"epochs": 60', '"epochs": 0'), ["epochs is 0"]),
+        (lambda text: re.sub('"seconds": [0-9.]+', '"seconds": 0', text), ["seconds is 0"]),
+        (
+            lambda text: text.replace('"classes": 500', '"classes": 0'),
+            ["classes", "0", "1 or more"],
+        ),
+        (lambda text: json.dumps(json.loads(text) | {"misclassified": {}}), ["misclassified"]),
+        (without("dataset", "classes"), ["classes"]),
+        (without("dataset", "sha256"), ["sha256"]),
         (without("misclassified", "test", "spectra"), ["test"]),
     ],
 )
@@ -413,15 +423,17 @@ def test_damaged_results_end_in_one_sentence(run, tmp_path, damage, words):
     [
         ("class_file", {"other": 4}),
         ("class_file", {"name": None, "sha256": ""}),
-        ("parameters", {"max_shift": 3, "other": 4}),
-        ("parameters", {"max_shift": "abc"}),
-        ("parameters", {"kernel_range": [2]}),
+        ("variation", {"max_shift": 3, "other": 4}),
+        ("variation", PAPER["variation"] | {"max_shift": "abc"}),
+        ("variation", PAPER["variation"] | {"kernel_range": [2]}),
     ],
 )
 def test_a_dataset_that_is_not_as_rendered_ends_in_one_sentence(run, tmp_path, field, value):
     write_run(tmp_path, "vgg", 0, 10, dataset=PAPER | {field: value})
     process = run("evaluate.py", "--results", tmp_path, cwd=PROJECT)
-    assert_one_sentence(process, 2, field, "spectra_from_config.py")
+    words = value.keys() & {"max_shift", "kernel_range"} if len(value) > 2 else [field]
+    assert_one_sentence(process, 2, "spectra_from_config.py")
+    assert any(word in process.stderr for word in words)
 
 
 def test_missing_results_end_in_one_sentence(run, tmp_path):

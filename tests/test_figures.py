@@ -2,17 +2,36 @@ import csv
 import json
 import re
 import zlib
+from functools import partial
 
 import numpy as np
 import pytest
+from conftest import SMALL, variation
 from matplotlib.text import Text
 
 import evaluate
-import figures
-from dataset_config_generator import InputError, read_class_file
-from spectra_from_config import Parameters, render_dataset, vary_for_test
+from benchmark import class_figures, figures
+from benchmark.baseline_folder import Baseline
+from benchmark.class_file import read_class_file
+from benchmark.command_line import InputError
+from benchmark.figure_style import save
+from benchmark.misclassifications import Misclassification
+from benchmark.published_results import TABLE_2
+from benchmark.run_folder import Count, Run
+from benchmark.variants import nine_variants
+from spectra_from_config import render_dataset
 
-PARAMETERS = Parameters(n_train=6, n_val=2, max_shift=5, test_shift=3)._asdict()
+
+def class_variation(class_file, limits, label):
+    vary = partial(evaluate.vary_class, class_file, limits)
+    return class_figures.class_variation(class_file, limits, label, vary)
+
+
+def confused_classes(confusions, class_file):
+    vary = partial(evaluate.vary_class, class_file, SMALL)
+    return class_figures.confused_classes(confusions, class_file, SMALL, vary)
+
+
 LONG_NAME = "my_residual_network_with_attention_and_dropout_v2"
 
 
@@ -24,21 +43,25 @@ def make_runs(tmp_path):
         runs = []
         for i, name in enumerate(networks):
             for seed in range(seeds):
-                run = {
-                    "model": name,
-                    "seed": seed,
-                    "parameters": 1_000_000 * (i + 1),
-                    "epochs": 5,
-                    "best_epoch": 3,
-                    "seconds": 10.0 * (seed + 1) * (i + 1),
-                    "misclassified": {
-                        "val": {"spectra": 500, "misclassified": 1},
-                        "test": {"spectra": 450, "misclassified": count(i, seed)},
-                    },
-                    "folder": tmp_path / f"{name}-seed{seed}",
-                } | changes
+                run = (
+                    dict.fromkeys(Run._fields)
+                    | {
+                        "model": name,
+                        "seed": seed,
+                        "weights": 1_000_000 * (i + 1),
+                        "epochs": 5,
+                        "best_epoch": 3,
+                        "seconds": 10.0 * (seed + 1) * (i + 1),
+                        "misclassified": {
+                            "val": Count(1, 500),
+                            "test": Count(count(i, seed), 450),
+                        },
+                        "folder": tmp_path / f"{name}-seed{seed}",
+                    }
+                    | changes
+                )
                 write_history(run["folder"], seed)
-                runs.append(run)
+                runs.append(Run(**run))
         return runs
 
     return make
@@ -75,14 +98,17 @@ def write_classes(tmp_path):
 
 
 def confusion(true, predicted, variant=0, network="vgg", seed=0, split="test_wide"):
-    return {
-        "network": network,
-        "seed": seed,
-        "split": split,
-        "true_class": true,
-        "predicted_class": predicted,
-        "variant": variant,
-    }
+    return Misclassification(
+        network=network,
+        seed=seed,
+        split=split,
+        spectrum=9 * true + variant,
+        true_class=true,
+        predicted_class=predicted,
+        variant=variant,
+        confidence=0.5,
+        reason="",
+    )
 
 
 def points(panel, **style):
@@ -121,7 +147,7 @@ def labels_beyond_the_limits(panel):
 
 def test_class_variation_plots_the_peak_as_the_dataset_draws_it(write_classes, tmp_path):
     classes = write_classes([(50, 1), (250, 0.9)], [(40, 1), (120, 0.6), (230, 0.1)])
-    figure = figures.class_variation(classes, PARAMETERS, 1)
+    figure = class_variation(classes, SMALL, 1)
     panel = next(p for p in figure.axes if p.get_title("left") == "class 1, peak at 120")
     trained, tested, wide = (points(panel, marker=marker) for marker in "osx")
     assert trained.shape == (6, 2)
@@ -131,7 +157,7 @@ def test_class_variation_plots_the_peak_as_the_dataset_draws_it(write_classes, t
     expected = [(120 + x, 0.6 + h) for h in (0, 0.2, -0.2) for x in (0, -3, 3)]
     np.testing.assert_allclose(wide, expected)
 
-    render_dataset(tmp_path / "classes.json", tmp_path / "data", **PARAMETERS)
+    render_dataset(tmp_path / "classes.json", tmp_path / "data", SMALL)
     spectra = np.load(tmp_path / "data" / "x_train.npy")[6:12]
     tested = np.load(tmp_path / "data" / "x_test.npy")[9]
     shown = [p.lines[0].get_ydata() for p in figure.axes if p is not panel]
@@ -141,8 +167,8 @@ def test_class_variation_plots_the_peak_as_the_dataset_draws_it(write_classes, t
 
 
 def test_peak_with_room_to_vary_is_followed_not_the_highest():
-    assert figures.peak_to_follow(np.array([1, 0.05, 0.4, 0.9])) == 2
-    assert figures.peak_to_follow(np.array([1.0])) == 0
+    assert class_figures.peak_to_follow(np.array([1, 0.05, 0.4, 0.9])) == 2
+    assert class_figures.peak_to_follow(np.array([1.0])) == 0
 
 
 def test_most_telling_class_has_many_peaks_far_apart(write_classes):
@@ -150,22 +176,20 @@ def test_most_telling_class_has_many_peaks_far_apart(write_classes):
     close = [(40, 1), (45, 0.5), (50, 0.5), (250, 0.5)]
     apart = [(40, 1), (100, 0.5), (170, 0.5), (250, 0.5)]
     faint = [(40, 1), (110, 0.01), (180, 0.01), (250, 0.01)]
-    assert figures.most_telling_class(write_classes(two, close, apart, faint)) == 2
-    assert figures.most_telling_class(write_classes([(50, 1)])) == 0
+    assert class_figures.most_telling_class(write_classes(two, close, apart, faint)) == 2
+    assert class_figures.most_telling_class(write_classes([(50, 1)])) == 0
 
 
 def test_class_variation_works_with_one_training_spectrum_and_one_peak(write_classes):
-    figure = figures.class_variation(write_classes([(50, 1)]), PARAMETERS | {"n_train": 1}, 0)
+    figure = class_variation(write_classes([(50, 1)]), SMALL._replace(n_train=1), 0)
     assert len(figure.axes) == 3
     assert_nothing_clipped_or_small(figure)
 
 
-def test_class_variation_refuses_unknown_class_and_impossible_shift(write_classes):
+def test_class_variation_refuses_an_unknown_class(write_classes):
     classes = write_classes([(50, 1), (250, 0.9)])
     with pytest.raises(InputError, match="label is 1, accepted: a class from 0 to 0"):
-        figures.class_variation(classes, PARAMETERS, 1)
-    with pytest.raises(InputError, match="MAX_SHIFT is 51, accepted: 0 to 49"):
-        figures.class_variation(classes, PARAMETERS | {"max_shift": 51}, 0)
+        class_variation(classes, SMALL, 1)
 
 
 def test_every_seed_is_a_point_and_the_mean_a_line(make_runs):
@@ -185,15 +209,12 @@ def test_every_seed_is_a_point_and_the_mean_a_line(make_runs):
     assert low < 0 and high > 3000
 
 
-def test_baselines_and_the_papers_range_stand_beside_the_networks(make_runs):
+def test_baselines_and_the_papers_range_stand_beside_the_networks(make_runs, tmp_path):
     baselines = [
-        {
-            "name": "cosine similarity",
-            "misclassified": {"test": {"spectra": 450, "misclassified": 321}},
-        },
-        {"name": "unjudged", "misclassified": {"val": {"spectra": 500, "misclassified": 5}}},
+        Baseline(tmp_path, "cosine similarity", 1, {"test": Count(321, 450)}, {}, {}),
+        Baseline(tmp_path, "unjudged", 1, {"val": Count(5, 500)}, {}, {}),
     ]
-    paper = {name: row.misclassified for name, row in evaluate.TABLE_2.items()}
+    paper = {name: row.misclassified for name, row in TABLE_2.items()}
     figure = figures.misclassifications(make_runs(["cnn_bn", "mine"]), baselines, "test", paper)
     panel = figure.axes[0]
     (bar,) = panel.patches
@@ -220,21 +241,20 @@ def test_cost_is_the_mean_over_the_seeds_with_their_range(make_runs):
             horizontal, vertical = (collection.get_segments()[0] for collection in bars.lines[2])
             assert horizontal.tolist() == [[xs[0], y], [xs[1], y]]
             assert vertical.tolist() == [[x, ys[0]], [x, ys[1]]]
-        assert [(note.get_text(), note.xy[1]) for note in panel.texts] == [("cnn2", 1), ("vgg", 11)]
+    names = [text.get_text() for text in seconds.figure.legends[0].get_texts()]
+    assert names == ["cnn2", "vgg"]
 
 
-def test_names_of_near_points_do_not_cover_each_other(make_runs):
-    names = [*evaluate.TABLE_2, LONG_NAME]
+def test_networks_of_the_same_cost_are_told_apart_by_the_legend(make_runs):
+    names = [*TABLE_2, LONG_NAME]
     runs = make_runs(names, count=lambda network, seed: 0)
-    sizes = 40, 64, 12, 8, 64, 5, 14, 3, 1
-    for run, size in zip(runs, sizes, strict=True):
-        run |= {"parameters": size * 10**6, "seconds": 100 + size}
-    figure = figures.cost(runs, "test")
+    figure = figures.cost([run._replace(weights=10**6, seconds=100) for run in runs], "test")
     assert_nothing_clipped_or_small(figure)
-    for panel in figure.axes:
-        boxes = [Text.get_window_extent(note) for note in panel.texts]  # without its line
-        assert len(boxes) == len(names)
-        assert all(box.count_overlaps(boxes) == 1 for box in boxes)
+    (legend,) = figure.legends
+    texts = [text.get_text().replace("\n", "") for text in legend.get_texts()]
+    assert texts == names
+    drawn = [bars.lines[0] for bars in figure.axes[0].containers]
+    assert len({(line.get_marker(), line.get_color()) for line in drawn}) == len(names)
 
 
 def test_learning_curves_show_every_seed_of_every_network(make_runs):
@@ -265,13 +285,13 @@ def test_ticks_of_the_learning_rate_stay_below_the_losses(make_runs):
 @pytest.mark.parametrize("losses", [[0, 0], ["nan", "nan"], [1, "inf"], [1]])
 def test_learning_curves_survive_losses_without_logarithm(make_runs, tmp_path, losses):
     runs = make_runs(["vgg"])
-    write_history(runs[0]["folder"], 0, [float(loss) for loss in losses])
-    figures.save(figures.learning_curves(runs), tmp_path, "curves")
+    write_history(runs[0].folder, 0, [float(loss) for loss in losses])
+    save(figures.learning_curves(runs), tmp_path, "curves")
 
 
 def test_unreadable_history_is_named(make_runs):
     (run,) = make_runs(["vgg"])
-    path = run["folder"] / "history.csv"
+    path = run.folder / "history.csv"
     for content, words in (
         ("epoch,loss\n1,2\n", "column 'val_loss'"),
         ("epoch,loss\n1,x\n", "column 'loss'"),
@@ -292,7 +312,7 @@ def test_most_confused_pairs_come_first_and_at_most_four(write_classes):
     cases += [confusion(2, 3, variant, seed=seed) for variant in (4, 5) for seed in range(3)]
     cases += [confusion(3, 2, 5, "cnn2")]
     cases += [confusion(i, 5, seed=seed) for i in range(3) for seed in range(2)]
-    figure = figures.confused_classes(cases, classes, PARAMETERS)
+    figure = confused_classes(cases, classes)
     titles = [panel.get_title("left").split(";")[0] for panel in figure.axes]
     assert titles == [
         "classes 2 and 3: 3 test spectra confused in 4 runs",
@@ -302,11 +322,11 @@ def test_most_confused_pairs_come_first_and_at_most_four(write_classes):
 
 def test_misclassified_spectrum_is_the_one_in_the_dataset(write_classes, tmp_path):
     classes = write_classes([(50, 1), (250, 0.9)], [(40, 1), (120, 0.6), (230, 0.1)])
-    render_dataset(tmp_path / "classes.json", tmp_path / "data", **PARAMETERS)
+    render_dataset(tmp_path / "classes.json", tmp_path / "data", SMALL)
     for split in "test", "test_wide":
         spectra = np.load(tmp_path / "data" / f"x_{split}.npy")
         cases = [confusion(1, 0, 3, split=split)] + 2 * [confusion(1, 0, 7, split=split)]
-        (panel,) = figures.confused_classes(cases, classes, PARAMETERS).axes
+        (panel,) = confused_classes(cases, classes).axes
         np.testing.assert_array_equal(panel.lines[0].get_ydata(), spectra[9 + 7])
         change = {"test": "0.02", "test_wide": "0.2"}[split]
         assert f"shown: {split}, shift −3, heights −{change}\n" in panel.get_title("left")
@@ -333,7 +353,7 @@ def test_deciding_peak_has_no_partner_or_the_least_alike(
     write_classes, first, second, marked, words
 ):
     classes = write_classes(first, second)
-    (panel,) = figures.confused_classes([confusion(0, 1)], classes, PARAMETERS).axes
+    (panel,) = confused_classes([confusion(0, 1)], classes).axes
     arrows = points(panel, marker="v")
     assert arrows[:, 0].tolist() == marked
     assert words in panel.get_title("left")
@@ -341,31 +361,23 @@ def test_deciding_peak_has_no_partner_or_the_least_alike(
     assert all(arrows[:, 1] > heights)
 
 
-def test_variants_are_named_as_the_dataset_orders_them():
-    limits = Parameters(test_shift=3, test_height_change=0.02)
-    positions, heights, _ = vary_for_test(np.array([150, 50]), np.array([0.5, 1]), 0, 3, 0.02, 2)
-    for variant in range(9):
-        parts = []
-        if positions[variant, 0] != 150:
-            parts.append(f"shift {positions[variant, 0] - 150:+d}")
-        if heights[variant, 0] != 0.5:
-            parts.append(f"heights {heights[variant, 0] - 0.5:+.2f}")
-        expected = ", ".join(parts).replace("-", "−") or "unvaried"
-        assert figures.variant_text("test", variant, limits) == expected
+def test_variants_are_named_by_what_varies():
+    names = [class_figures.variant_text(variant) for variant in nine_variants(3, 0.02)]
+    assert names[:4] == ["unvaried", "shift −3", "shift +3", "heights +0.02"]
+    assert names[7] == "shift −3, heights −0.02"
 
 
 def test_peaks_within_both_shifts_are_partners():
     patterns = (np.array([50, 150]), np.array([1, 0.5])), (np.array([58, 150]), np.array([1, 0.4]))
-    assert figures.deciding_peaks(*patterns, 8) == (1, 1)
-    assert figures.deciding_peaks(*patterns, 7) == (0, None)
+    assert class_figures.deciding_peaks(*patterns, 8) == (1, 1)
+    assert class_figures.deciding_peaks(*patterns, 7) == (0, None)
 
 
 def test_spectrum_is_cropped_only_if_its_peaks_are_in_one_half(write_classes):
     together, apart = [(50, 1), (150, 0.5)], [(50, 1), (250, 0.5)]
     classes = write_classes(together, apart, [(70, 1), (150, 0.5)])
-    first, second = figures.confused_classes(
-        [confusion(0, 2), confusion(0, 2), confusion(1, 2)], classes, PARAMETERS
-    ).axes
+    cases = [confusion(0, 2), confusion(0, 2), confusion(1, 2)]
+    first, second = confused_classes(cases, classes).axes
     assert first.get_xlim() == (34, 166)
     assert second.get_xlim() == (0, 299)
 
@@ -374,14 +386,14 @@ def test_spectrum_is_cropped_only_if_its_peaks_are_in_one_half(write_classes):
     ("change", "words"),
     [
         ({"predicted_class": 2}, "predicted_class is 2, accepted: a class from 0 to 1"),
-        ({"split": "val"}, "split is val, accepted: test or test_wide"),
+        ({"split": "val"}, "split is val, accepted: test, test_wide"),
         ({"variant": 9}, "variant is 9, accepted: 0 to 8"),
     ],
 )
 def test_confusion_outside_the_dataset_is_refused(write_classes, change, words):
     classes = write_classes([(50, 1)], [(60, 1)])
     with pytest.raises(InputError, match=words):
-        figures.confused_classes([confusion(0, 1) | change], classes, PARAMETERS)
+        confused_classes([confusion(0, 1)._replace(**change)], classes)
 
 
 def test_missing_runs_splits_and_malformed_paper_counts_are_refused(make_runs):
@@ -397,12 +409,10 @@ def test_missing_runs_splits_and_malformed_paper_counts_are_refused(make_runs):
 
 
 @pytest.mark.parametrize("seeds", [1, 5])
-@pytest.mark.parametrize(
-    "networks", [["vgg"], [LONG_NAME], [*evaluate.TABLE_2, LONG_NAME]], ids=len
-)
-def test_figures_of_any_size_are_readable(make_runs, networks, seeds):
-    baselines = [{"name": "cosine similarity", "misclassified": {"val": {"misclassified": 400}}}]
-    paper = {name: row.misclassified for name, row in evaluate.TABLE_2.items()}
+@pytest.mark.parametrize("networks", [["vgg"], [LONG_NAME], [*TABLE_2, LONG_NAME]], ids=len)
+def test_figures_of_any_size_are_readable(make_runs, tmp_path, networks, seeds):
+    baselines = [Baseline(tmp_path, "cosine similarity", 1, {"val": Count(400, 500)}, {}, {})]
+    paper = {name: row.misclassified for name, row in TABLE_2.items()}
     for count in lambda network, seed: 0, lambda network, seed: 10**seed:
         runs = make_runs(networks, seeds, count)
         for figure in (
@@ -419,9 +429,11 @@ def test_figures_of_any_size_are_readable(make_runs, networks, seeds):
 def test_figures_of_classes_are_readable(write_classes):
     pair = [(1000, 1), (3000, 0.456), (4800, 0.3)], [(1030, 1), (2990, 0.723), (4850, 0.31)]
     classes = write_classes(*pair, datapoints=5000)
+    limits = classes, variation()
+    vary = partial(evaluate.vary_class, *limits)
     cases = [confusion(0, 1, variant) for variant in range(9)]
-    assert_nothing_clipped_or_small(figures.confused_classes(cases, classes, {}))
-    assert_nothing_clipped_or_small(figures.class_variation(classes, {}, 0))
+    assert_nothing_clipped_or_small(class_figures.confused_classes(cases, *limits, vary))
+    assert_nothing_clipped_or_small(class_figures.class_variation(*limits, 0, vary))
 
 
 def test_same_runs_give_the_same_bytes(make_runs, tmp_path):
@@ -431,7 +443,7 @@ def test_same_runs_give_the_same_bytes(make_runs, tmp_path):
             ("curves", figures.learning_curves(make_runs(["vgg"], 2))),
             ("cost", figures.cost(make_runs(["vgg", "cnn2"], 2), "test")),
         ):
-            paths = figures.save(figure, tmp_path / folder, name)
+            paths = save(figure, tmp_path / folder, name)
             assert paths == tuple(tmp_path / folder / f"{name}.{kind}" for kind in ("png", "pdf"))
             files.append([path.read_bytes() for path in paths])
     assert files[:2] == files[2:]
@@ -444,7 +456,7 @@ def test_same_runs_give_the_same_bytes(make_runs, tmp_path):
 
 def test_text_of_a_pdf_is_text(make_runs, tmp_path):
     figure = figures.misclassifications(make_runs([LONG_NAME]), [], "test")
-    _, path = figures.save(figure, tmp_path, "counts")
+    _, path = save(figure, tmp_path, "counts")
     pdf = path.read_bytes()
     assert b"/Subtype /Type3" not in pdf and b"/ToUnicode" in pdf
     streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)

@@ -11,11 +11,13 @@ import time
 
 import numpy as np
 import pytest
-from conftest import PROJECT, assert_one_sentence
+from conftest import PROJECT, assert_one_sentence, variation
 
-import spectra_from_config
-from dataset_config_generator import InputError
-from spectra_from_config import read_dataset, render_dataset, sha256_of
+from benchmark import block_writer
+from benchmark.command_line import InputError
+from benchmark.dataset_folder import read_dataset
+from benchmark.files import sha256_of
+from spectra_from_config import render_dataset
 
 SHIFTS = ["--max-shift", "5", "--test-shift", "3"]
 
@@ -33,9 +35,9 @@ def checksum_of_intact(folder):
     return card["checksum"]
 
 
-def expected_checksum(config, folder, seed, **options):
-    card = render_dataset(config, folder, max_shift=5, test_shift=3, seed=seed, **options)
-    return card["checksum"]
+def expected_checksum(config, folder, seed, **changes):
+    small = variation(max_shift=5, test_shift=3, seed=seed, **changes)
+    return render_dataset(config, folder, small)["checksum"]
 
 
 def test_a_render_killed_at_50_random_moments_leaves_old_or_new_or_unfinished(class_file, tmp_path):
@@ -68,7 +70,7 @@ def test_a_render_killed_at_50_random_moments_leaves_old_or_new_or_unfinished(cl
             subprocess.run(command(config, folder, seed, *size), check=True, capture_output=True)
             checksum = checksum_of_intact(folder)
         if checksum not in valid:  # then it is the new one, complete
-            assert read_dataset(folder).card["parameters"]["seed"] == seed
+            assert read_dataset(folder).card["variation"]["seed"] == seed
             valid.add(checksum)
     subprocess.run(command(config, folder, seed + 1, *size), check=True, capture_output=True)
     checksum_of_intact(folder)
@@ -84,6 +86,8 @@ def test_a_render_killed_between_two_renames_is_recognised_and_completed(
     old = expected_checksum(config, folder, 1)
     killed = f"""
 import os, pathlib, sys
+sys.path.insert(0, "tests")
+from conftest import variation
 import spectra_from_config
 rename, left = pathlib.Path.replace, {renames}
 def replace(self, target):
@@ -94,7 +98,8 @@ def replace(self, target):
     return rename(self, target)
 pathlib.Path.replace = replace
 config, folder = sys.argv[1:]
-spectra_from_config.render_dataset(config, folder, max_shift=5, test_shift=3, seed=2)
+small = variation(max_shift=5, test_shift=3, seed=2)
+spectra_from_config.render_dataset(config, folder, small)
 """
     arguments = [sys.executable, "-c", killed, str(config), str(folder)]
     process = subprocess.run(arguments, cwd=PROJECT, check=False)
@@ -154,7 +159,7 @@ def test_a_killed_worker_is_one_sentence(class_file, tmp_path, monkeypatch):
     def killed(*_):
         os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr(spectra_from_config, "write_blocks", killed)
+    monkeypatch.setattr(block_writer, "write_blocks", killed)
     with pytest.raises(OSError, match="a rendering process ended with status -9") as error:
         expected_checksum(class_file[0], tmp_path / "data", 1)
     assert error.value.strerror

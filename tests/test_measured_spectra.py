@@ -7,14 +7,11 @@ from conftest import assert_one_sentence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_config_generator import InputError
-from measured_spectra import (
-    busiest_excerpt,
-    decode_ordinates,
-    draw_spectra,
-    read_measurement,
-    resample,
-)
+from benchmark.command_line import InputError
+from benchmark.figure_style import save
+from benchmark.jcamp import decode_ordinates
+from benchmark.measurement_files import read_measurement
+from measured_spectra import busiest_excerpt, draw_spectra, resample
 
 X = [100.0, 101.0, 102.5, 104.0]
 Y = [3.0, 7.5, 1.0, 2.0]
@@ -401,8 +398,8 @@ def test_figure_shows_at_most_20_spectra(measured, run, tmp_path):
 
 def test_figure_of_the_same_spectra_has_the_same_bytes(tmp_path):
     spectra = np.random.default_rng(0).random((2, 1500), np.float32)
-    for name in "first.png", "second.png":
-        draw_spectra(["a", "b"], spectra, tmp_path / name)
+    for name in "first", "second":
+        save(draw_spectra(["a", "b"], spectra), tmp_path, name)
     for suffix in ".png", ".pdf":
         first, second = (tmp_path / f"{name}{suffix}" for name in ("first", "second"))
         assert first.read_bytes() == second.read_bytes()

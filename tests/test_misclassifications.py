@@ -4,13 +4,15 @@ import json
 
 import numpy as np
 import pytest
+from conftest import variation
 
-import misclassifications
-from dataset_config_generator import read_class_file
-from misclassifications import explain, reason_of
-from spectra_from_config import Parameters
+from benchmark import misclassifications
+from benchmark.class_file import read_class_file
+from benchmark.misclassifications import explain, list_misclassifications, reach_of
+from benchmark.run_folder import Run
+from benchmark.variants import variants_of
 
-LIMITS = Parameters(max_shift=10, test_shift=5)
+LIMITS = variation(max_shift=10, test_shift=5)
 
 PATTERNS = [
     ([100, 200, 300], [1, 0.5, 0.7]),  # 0
@@ -33,6 +35,18 @@ def class_file(tmp_path):
     config = {"datapoints": 400, "classes": len(PATTERNS), "spectra": spectra}
     (tmp_path / "classes.json").write_text(json.dumps(config))
     return read_class_file(tmp_path / "classes.json")
+
+
+def reason_of(class_file, limits, true, predicted, split, lowered=False):
+    patterns = (
+        (class_file.positions[label], class_file.heights[label]) for label in (true, predicted)
+    )
+    reach = reach_of(limits, variants_of(limits).get(split), lowered)
+    return misclassifications.reason_of(*patterns, reach)
+
+
+def explained(runs, labels, class_file, limits):
+    return explain(list_misclassifications(runs, labels), class_file, limits)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +81,8 @@ def run_of(folder, predictions, split="test"):
     folder.mkdir()
     np.save(folder / f"{split}_predictions.npy", predictions)
     np.save(folder / f"{split}_confidences.npy", np.linspace(0.5, 1, len(predictions)))
-    return {"model": folder.name, "seed": 3, "folder": folder}
+    unknown = dict.fromkeys(Run._fields)
+    return Run(**unknown | {"model": folder.name, "seed": 3, "folder": folder})
 
 
 def test_one_row_per_misclassified_spectrum_with_variant_and_reason(class_file, tmp_path):
@@ -76,7 +91,8 @@ def test_one_row_per_misclassified_spectrum_with_variant_and_reason(class_file, 
     predictions[[0, 1]] = 6  # class 6 can produce the pattern shifted by 0 or +5, not by -5
     predictions[12] = 0
     predictions[20] = 5
-    found = explain([run_of(tmp_path / "vgg", predictions)], {"test": labels}, class_file, LIMITS)
+    runs = [run_of(tmp_path / "vgg", predictions)]
+    found = explained(runs, {"test": labels}, class_file, LIMITS)
     assert [(m.spectrum, m.true_class, m.predicted_class, m.variant) for m in found] == [
         (0, 0, 6, 0),
         (1, 0, 6, 1),
@@ -95,7 +111,8 @@ def test_one_row_per_misclassified_spectrum_with_variant_and_reason(class_file, 
 
 def test_own_arrays_have_no_variant_and_no_reason(tmp_path):
     labels = np.arange(5)
-    (found,) = explain([run_of(tmp_path / "vgg", np.array([0, 1, 2, 3, 0]))], {"test": labels})
+    runs = [run_of(tmp_path / "vgg", np.array([0, 1, 2, 3, 0]))]
+    (found,) = list_misclassifications(runs, {"test": labels})
     assert (found.spectrum, found.variant, found.reason) == (4, "", "")
 
 
@@ -104,7 +121,7 @@ def test_only_the_last_three_variants_have_lowered_heights(class_file, tmp_path)
     predictions = np.where(labels == 2, 7, labels)
     runs = [run_of(tmp_path / "vgg", predictions, "test_wide")]
     wide = LIMITS._replace(wide_test_height_change=0.45)
-    found = explain(runs, {"test_wide": labels}, class_file, wide)
+    found = explained(runs, {"test_wide": labels}, class_file, wide)
     assert [m.reason for m in found] == ["other"] * 6 + ["vanished peaks"] * 3
 
 
@@ -113,8 +130,8 @@ def test_summary_counts_reasons_per_network_and_runs_per_class(class_file, tmp_p
     a, b = labels.copy(), labels.copy()
     a[[0, 12, 13]], b[12] = 5, 4
     runs = [run_of(tmp_path / "vgg", a), run_of(tmp_path / "cnn2", b)]
-    runs.append(runs[1] | {"seed": 4})
-    found = explain(runs, {"test": labels}, class_file, LIMITS)
+    runs.append(runs[1]._replace(seed=4))
+    found = explained(runs, {"test": labels}, class_file, LIMITS)
     text = misclassifications.summarise(found, runs)
     assert "| network | positions only | other |" in text
     assert "| vgg | 0 | 3 |" in text

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-import significance
+from benchmark import significance
 
 
 def wrong_spectra(counts, spectra=4500, first=0):

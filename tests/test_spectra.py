@@ -6,22 +6,19 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import PROJECT, assert_one_sentence
+from conftest import PROJECT, SMALL, assert_one_sentence, variation
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 
-import spectra_from_config
-from dataset_config_generator import InputError
-from spectra_from_config import (
-    read_dataset,
-    render,
-    render_dataset,
-    vary_at_random,
-    vary_for_test,
-)
+from benchmark import block_writer
+from benchmark.command_line import InputError
+from benchmark.dataset_folder import read_dataset
+from benchmark.rendering import exp_of_negative, render
+from benchmark.variants import nine_variants
+from spectra_from_config import render_dataset, vary_at_random, vary_for_test
 
-VARIATION = {"max_shift": 50, "max_height_change": 0.05, "kernel_range": (2, 5), "seed": 2022}
+PAPER = variation()
 
 
 def smoothed_sticks(positions, heights, sigma, datapoints):
@@ -60,7 +57,7 @@ def test_peaks_on_one_datapoint_are_summed():
 
 def test_random_shifts_fill_their_interval_and_both_ends_are_drawn():
     ideal = np.array([500, 700, 900])
-    positions, _, _ = vary_at_random(ideal, np.ones(3), 0, 20_000, 0, **VARIATION)
+    positions, _, _ = vary_at_random(ideal, np.ones(3), 0, range(20_000), 0, PAPER)
     shifts = positions - ideal
     counts = np.bincount(shifts.ravel() + 50)
     assert len(counts) == 101  # from -50 to +50, each end included
@@ -71,7 +68,7 @@ def test_random_shifts_fill_their_interval_and_both_ends_are_drawn():
 
 def test_random_height_changes_fill_their_interval_and_never_go_below_0():
     ideal = np.array([1, 0.5, 0.02, 0])
-    _, heights, _ = vary_at_random(np.arange(4), ideal, 0, 20_000, 0, **VARIATION)
+    _, heights, _ = vary_at_random(np.arange(4), ideal, 0, range(20_000), 0, PAPER)
     changes = heights - ideal
     for peak in 0, 1:
         assert changes[:, peak].min() == pytest.approx(-0.05, abs=1e-4)
@@ -84,7 +81,7 @@ def test_random_height_changes_fill_their_interval_and_never_go_below_0():
 
 
 def test_random_widths_span_their_range_and_are_drawn_once_per_spectrum():
-    _, _, sigmas = vary_at_random(np.array([500]), np.ones(1), 0, 20_000, 0, **VARIATION)
+    _, _, sigmas = vary_at_random(np.array([500]), np.ones(1), 0, range(20_000), 0, PAPER)
     assert sigmas.shape == (20_000,)
     assert sigmas.min() == pytest.approx(2, abs=1e-3)
     assert sigmas.max() == pytest.approx(5, abs=1e-3)
@@ -94,7 +91,7 @@ def test_random_widths_span_their_range_and_are_drawn_once_per_spectrum():
 
 def test_splits_and_classes_draw_from_different_streams():
     draws = [
-        vary_at_random(np.array([500]), np.ones(1), label, 8, stream, **VARIATION)[2]
+        vary_at_random(np.array([500]), np.ones(1), label, range(8), stream, PAPER)[2]
         for label in (0, 1)
         for stream in (0, 1)
     ]
@@ -103,7 +100,9 @@ def test_splits_and_classes_draw_from_different_streams():
 
 def test_test_variants_are_nine_fixed_ones_in_order():
     positions, heights = np.array([200, 300, 400]), np.array([0.01, 1, 0.9])
-    varied, changed, sigmas = vary_for_test(positions, heights, 0, 25, 0.2, 2)
+    varied, changed, sigmas = vary_for_test(
+        positions, heights, 0, range(9), nine_variants(25, 0.2), 2
+    )
     up, down = [0.21, 1, 1.1], [0, 1, 0.7]
     expected = [heights] * 3 + [up] * 3 + [down] * 3
     np.testing.assert_allclose(changed, expected)
@@ -142,7 +141,7 @@ def test_training_spectra_are_the_drawn_variants(dataset, class_file):
     x = np.load(dataset / "x_train.npy")
     for label, spectrum in enumerate(config["spectra"].values()):
         ideal = (np.array(spectrum[k]) for k in ("peak_positions", "peak_heights"))
-        drawn = vary_at_random(*ideal, label, 6, 0, 5, 0.05, (2, 5), 2022)
+        drawn = vary_at_random(*ideal, label, range(6), 0, SMALL)
         for i, (positions, heights, sigma) in enumerate(zip(*drawn, strict=True)):
             expected = smoothed_sticks(positions, heights, sigma, 120)
             np.testing.assert_allclose(x[6 * label + i], expected, rtol=0, atol=1e-6)
@@ -179,31 +178,29 @@ QUICK_CHECKSUM = "f519721bcb9db216d9c20b8f32150c2ef34354791bd840d3d7798edde20553
 
 def test_exponential_is_exact_in_every_bit_on_every_processor():
     x = np.arange(2**14) / 2**9
-    np.testing.assert_allclose(spectra_from_config.exp_of_negative(x), np.exp(-x), rtol=1e-11)
-    found = hashlib.sha256(spectra_from_config.exp_of_negative(x).tobytes()).hexdigest()
+    np.testing.assert_allclose(exp_of_negative(x), np.exp(-x), rtol=1e-11)
+    found = hashlib.sha256(exp_of_negative(x).tobytes()).hexdigest()
     assert found == "9742fc129f24caa7aef0506d1a05d5606a22783b7fb89ab7896df77064cfa5c8"
 
 
 def test_same_bytes_for_every_block_size(class_file, tmp_path, monkeypatch):
     cards = []
     for block in 1, 1000, 10_000_000:
-        monkeypatch.setattr(spectra_from_config, "BLOCK", block)
-        cards.append(
-            render_dataset(class_file[0], tmp_path / str(block), max_shift=5, test_shift=5)
-        )
+        monkeypatch.setattr(block_writer, "BLOCK", block)
+        cards.append(render_dataset(class_file[0], tmp_path / str(block), SMALL))
     assert hashes(cards[0]) == hashes(cards[1]) == hashes(cards[2])
 
 
 def test_classes_keep_their_spectra_when_others_or_more_spectra_are_added(class_file, tmp_path):
     path, write = class_file
-    render_dataset(path, tmp_path / "more", n_train=8, max_shift=5, test_shift=5)
+    render_dataset(path, tmp_path / "more", SMALL._replace(n_train=8))
 
     def drop_last(config):
         config["classes"] = 3
         config["spectra"].pop("3")
 
     write(drop_last)
-    render_dataset(path, tmp_path / "fewer", n_train=5, max_shift=5, test_shift=5)
+    render_dataset(path, tmp_path / "fewer", SMALL._replace(n_train=5))
     more = np.load(tmp_path / "more/x_train.npy").reshape(4, 8, 120)
     fewer = np.load(tmp_path / "fewer/x_train.npy").reshape(3, 5, 120)
     np.testing.assert_array_equal(more[:3, :5], fewer)
@@ -211,7 +208,7 @@ def test_classes_keep_their_spectra_when_others_or_more_spectra_are_added(class_
 
 def test_another_seed_gives_other_spectra(class_file, tmp_path):
     one, two = (
-        render_dataset(class_file[0], tmp_path / str(seed), max_shift=5, test_shift=5, seed=seed)
+        render_dataset(class_file[0], tmp_path / str(seed), SMALL._replace(seed=seed))
         for seed in (1, 2)
     )
     assert hashes(one)["x_train.npy"] != hashes(two)["x_train.npy"]
@@ -224,7 +221,7 @@ def test_dataset_json_records_parameters_hashes_and_versions(dataset, class_file
         "name": "small.json",
         "sha256": hashlib.sha256(class_file[0].read_bytes()).hexdigest(),
     }
-    assert card["parameters"] == {
+    assert card["variation"] == {
         "n_train": 6,
         "n_val": 2,
         "max_shift": 5,
@@ -358,7 +355,7 @@ def test_reader_refuses_folders_that_do_not_fit_dataset_json(dataset, tmp_path):
     (dataset / "dataset.json").write_text(card[:100])
     with pytest.raises(InputError, match=r"dataset\.json"):
         read_dataset(dataset)
-    for field in '"sha256"', '"class_file"':
+    for field in '"sha256"', '"class_file"', '"variation"':
         (dataset / "dataset.json").write_text(card.replace(field, '"other"'))
         with pytest.raises(InputError, match="is not what spectra_from_config"):
             read_dataset(dataset)

@@ -1,6 +1,7 @@
 import csv
 import gc
 import json
+from functools import partial
 
 import keras
 import numpy as np
@@ -8,23 +9,27 @@ import pytest
 from conftest import assert_one_sentence
 
 import train_models
-from dataset_config_generator import InputError, parse_flags
+from benchmark.command_line import InputError, parse_flags
+from benchmark.dataset_folder import hash_and_check, read_dataset
+from benchmark.networks import build, network_builders
+from benchmark.run_folder import Count, Identity, Protocol, read_run, record_of, run_name
+from benchmark.tensorflow_startup import release_memory
 from model_implementations.basic_blocks import classifier
-from spectra_from_config import read_dataset
+from train_models import complete_run
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
-PROTOCOL = {
-    "batch_size": 128,
-    "epochs": 500,
-    "learning_rate": 3e-4,
-    "lr_factor": 0.5,
-    "lr_patience": 10,
-    "stop_patience": 25,
-    "min_delta": 1e-4,
-}
+PROTOCOL = Protocol(
+    batch_size=128,
+    epochs=500,
+    learning_rate=3e-4,
+    lr_factor=0.5,
+    lr_patience=10,
+    stop_patience=25,
+    min_delta=1e-4,
+)
 ENVIRONMENT = {"device": "test"}
-SHORT = PROTOCOL | {"batch_size": 8, "epochs": 3, "learning_rate": 1e-2}
+SHORT = PROTOCOL._replace(batch_size=8, epochs=3, learning_rate=1e-2)
 
 
 def linear(input_size, classes, lr):
@@ -46,19 +51,11 @@ def squared(input_size, classes, lr):
 
 def train(folder, results, builder=linear, seed=0, protocol=SHORT, checkpoint_minutes=10):
     dataset = read_dataset(folder)
-    hashes = train_models.hash_and_check(dataset, folder)
-    run_folder = results / f"{builder.__name__}-seed{seed}"
-    run = train_models.train_run(
-        run_folder,
-        builder.__name__,
-        builder,
-        seed,
-        dataset,
-        hashes,
-        protocol,
-        ENVIRONMENT,
-        checkpoint_minutes,
-    )
+    record = record_of(dataset, hash_and_check(dataset))
+    identity = Identity(builder.__name__, seed, protocol, record)
+    run_folder = results / run_name(builder.__name__, seed)
+    build_for = partial(build, builder.__name__, builder)
+    run = complete_run(run_folder, identity, build_for, dataset, ENVIRONMENT, checkpoint_minutes)
     return run, run_folder
 
 
@@ -68,21 +65,21 @@ def saved_weights(folder):
 
 def test_constants_are_the_papers_protocol():
     settings = vars(parse_flags(train_models, []))
-    assert {name: settings[name] for name in PROTOCOL} == PROTOCOL
+    assert Protocol(**{name: settings[name] for name in Protocol._fields}) == PROTOCOL
     assert settings["seeds"] == (0, 1, 2, 3, 4)
     networks = ["cnn2", "cnn3", "cnn6", "vgg", "cnn_bn", "resnet", "inc3", "inc6"]
     assert sorted(settings["models"]) == sorted(networks)
     # Beside these files there may be one's own.
     shipped = "basic_blocks", "ho", "lee", "liu", "szymanski", "wang"
-    available = train_models.available_networks().items()
+    available = network_builders().items()
     found = [name for name, f in available if f.__module__.rpartition(".")[2] in shipped]
     assert sorted(found) == sorted(networks)
 
 
 def test_training_is_what_keras_fit_does_bit_for_bit(dataset, tmp_path):
-    protocol = SHORT | {"learning_rate": 0.3, "epochs": 40, "lr_patience": 2, "stop_patience": 6}
+    protocol = SHORT._replace(learning_rate=0.3, epochs=40, lr_patience=2, stop_patience=6)
     run, folder = train(dataset, tmp_path, hidden, protocol=protocol)
-    assert 6 < run["epochs"] < 40  # the learning rate fell, and training stopped early
+    assert 6 < run.epochs < 40  # the learning rate fell, and training stopped early
     x, y = read_dataset(dataset).splits["train"]
     x_val, y_val = (np.array(array) for array in read_dataset(dataset).splits["val"])
     orders = [train_models.sample_order(0, epoch, len(x)) for epoch in range(40)]
@@ -119,9 +116,9 @@ def test_training_is_what_keras_fit_does_bit_for_bit(dataset, tmp_path):
 def test_rate_halves_after_10_and_training_stops_after_25_epochs_without_improvement(
     dataset, tmp_path
 ):
-    nothing_improves = PROTOCOL | {"learning_rate": 1e-12}
+    nothing_improves = PROTOCOL._replace(learning_rate=1e-12)
     run, folder = train(dataset, tmp_path, protocol=nothing_improves)
-    assert (run["epochs"], run["best_epoch"]) == (26, 1)
+    assert (run.epochs, run.best_epoch) == (26, 1)
     with open(folder / "history.csv") as file:
         history = list(csv.DictReader(file))
     assert [int(row["epoch"]) for row in history] == list(range(1, 27))
@@ -131,12 +128,12 @@ def test_rate_halves_after_10_and_training_stops_after_25_epochs_without_improve
 
 
 def test_best_weights_are_restored_and_saved(dataset, tmp_path):
-    too_fast = SHORT | {"learning_rate": 3.0, "epochs": 12, "stop_patience": 6}
+    too_fast = SHORT._replace(learning_rate=3.0, epochs=12, stop_patience=6)
     run, folder = train(dataset, tmp_path, protocol=too_fast)
     with open(folder / "history.csv") as file:
         losses = [float(row["val_loss"]) for row in csv.DictReader(file)]
     assert losses[-1] > min(losses)  # otherwise the last weights would be the best
-    assert run["best_epoch"] == 1 + losses.index(min(losses))
+    assert run.best_epoch == 1 + losses.index(min(losses))
     model = keras.models.load_model(folder / "model.keras")
     x, y = read_dataset(dataset).splits["val"]
     loss = model.evaluate(np.array(x), keras.utils.to_categorical(y, 4), verbose=0)[0]
@@ -159,7 +156,7 @@ def test_every_network_sees_the_same_samples_in_the_same_order(own_arrays, tmp_p
         built = builder(30, 3, 1e-3)
         model = Recorder(built.inputs, built.outputs)
         model.compile("adam", "categorical_crossentropy", run_eagerly=True)
-        identity = {"model": "recorder", "seed": seed, "protocol": SHORT}
+        identity = Identity("recorder", seed, SHORT, record_of(read_dataset(own_arrays), {}))
         train_models.fit(model, read_dataset(own_arrays), tmp_path, identity, ENVIRONMENT, 10)
         return np.concatenate(batches)
 
@@ -184,20 +181,19 @@ def test_run_folder_holds_what_the_manual_says(dataset, tmp_path):
     for split in "val", "test", "test_wide":
         names += [f"{split}_predictions.npy", f"{split}_confidences.npy"]
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)
-    assert json.loads((folder / "run.json").read_text()) == run
-    assert (run["model"], run["seed"], run["epochs"]) == ("linear", 0, 3)
-    assert run["protocol"] == SHORT
-    assert run["parameters"] == 120 * 4 + 4
+    assert read_run(folder) == run
+    assert (run.model, run.seed, run.epochs) == ("linear", 0, 3)
+    assert run.protocol == SHORT
+    assert run.weights == 120 * 4 + 4
     card = json.loads((dataset / "dataset.json").read_text())
-    assert run["dataset"]["sha256"] == {n: e["sha256"] for n, e in card["files"].items()}
-    assert run["dataset"]["class_file"] == card["class_file"]
-    assert run["environments"] == [ENVIRONMENT]
+    assert run.dataset.sha256 == {n: e["sha256"] for n, e in card["files"].items()}
+    assert run.dataset.class_file == card["class_file"]
+    assert run.environments == [ENVIRONMENT]
     for split in "val", "test", "test_wide":
         predictions = np.load(folder / f"{split}_predictions.npy")
         y = np.load(dataset / f"y_{split}.npy")
         assert predictions.dtype == np.int64
-        counted = {"spectra": len(y), "misclassified": int(sum(predictions != y))}
-        assert run["misclassified"][split] == counted
+        assert run.misclassified[split] == Count(int(sum(predictions != y)), len(y))
         confidences = np.load(folder / f"{split}_confidences.npy")
         x = read_dataset(dataset).splits[split][0]
         probabilities = keras.models.load_model(folder / "model.keras").predict(x, verbose=0)
@@ -224,11 +220,11 @@ def test_a_new_test_split_is_judged_with_the_saved_weights(dataset, tmp_path, mo
     add_test_split(dataset)
     monkeypatch.setattr(train_models, "fit", None)
     run, _ = train(dataset, tmp_path, builder)
-    assert run["misclassified"]["test_mine"] == run["misclassified"]["val"]
+    assert run.misclassified["test_mine"] == run.misclassified["val"]
     np.testing.assert_array_equal(
         np.load(folder / "test_mine_predictions.npy"), np.load(folder / "val_predictions.npy")
     )
-    assert json.loads((folder / "run.json").read_text()) == run
+    assert read_run(folder) == run
 
 
 def test_weights_that_the_run_did_not_leave_judge_nothing(dataset, tmp_path):
@@ -272,8 +268,9 @@ def test_a_network_that_cannot_be_saved_is_refused_before_it_is_trained(
 
 def test_networks_have_the_names_they_are_trained_by(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(train_models, "start_tensorflow", lambda *_: ENVIRONMENT)
+    monkeypatch.setattr(train_models, "check_names", lambda models: None)
     networks = {"one": linear, "two": linear}  # as after `import linear as one`
-    monkeypatch.setattr(train_models, "available_networks", lambda: networks)
+    monkeypatch.setattr(train_models, "network_builders", lambda: networks)
     flags = f"--dataset {dataset} --results {tmp_path} --models one two --seeds 0 --epochs 1"
     assert train_models.main(parse_flags(train_models, flags.split())) == 0
     for name in networks:
@@ -289,13 +286,13 @@ def test_a_split_that_was_renamed_or_removed_is_no_longer_counted(dataset, tmp_p
     for axis in "xy":
         (dataset / f"{axis}_test_old.npy").rename(dataset / f"{axis}_test_new.npy")
     run, folder = train(dataset, tmp_path)
-    assert list(run["misclassified"]) == ["val", "test", "test_wide", "test_new"]
+    assert list(run.misclassified) == ["val", "test", "test_wide", "test_new"]
     for axis in "xy":
         (dataset / f"{axis}_test_new.npy").unlink()
     run, _ = train(dataset, tmp_path)
-    assert list(run["misclassified"]) == ["val", "test", "test_wide"]
-    assert run["dataset"]["sha256"].keys() == {path.name for path in dataset.glob("*.npy")}
-    assert json.loads((folder / "run.json").read_text()) == run
+    assert list(run.misclassified) == ["val", "test", "test_wide"]
+    assert run.dataset.sha256.keys() == {path.name for path in dataset.glob("*.npy")}
+    assert read_run(folder) == run
 
 
 def test_a_folder_holds_the_network_and_seed_of_its_name(dataset, tmp_path):
@@ -311,15 +308,15 @@ def test_a_folder_holds_the_network_and_seed_of_its_name(dataset, tmp_path):
 def test_a_run_of_another_protocol_or_dataset_is_refused(dataset, own_arrays, tmp_path):
     train(dataset, tmp_path)
     with pytest.raises(InputError, match=r"LR_PATIENCE 10, not 11"):
-        train(dataset, tmp_path, protocol=SHORT | {"lr_patience": 11})
+        train(dataset, tmp_path, protocol=SHORT._replace(lr_patience=11))
     with pytest.raises(InputError, match=r"another x_train\.npy"):
         train(own_arrays, tmp_path)
 
 
 def test_own_arrays_without_test_split_train(own_arrays, tmp_path):
     run, folder = train(own_arrays, tmp_path)
-    assert list(run["misclassified"]) == ["val"]
-    assert run["dataset"]["class_file"] is None
+    assert list(run.misclassified) == ["val"]
+    assert run.dataset.class_file is None
     assert not (folder / "test_predictions.npy").exists()
 
 
@@ -338,7 +335,7 @@ def test_a_trained_network_is_not_kept_in_memory(dataset, tmp_path):
     kept = []
     for seed in range(3):
         train(dataset, tmp_path, hidden, seed)
-        train_models.release_memory()
+        release_memory()
         kept.append(sum(isinstance(thing, FuncGraph) for thing in gc.get_objects()))
     assert kept == kept[:1] * 3
 
@@ -347,20 +344,20 @@ def test_arrays_with_nan_or_changed_content_are_refused(own_arrays, dataset):
     x = np.load(own_arrays / "x_val.npy")
     x[4, 7] = np.nan
     np.save(own_arrays / "x_val.npy", x)
-    with pytest.raises(InputError, match=r"x_val\.npy holds NaN or infinity in spectra 0 to 9"):
-        train_models.hash_and_check(read_dataset(own_arrays), own_arrays)
+    with pytest.raises(InputError, match=r"x_val\.npy holds nan in spectrum 4"):
+        hash_and_check(read_dataset(own_arrays))
     x = np.load(dataset / "x_val.npy")
     x[0] = x[1]
     np.save(dataset / "x_val.npy", x)
     with pytest.raises(InputError, match=r"x_val\.npy is not the file that dataset\.json records"):
-        train_models.hash_and_check(read_dataset(dataset), dataset)
+        hash_and_check(read_dataset(dataset))
 
 
 def test_spectra_that_are_not_normalised_are_warned_of(own_arrays, capsys):
-    train_models.hash_and_check(read_dataset(own_arrays), own_arrays)
+    hash_and_check(read_dataset(own_arrays))
     assert capsys.readouterr().err == ""
     np.save(own_arrays / "x_train.npy", 5 * np.load(own_arrays / "x_train.npy"))
-    train_models.hash_and_check(read_dataset(own_arrays), own_arrays)
+    hash_and_check(read_dataset(own_arrays))
     assert "maximum is not 1" in capsys.readouterr().err
 
 

@@ -22,9 +22,11 @@ import numpy as np
 PROJECT = Path(__file__).parent.parent
 sys.path.insert(0, str(PROJECT))
 
+from benchmark.tensorflow_startup import start_tensorflow  # noqa: E402
+
 NETWORKS = ("cnn2", "cnn3", "cnn6", "vgg", "cnn_bn", "resnet", "inc3", "inc6")
 DATAPOINTS, CLASSES, BATCH = 5000, 500, 128
-STEPS = 6
+STEPS = 6  # at least 5, so that 3 differences between them are timed
 ROUNDS = 1
 
 
@@ -54,17 +56,21 @@ def with_keras_defaults(network):
 def as_we_train(network):
     """Return the seconds of each step of `train_models.fit`, input from files included."""
     import train_models
+    from benchmark.command_line import parse_flags
+    from benchmark.dataset_folder import read_dataset
+    from benchmark.networks import build, network_builders
+    from benchmark.run_folder import Identity, Protocol, record_of
 
-    environment = train_models.start_tensorflow()
-    builder = train_models.available_networks()[network]
+    environment = start_tensorflow()
+    settings = vars(parse_flags(train_models, []))
+    protocol = Protocol(**{name: settings[name] for name in Protocol._fields})._replace(epochs=1)
     with TemporaryDirectory() as folder:
         for split, spectra in ("train", STEPS * BATCH), ("val", CLASSES):
             for axis, array in zip("xy", random_arrays(spectra), strict=True):
                 np.save(Path(folder, f"{axis}_{split}.npy"), array)
-        dataset = train_models.read_dataset(folder)
-        protocol = {name: getattr(train_models, name.upper()) for name in train_models.PROTOCOL}
-        protocol["epochs"] = 1
-        model = train_models.build(builder, dataset, protocol["learning_rate"])
+        dataset = read_dataset(folder)
+        identity = Identity(network, 0, protocol, record_of(dataset, {}))
+        model = build(network, network_builders()[network], dataset, protocol.learning_rate)
         stamps = []
         model.make_train_function()
         step = model.train_function
@@ -76,7 +82,6 @@ def as_we_train(network):
 
         model.train_function = timed
         model.make_train_function = lambda: timed
-        identity = {"model": network, "seed": 0, "protocol": protocol, "dataset": {"sha256": {}}}
         train_models.fit(model, dataset, Path(folder), identity, environment, 1000)
     return np.diff(stamps)[1:]
 
@@ -103,9 +108,7 @@ def multiply_adds(network):
 
 def matrix_product_peak(network):
     """Return the most float32 operations per second of a large matrix product."""
-    import train_models
-
-    train_models.start_tensorflow()
+    start_tensorflow()
     import tensorflow as tf
 
     a = tf.random.stateless_normal((4096, 4096), (0, 0))

@@ -1,0 +1,1 @@
+"""What the scripts of the benchmark share; none is run, none imports a script."""

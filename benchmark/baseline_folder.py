@@ -1,0 +1,75 @@
+"""The folder of a method without training: its predictions and its record baseline.json."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmark.command_line import InputError
+from benchmark.files import is_number, read_json, write_json
+from benchmark.run_folder import Count, faults_of_counts
+
+WRITER = "baselines.py"
+RECORD = "baseline.json"
+
+
+class Baseline(NamedTuple):
+    """What a method did: the content of its baseline.json, and its folder."""
+
+    folder: Path
+    method: str
+    seconds: float
+    misclassified: dict  # split -> Count
+    dataset: dict  # name, and sha256: array file -> hash
+    settings: dict
+
+
+def write_baseline(baseline):
+    record = baseline._asdict()
+    del record["folder"]
+    record["misclassified"] = {
+        split: count._asdict() for split, count in baseline.misclassified.items()
+    }
+    write_json(baseline.folder / RECORD, record)
+
+
+def read_baselines(results, run):
+    """Read what baselines.py left below a results folder, ordered by name.
+
+    Returns a list of Baseline. Raises InputError if one was judged on other data than `run`, a Run.
+    """
+    return [read_baseline(path.parent, run) for path in sorted(results.glob(f"*/{RECORD}"))]
+
+
+def read_baseline(folder, run):
+    path = folder / RECORD
+    record = read_json(path, WRITER)
+    for reason in faults_of(record):
+        raise InputError(f"{path} is not what {WRITER} writes: {reason}; run it again")
+    hashes = record["dataset"]["sha256"]
+    for split in run.misclassified:
+        name = f"x_{split}.npy"
+        judged = split in record["misclassified"]
+        if not judged or hashes.get(name) != run.dataset.sha256.get(name):
+            raise InputError(
+                f"{path} was judged on another {name} than the networks; run {WRITER} again"
+            )
+    return Baseline(
+        folder=folder,
+        method=folder.name,
+        seconds=record["seconds"],
+        misclassified={split: Count(**c) for split, c in record["misclassified"].items()},
+        dataset=record["dataset"],
+        settings=record.get("settings", {}),
+    )
+
+
+def faults_of(record):
+    if not is_number(record.get("seconds"), 0):
+        yield f"seconds is {record.get('seconds')!r}"
+    dataset = record.get("dataset")
+    if not isinstance(dataset, dict) or not isinstance(dataset.get("sha256"), dict):
+        yield "sha256 of its dataset is missing"
+    counts = record.get("misclassified")
+    if not isinstance(counts, dict):
+        yield "misclassified is missing"
+    else:
+        yield from faults_of_counts(counts)

@@ -1,0 +1,149 @@
+"""The checkpoint of a training: all that its rest depends on, in one file, whole or not at all."""
+
+import json
+import signal
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+from benchmark.command_line import InputError
+from benchmark.files import replace_file
+from benchmark.run_folder import CHECKPOINT, DatasetRecord, Identity, Protocol, check_same
+
+PLATEAU_COUNTERS = "best", "wait", "cooldown_counter"
+STOPPING_COUNTERS = "best", "wait", "best_epoch"
+
+
+@dataclass
+class Progress:
+    """How far a training has come."""
+
+    epoch: int = 0  # epochs done
+    step: int = 0  # steps done of the epoch at hand
+    training: dict | None = None  # loss and accuracy of that epoch, once its last step is done
+    history: dict = field(default_factory=dict)  # column of history.csv -> a number per epoch
+    seconds: float = 0  # of training, in all processes up to the last checkpoint
+    environments: list = field(default_factory=list)  # all that took part
+
+
+class Terminated(BaseException):
+    """A signal asked the process to end; what a checkpoint keeps is safe."""
+
+    def __init__(self, number):
+        super().__init__(number)
+        self.number = number
+
+
+class Checkpoint:
+    """Restores a training from its folder, and saves it there from time to time.
+
+    plateau, stopping: the Keras callbacks that reduce the learning rate and stop the training.
+    """
+
+    def __init__(self, folder, identity, model, plateau, stopping, minutes):
+        self.path = folder / CHECKPOINT
+        self.identity = identity
+        self.model, self.plateau, self.stopping = model, plateau, stopping
+        self.minutes = minutes  # between two checkpoints
+        self.progress = Progress()
+        self.signals = []  # received since the training began
+        self.began = self.saved = time.monotonic()
+
+    def seconds(self):
+        """Return how long the training has taken, earlier processes included."""
+        return self.progress.seconds + time.monotonic() - self.began
+
+    def save(self):
+        counters = {
+            "plateau": {name: getattr(self.plateau, name) for name in PLATEAU_COUNTERS},
+            "stopping": {name: getattr(self.stopping, name) for name in STOPPING_COUNTERS},
+            "stopped": self.model.stop_training,
+        }
+        identity = self.identity._asdict() | {
+            "protocol": self.identity.protocol._asdict(),
+            "dataset": self.identity.dataset._asdict(),
+        }
+        progress = asdict(self.progress) | {"seconds": self.seconds()}
+        text = json.dumps({"identity": identity, "progress": progress, **counters})
+        variables = [variable.numpy() for variable in changing_variables(self.model)]
+        arrays = {f"variable{i}": array for i, array in enumerate(variables)}
+        best = self.stopping.best_weights or []
+        arrays |= {f"best{i}": array for i, array in enumerate(best)}
+        with replace_file(self.path) as file:
+            np.savez(file, text=np.frombuffer(text.encode(), np.uint8), **arrays)
+        self.saved = time.monotonic()
+
+    def resume(self):
+        """Restore what `save` wrote, if there is a checkpoint; the model's metrics must exist.
+
+        Raises InputError if it is damaged, or that of another network, protocol or dataset.
+        """
+        if not self.path.exists():
+            return
+        try:
+            with open(self.path, "rb") as file, np.load(file) as content:
+                arrays = dict(content)
+            kept = json.loads(arrays.pop("text").tobytes())
+            identity = Identity(**kept["identity"])
+            identity = identity._replace(
+                protocol=Protocol(**identity.protocol), dataset=DatasetRecord(**identity.dataset)
+            )
+            check_same(self.path.parent, identity, self.identity)
+            for i, variable in enumerate(changing_variables(self.model)):
+                variable.assign(arrays.pop(f"variable{i}"))
+            self.stopping.best_weights = [arrays[f"best{i}"] for i in range(len(arrays))] or None
+            for name in PLATEAU_COUNTERS:
+                setattr(self.plateau, name, kept["plateau"][name])
+            for name in STOPPING_COUNTERS:
+                setattr(self.stopping, name, kept["stopping"][name])
+            self.model.stop_training = kept["stopped"]
+            self.progress = Progress(**kept["progress"])
+        except (InputError, MemoryError):
+            raise
+        except Exception as error:  # a damaged archive raises nearly anything, OSError included
+            raise InputError(
+                f"{self.path} is damaged or that of another network "
+                f"({type(error).__name__}: {error}); delete it to train this run from its start"
+            ) from None
+
+    def check_signals(self):
+        """Raise Terminated if a signal has come."""
+        if self.signals:
+            raise Terminated(self.signals[0])
+
+    def after_step(self):
+        """Raise Terminated if a signal has come; save if that is due."""
+        self.check_signals()
+        if time.monotonic() - self.saved >= 60 * self.minutes:
+            self.save()
+
+    @contextmanager
+    def saved_when_stopped(self):
+        """Save when SIGTERM, Ctrl-C or an output that nobody reads ends the training."""
+        previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+        def note(number, frame):
+            self.signals.append(number)
+            signal.signal(number, previous[number])  # a second one ends the process at once
+
+        for number in previous:
+            signal.signal(number, note)
+        try:
+            yield
+            self.check_signals()
+        except (Terminated, BrokenPipeError):
+            self.save()
+            raise
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def changing_variables(model):
+    """Return weights, dropout's random state, optimiser state and running metrics."""
+    weights, metrics = model.weights, model.metrics_variables
+    known = {id(variable) for variable in [*weights, *metrics]}
+    random_states = [variable for variable in model.variables if id(variable) not in known]
+    return [*weights, *random_states, *model.optimizer.variables, *metrics]

@@ -1,0 +1,246 @@
+"""Figures of classes: how the spectra of one vary, and which ones networks confuse.
+
+`class_variation` is Figure 2 of Schuetzke, Szymanski and Reischl, "A universal synthetic dataset
+for machine learning on spectroscopic data" (2022). Both figures are given `vary`, a function of
+split and label that returns positions, heights and widths of the class's spectra in the dataset, as
+spectra_from_config.py draws them.
+"""
+
+from collections import Counter
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from benchmark.command_line import InputError
+from benchmark.figure_style import BLACK, BLUE, GREY, ORANGE, SKY, STYLE, VERMILION, WIDTH
+from benchmark.peak_matching import match_nearest
+from benchmark.rendering import render
+from benchmark.variants import variants_of
+
+VISIBLE = 0.1  # height from which on a peak stands out in a printed spectrum
+MOST_PAIRS = 4  # of confused classes that fit a page
+
+
+def most_telling_class(class_file):
+    """Return the label of a class whose variation is easy to see.
+
+    Of the classes with four visible peaks or more (else: with most of them), it is the one whose
+    closest peaks are farthest apart.
+    """
+
+    def clarity(label):
+        visible = np.count_nonzero(class_file.heights[label] >= VISIBLE)
+        gaps = np.diff(np.sort(class_file.positions[label]))
+        return min(4, visible), gaps.min(initial=class_file.datapoints), -label
+
+    return max(range(len(class_file.positions)), key=clarity)
+
+
+@matplotlib.rc_context(STYLE)
+def class_variation(class_file, variation, label, vary):
+    """Draw how the spectra of one class vary: Figure 2 of the paper.
+
+    class_file: a ClassFile; variation: a Variation; label: class index. Left stand the ideal
+    pattern and the first two training spectra, in datapoints and relative intensity. Right stands
+    one peak, its position (datapoints) against its height before the spectrum is divided by its
+    maximum, in all training spectra and all variants of both test splits.
+    """
+    check_label(class_file, label, "label")
+    trained, tested, wide = (vary(split, label) for split in ("train", "test", "test_wide"))
+    peak = peak_to_follow(class_file.heights[label])
+    centre = class_file.positions[label][peak]
+    shown = [("ideal pattern", tested, 0), ("training spectrum", trained, 0)]
+    if len(trained[0]) > 1:
+        shown.append(("another training spectrum", trained, 1))
+
+    figure = Figure((WIDTH, 3.8), layout="constrained")
+    figure.get_layout_engine().set(wspace=0.06)
+    panels = figure.subplot_mosaic([[name, "peak"] for name, _, _ in shown], width_ratios=(3, 2))
+    reach = max(variation.max_shift, 1)
+    span = {"color": ORANGE, "alpha": 0.3, "linewidth": 0}
+    for name, drawn, row in shown:
+        panel = panels[name]
+        spectrum = render(*(values[[row]] for values in drawn), class_file.datapoints)[0]
+        panel.axvspan(centre - reach, centre + reach, **span)
+        panel.plot(spectrum, color=BLACK, linewidth=0.8)
+        panel.set_title(f"{name}, σ = {drawn[2][row]:.2g} datapoints", loc="left", fontsize=8)
+        panel.set(xlim=(0, class_file.datapoints - 1), ylim=(0, 1.05), yticks=(0, 0.5, 1))
+        panel.tick_params(labelbottom=name == shown[-1][0])
+    panels[shown[-1][0]].set_xlabel("position (datapoints)")
+    panels[shown[len(shown) // 2][0]].set_ylabel("relative intensity")
+
+    panel = panels["peak"]
+    for name, (positions, heights, _), style in (
+        ("training spectra", trained, {"marker": "o", "color": SKY, "markersize": 3}),
+        ("test", tested, {"marker": "s", "color": VERMILION, "fillstyle": "none"}),
+        ("test_wide", wide, {"marker": "x", "color": BLACK, "markersize": 5}),
+    ):
+        style |= {"linestyle": "", "label": f"{name} ({len(positions)})"}
+        panel.plot(positions[:, peak], heights[:, peak], **style)
+    panel.set_title(f"class {label}, peak at {centre}", loc="left")
+    panel.set_xlabel("position (datapoints)")
+    panel.set_ylabel("relative intensity, before normalisation")
+    panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    panel.margins(0.08)
+    handles = [Patch(label="range of the peak drawn on the right", **span), *panel.lines]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    return figure
+
+
+def check_label(class_file, label, name):
+    classes = len(class_file.positions)
+    if not 0 <= label < classes:
+        raise InputError(f"{name} is {label}, accepted: a class from 0 to {classes - 1}")
+
+
+def peak_to_follow(heights):
+    """Return the peak nearest to half the highest one: its height has room to both sides."""
+    others = np.flatnonzero(heights < 1)
+    return int(others[np.argmin(np.abs(heights[others] - 0.5))]) if len(others) else 0
+
+
+@matplotlib.rc_context(STYLE)
+def confused_classes(confusions, class_file, variation, vary):
+    """Draw the pairs of classes that are confused most often, and the peak that decides.
+
+    confusions: list of Misclassification in test splits that have variants. A panel shows the
+    spectrum of the pair that most runs misclassified, and the ideal patterns of both classes, in
+    datapoints and relative intensity.
+    """
+    pairs = confused_pairs(confusions, class_file, variation)
+    figure = Figure((WIDTH, 0.4 + 2.1 * len(pairs)), layout="constrained")
+    panels = figure.subplots(len(pairs), squeeze=False)[:, 0]
+    for panel, cases in zip(panels, pairs, strict=True):
+        draw_confusion(panel, cases, vary, class_file, variation)
+    panels[-1].set_xlabel("position (datapoints)")
+    figure.supylabel("relative intensity", fontsize=9)
+    return figure
+
+
+def confused_pairs(confusions, class_file, variation):
+    """Group confusions by their two classes, whichever is the true one; the most frequent first."""
+    tests = variants_of(variation)
+    pairs = {}
+    for case in confusions:
+        for name in "true_class", "predicted_class":
+            check_label(class_file, getattr(case, name), name)
+        if case.split not in tests:
+            raise InputError(f"split is {case.split}, accepted: {', '.join(tests)}")
+        if not 0 <= case.variant < len(tests[case.split]):
+            last = len(tests[case.split]) - 1
+            raise InputError(f"variant is {case.variant}, accepted: 0 to {last}")
+        pair = tuple(sorted((case.true_class, case.predicted_class)))
+        pairs.setdefault(pair, []).append(case)
+    return [pairs[pair] for pair in sorted(pairs, key=lambda p: (-len(pairs[p]), p))[:MOST_PAIRS]]
+
+
+def draw_confusion(panel, cases, vary, class_file, variation):
+    """Draw one pair of confused classes."""
+    spectra = Counter(
+        (case.split, case.true_class, case.predicted_class, case.variant) for case in cases
+    )
+    # Of spectra that are confused equally often, the same one whatever the order of the runs.
+    split, true, predicted, variant = min(spectra, key=lambda which: (-spectra[which], which))
+    varied = (values[[variant]] for values in vary(split, true))
+    spectrum = render(*varied, class_file.datapoints)[0]
+    panel.plot(spectrum, color=GREY, linewidth=2.5, label=f"spectrum of {true}")
+    pair = true, predicted
+    patterns = [visible_pattern(class_file, label) for label in pair]
+    draw_pattern(panel, patterns[0], BLUE, "o", "-", f"ideal {true} (true)")
+    draw_pattern(panel, patterns[1], VERMILION, "s", "--", f"ideal {predicted} (predicted)")
+
+    window = variation.max_shift + variation.test_shift
+    peaks = [
+        (label, positions[peak], heights[peak])
+        for label, (positions, heights), peak in zip(
+            pair, patterns, deciding_peaks(*patterns, window), strict=True
+        )
+        if peak is not None
+    ]
+    mark_peaks(panel, peaks, spectrum, variation.test_shift)
+    shown = variant_text(variants_of(variation)[split][variant])
+    counts = f"{confusion_counts(cases)}; shown: {split}, {shown}"
+    panel.set_title(f"{counts}\n{decision(peaks, pair)}", loc="left", pad=19)
+    spacing = {"columnspacing": 1.2, "handlelength": 1.5, "handletextpad": 0.5}
+    panel.legend(loc="lower left", bbox_to_anchor=(-0.015, 0.97), ncols=4, **spacing)
+    panel.set_xlim(range_to_show(patterns, window, class_file.datapoints))
+    panel.set(ylim=(0, 1.25), yticks=(0, 0.5, 1))
+
+
+def variant_text(variant):
+    """Say how a test spectrum differs from the ideal pattern."""
+    changes = ("shift", variant.shift), ("heights", variant.height_change)
+    told = ", ".join(f"{name} {by:+g}" for name, by in changes if by)
+    return told.replace("-", "−") or "unvaried"
+
+
+def visible_pattern(class_file, label):
+    """Return positions and heights (peaks,); the paper's class file has peaks of height 0."""
+    visible = class_file.heights[label] > 0
+    return class_file.positions[label][visible], class_file.heights[label][visible]
+
+
+def draw_pattern(panel, pattern, colour, marker, line, name):
+    """Draw an ideal pattern as lines with heads; pattern: positions and heights (peaks,)."""
+    positions, heights = pattern
+    panel.vlines(positions, 0, heights, color=colour, linestyle=line, linewidth=1)
+    head = {"marker": marker, "markersize": 4, "fillstyle": "none", "linestyle": ""}
+    panel.plot(positions, heights, color=colour, label=name, clip_on=False, zorder=3, **head)
+
+
+def mark_peaks(panel, peaks, spectrum, reach):
+    """Point at peaks (label, position, height), from above where the spectrum is higher there."""
+    tops = [max(h, spectrum[max(0, x - reach) : x + reach + 1].max()) for _, x, h in peaks]
+    style = {"color": BLACK, "markersize": 6, "label": "deciding peak", "zorder": 4}
+    panel.plot([x for _, x, _ in peaks], np.array(tops) + 0.13, "v", **style)
+
+
+def range_to_show(patterns, window, datapoints):
+    """Return first and last datapoint: of the whole spectrum, unless its peaks are in one half."""
+    positions = np.concatenate([positions for positions, _ in patterns])
+    if np.ptp(positions) > datapoints / 2:
+        return 0, datapoints - 1
+    margin = max(2 * window, datapoints / 50)
+    return max(0, positions.min() - margin), min(datapoints - 1, positions.max() + margin)
+
+
+def confusion_counts(cases):
+    first, second = sorted((cases[0].true_class, cases[0].predicted_class))
+    spectra = len({(case.split, case.true_class, case.variant) for case in cases})
+    runs = len({(case.network, case.seed) for case in cases})
+    return (
+        f"classes {first} and {second}: {spectra} test {'spectra' if spectra > 1 else 'spectrum'} "
+        f"confused in {runs} run{'s' if runs > 1 else ''}"
+    )
+
+
+def decision(peaks, pair):
+    found = [f"{x} (height {height:.3g}) of class {label}" for label, x, height in peaks]
+    if len(found) == 2:
+        return f"least alike: peaks {' and '.join(found)}"
+    (other,) = set(pair) - {peaks[0][0]}
+    return f"peak {found[0]} has no partner in class {other}"
+
+
+def deciding_peaks(pattern_a, pattern_b, window):
+    """Find the peaks that tell two ideal patterns apart.
+
+    Patterns are positions and heights, arrays (peaks,). Partners are at most `window` datapoints
+    apart, and no peak is partner of two. Returns two peak indices, of A and of B: the highest peak
+    without a partner and None for the other pattern, or else the partners that differ most in
+    height.
+    """
+    (positions_a, heights_a), (positions_b, heights_b) = pattern_a, pattern_b
+    distances = np.abs(positions_a[:, None] - positions_b)
+    changes = np.abs(heights_a[:, None] - heights_b)
+    partners = match_nearest(distances / (window + 1) + changes, possible=distances <= window)
+    matched = [(a, b) for a, b in enumerate(partners.tolist()) if b >= 0]
+    lonely = [(heights_a[a], a, None) for a in np.flatnonzero(partners < 0).tolist()]
+    others = set(range(len(heights_b))) - {b for _, b in matched}
+    lonely += [(heights_b[b], None, b) for b in sorted(others)]
+    if lonely:
+        return max(lonely, key=lambda peak: peak[0])[1:]
+    return max(matched, key=lambda pair: changes[pair])

@@ -1,0 +1,95 @@
+"""The class file: its form, and the reader that checks it."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmark.command_line import LARGEST, InputError
+from benchmark.files import is_number, is_whole, read_json, sha256_of
+
+WRITER = "dataset_config_generator.py"
+
+
+class ClassFile(NamedTuple):
+    """The classes of a class file, as `read_class_file` returns them."""
+
+    datapoints: int
+    positions: list  # per class: int64 array (peaks,), in datapoints
+    heights: list  # per class: float64 array (peaks,), relative to the highest peak
+    sha256: str
+
+    @property
+    def classes(self):
+        return len(self.positions)
+
+
+def read_class_file(path):
+    """Read and check a class file.
+
+    Required are "datapoints", "classes" and "spectra"; "boundary", "min_peaks" and "max_peaks" are
+    held against the spectra where the file has them.
+
+    Returns a ClassFile. Raises InputError naming the file, the class, the field, the value and
+    what is accepted.
+    """
+    try:
+        config = read_json(path, WRITER)
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(f"class file {path} does not exist; {WRITER} writes one") from None
+
+    def whole_number(field, lowest, default=None):
+        value = config.get(field, default)
+        if not is_whole(value, lowest):
+            raise InputError(f"{path}: {field} is {value!r}, accepted: a whole number >= {lowest}")
+        return value
+
+    datapoints = whole_number("datapoints", 1)
+    classes = whole_number("classes", 1)
+    boundary = whole_number("boundary", 0, default=0)
+    min_peaks = whole_number("min_peaks", 1, default=1)
+    max_peaks = whole_number("max_peaks", 1, default=LARGEST)
+    spectra = config.get("spectra")
+    complete = isinstance(spectra, dict) and len(spectra) == classes
+    if not complete or list(spectra) != [str(label) for label in range(classes)]:
+        raise InputError(
+            f'{path}: spectra must map "0", "1", ... to one pattern for each of the {classes} '
+            f"classes, in this order"
+        )
+    positions, heights = [], []
+    for label, spectrum in spectra.items():
+        where = f"{path}: class {label}"
+        xs, hs = read_peaks(where, spectrum)
+        if not min_peaks <= len(xs) <= max_peaks:
+            most = "any number" if max_peaks == LARGEST else max_peaks
+            raise InputError(f"{where} has {len(xs)} peaks, accepted: {min_peaks} to {most}")
+        for x in xs:
+            if not is_whole(x, boundary, datapoints - boundary - 1):
+                raise InputError(
+                    f"{where}: peak position {x!r}, accepted: whole numbers from {boundary} to "
+                    f"{datapoints - boundary - 1}"
+                )
+        positions.append(np.array(xs, np.int64))
+        heights.append(np.array(hs, np.float64))
+    return ClassFile(datapoints, positions, heights, sha256_of(Path(path)))
+
+
+def read_peaks(where, spectrum):
+    """Return peak positions and heights of a class as lists of one length, heights checked."""
+    if not isinstance(spectrum, dict):
+        raise InputError(f"{where} is {spectrum!r}, accepted: an object with peak_positions")
+    for field in ("peak_positions", "peak_heights"):
+        if not isinstance(spectrum.get(field), list):
+            raise InputError(f"{where}: {field} is {spectrum.get(field)!r}, accepted: a list")
+    xs, hs = spectrum["peak_positions"], spectrum["peak_heights"]
+    if len(xs) != len(hs):
+        raise InputError(f"{where} has {len(xs)} peak_positions but {len(hs)} peak_heights")
+    for h in hs:
+        if not is_number(h, 0, 1):
+            raise InputError(f"{where}: peak height {h!r}, accepted: numbers from 0 to 1")
+    if hs and max(hs) != 1:
+        raise InputError(
+            f"{where}: the highest peak has height {max(hs)}, accepted: 1 (heights are relative "
+            f"to it)"
+        )
+    return xs, hs

@@ -1,0 +1,227 @@
+"""The command line of all scripts: flags from constants, errors in one sentence, exit statuses."""
+
+import argparse
+import os
+import re
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import NoneType, SimpleNamespace, UnionType
+from typing import Annotated, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+LARGEST = 10**9  # of all whole numbers that are lengths, counts or heights
+LONGEST = 1000  # characters of a message: a value may have a million
+NAMES = {int: "a whole number", float: "a number", str: "text", bool: "True or False"}
+
+
+class InputError(ValueError):
+    """Bad input, told in one sentence: what is wrong, where, and what is accepted."""
+
+
+def require(condition, name, value, accepted):
+    if not condition:
+        raise InputError(f"{name} is {value}, accepted: {accepted}")
+
+
+def require_folder(name, path):
+    require(Path(path).is_dir() or not Path(path).exists(), name, path, "a folder, not a file")
+
+
+def run_script(script, main):
+    """Call `main` with the script's constants as the command line overrides them.
+
+    `settings.peak_count` holds PEAK_COUNT, and so on. Errors end in one sentence on standard
+    error: exit status 2 for bad input, 1 for failures of the environment such as a full disk.
+    """
+    if os.getpid() == 1:  # in a container, where the kernel keeps SIGTERM from the first process
+        signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
+    open_standard_streams()
+    message = None
+    try:
+        try:
+            status = main(parse_flags(script))
+        except SystemExit as wanted:  # --help, or flags that are not accepted
+            status = wanted.code
+        flush_output()
+    except InputError as error:
+        status, message = 2, error
+    except MemoryError as error:
+        status, message = 1, f"out of memory: {error}"
+    except OSError as error:
+        status, message = 1, error.strerror or error
+        if error.filename is not None:
+            message = f"{error.filename}: {message}"
+    except KeyboardInterrupt:
+        status, message = 130, "interrupted"
+    if message is not None:
+        with suppress(OSError):
+            print(f"{Path(script.__file__).name}: error: {in_one_line(message)}", file=sys.stderr)
+            flush_output()
+    sys.exit(status)
+
+
+def in_one_line(message):
+    """Return a message without line breaks, and without the middle of a very long value."""
+    text = " ".join(str(message).split())
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} […] {text[-LONGEST // 3 :]}"
+    return text
+
+
+def open_standard_streams():
+    """Make standard output and error usable, wherever the script runs.
+
+    A stream that the shell has closed becomes /dev/null; otherwise the next file that is opened
+    would take its number, and receive what libraries print.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
+    for stream in sys.stdout, sys.stderr:
+        if hasattr(stream, "reconfigure"):  # those of Jupyter and Spyder have no encoding to fail
+            stream.reconfigure(errors="replace")
+
+
+def flush_output():
+    """Write what standard output still holds; Python would do so later, and fail with a trace."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        error.filename = "standard output"
+        raise
+
+
+class Constant(NamedTuple):
+    """A constant of a script that a flag can override."""
+
+    name: str
+    kind: type  # int, float, str, bool or a Literal; of the items if the constant is a tuple
+    items: int | None  # of the tuple; 0 for any number of at least 1, None if it is no tuple
+    optional: bool  # whether None is accepted
+    sentence: str
+    value: object
+
+
+def parse_flags(script, arguments=None):
+    """Return the annotated UPPER_CASE constants of a script module, overridden by its flags.
+
+    A constant `NAME: Annotated[TYPE, "Sentence."] = VALUE` becomes the flag `--name`, typed, with
+    the sentence as its help. Returns a namespace with lower-case names.
+
+    Raises InputError for a constant that was edited to a value of another type.
+    """
+    parser = OneSentenceParser(
+        prog=Path(script.__file__).name,
+        description=script.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    # argparse takes -1e1 for a flag otherwise, though -10 is a number to it.
+    parser._negative_number_matcher = re.compile(r"-\.?\d")
+    for constant in constants_of(script):
+        default = checked(constant)
+        shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
+        text = constant.sentence if default is None else f"{constant.sentence} [{shown}]"
+        parser.add_argument(
+            "--" + constant.name.lower().replace("_", "-"),
+            default=default,
+            help=text.replace("%", "%%"),
+            **flag_options(constant),
+        )
+    settings = vars(parser.parse_args(arguments))
+    return SimpleNamespace(
+        **{name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
+    )
+
+
+def constants_of(script):
+    """Return a Constant for each annotated UPPER_CASE constant of a script module."""
+    constants = []
+    for name, hint in get_type_hints(script, include_extras=True).items():
+        if not name.isupper() or get_origin(hint) is not Annotated:
+            continue
+        kind, sentence = get_args(hint)
+        optional = get_origin(kind) is UnionType
+        if optional:
+            (kind,) = (member for member in get_args(kind) if member is not NoneType)
+        items = None
+        if get_origin(kind) is tuple:
+            members = get_args(kind)
+            kind, items = members[0], 0 if members[-1] is Ellipsis else len(members)
+        constants.append(Constant(name, kind, items, optional, sentence, getattr(script, name)))
+    return constants
+
+
+def checked(constant):
+    """Return the value of a constant, checked as its flag is; whole numbers may be floats.
+
+    Raises InputError naming the constant, its value and what is accepted.
+    """
+    value, kind = constant.value, constant.kind
+    if value is None and constant.optional:
+        return None
+    what = NAMES.get(kind) or "one of " + ", ".join(map(repr, get_args(kind)))
+    if constant.items is None:
+        require(fits(value, kind), constant.name, repr(value), what)
+        return value
+    number = f"{constant.items} times" if constant.items else "once or more"
+    accepted = f"a tuple that holds {number} {what}, such as ({example(kind)},)"
+    several = isinstance(value, (tuple, list, range))
+    valid = several and len(value) == (constant.items or max(1, len(value)))
+    valid = valid and all(fits(item, kind) for item in value)
+    require(valid, constant.name, repr(value), accepted)
+    return tuple(value)
+
+
+def fits(value, kind):
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def example(kind):
+    return repr({int: 0, float: 1.0, str: "name"}.get(kind))
+
+
+class OneSentenceParser(argparse.ArgumentParser):
+    def error(self, message):
+        message = in_one_line(message)
+        self.exit(2, f"{self.prog}: error: {message} (--help lists the flags)\n")
+
+
+class Gather(argparse.Action):
+    """Gather the values of a flag that is given again: `--seeds 0 --seeds 1` is `--seeds 0 1`."""
+
+    def __call__(self, parser, namespace, values, flag=None):
+        earlier = getattr(namespace, self.dest)
+        first = earlier is self.default
+        setattr(namespace, self.dest, values if first else [*earlier, *values])
+
+
+def flag_options(constant):
+    kind = constant.kind
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    options = {}
+    if constant.items is not None:
+        options["nargs"] = constant.items or "+"
+    if constant.items == 0:
+        options["action"] = Gather
+    if get_origin(kind) is Literal:
+        return options | {"choices": get_args(kind)}
+
+    def convert(text):
+        try:
+            return kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {NAMES[kind]}") from None
+
+    return options | {"type": convert, "metavar": kind.__name__.upper()}

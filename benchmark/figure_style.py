@@ -1,0 +1,50 @@
+"""What all figures share: size, fonts, colours, and how they are saved."""
+
+import textwrap
+from pathlib import Path
+
+import matplotlib
+
+from benchmark.files import replace_file
+
+WIDTH = 7  # inches: the text width of a page
+DPI = 200  # of PNG files
+STYLE = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1,
+    "pdf.fonttype": 42,  # TrueType: text stays text that can be searched and copied
+}
+
+# The palette of Okabe and Ito, which colour-blind readers can tell apart; its yellow is too pale
+# for lines. Whatever differs in colour differs in marker or line style as well.
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#BBBBBB"
+COLOURS = BLUE, VERMILION, GREEN, BLACK, PURPLE, ORANGE, SKY
+MARKERS = "o", "s", "^", "D", "v", "P", "X", "*"
+
+
+@matplotlib.rc_context(STYLE)
+def save(figure, folder, name):
+    """Write a figure as folder/NAME.png and folder/NAME.pdf; returns the two paths.
+
+    The same figure gives the same bytes: neither file says when it was made.
+    """
+    paths = Path(folder, f"{name}.png"), Path(folder, f"{name}.pdf")
+    for path, metadata in zip(paths, ({"Software": None}, {"CreationDate": None}), strict=True):
+        with replace_file(path) as file:
+            figure.savefig(file, format=path.suffix[1:], dpi=DPI, metadata=metadata)
+    return paths
+
+
+def in_lines(name, width):
+    """Break a long name into lines, after an underscore where possible."""
+    return textwrap.fill(name.replace("_", "_ "), width).replace("_ ", "_")

@@ -1,0 +1,242 @@
+"""Figures of networks: their misclassifications, learning curves and cost.
+
+`misclassifications` and `cost` show columns of Table 2 of Schuetzke, Szymanski and Reischl (2022)
+seed by seed; `learning_curves` shows what a table hides. Runs are given as a list of Run; networks
+keep the order in which they come.
+"""
+
+import math
+from itertools import cycle
+from statistics import mean
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from benchmark.command_line import InputError
+from benchmark.figure_style import (
+    BLACK,
+    BLUE,
+    COLOURS,
+    GREY,
+    MARKERS,
+    STYLE,
+    VERMILION,
+    WIDTH,
+    in_lines,
+)
+from benchmark.run_folder import read_history
+
+LINEAR_UP_TO = 10  # misclassified spectra; above, their axis is logarithmic
+SCALE = f"(logarithmic above {LINEAR_UP_TO})"
+LEGEND_COLUMNS = 4
+TICK_ROW = 0.05  # of a panel's height, for the learning-rate ticks of one seed
+
+
+@matplotlib.rc_context(STYLE)
+def misclassifications(runs, baselines, split, paper=None):
+    """Draw the misclassified spectra of a split: a row per network, a point per seed, their mean.
+
+    baselines: list of Baseline, in rows of their own; those that have not judged the split are
+    left out. paper: network -> "mean ± deviation", from
+    the paper's Table 2.
+    """
+    networks = by_network(runs)
+    counts = {network: counts_of(seeds, split) for network, seeds in networks.items()}
+    ranges = {
+        row: paper_range(network, paper[network])
+        for row, network in enumerate(networks)
+        if paper and network in paper
+    }
+    judged = [baseline for baseline in baselines if split in baseline.misclassified]
+    found = [baseline.misclassified[split].misclassified for baseline in judged]
+    names = [in_lines(name, 28) for name in [*networks, *(b.method for b in judged)]]
+
+    figure = Figure((WIDTH, 1.2 + 0.32 * len(names)), layout="constrained")
+    panel = figure.subplots()
+    panel.grid(axis="x", color=GREY, alpha=0.5, linewidth=0.5)
+    handles = [
+        Line2D([], [], color=BLUE, marker="o", markersize=4, linestyle="", label="one seed"),
+        Line2D([], [], color=BLACK, marker="|", markersize=10, linestyle="", label="mean"),
+    ]
+    for row, values in enumerate(counts.values()):
+        rows = row + (np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else np.zeros(1))
+        panel.plot(values, rows, "o", color=BLUE, markersize=4, zorder=3)
+        panel.plot([mean(values)] * 2, [row - 0.36, row + 0.36], color=BLACK, linewidth=1.5)
+    for row, (low, high) in ranges.items():
+        panel.barh(row, high - low, 0.72, left=low, color=GREY, alpha=0.6, linewidth=0)
+    if ranges:
+        handles.append(Patch(color=GREY, alpha=0.6, label="paper: mean ± deviation"))
+    if judged:
+        rows = len(networks) + np.arange(len(judged))
+        handles += panel.plot(found, rows, "D", color=VERMILION, markersize=5, label="baseline")
+        panel.axhline(len(networks) - 0.5, color=GREY, linewidth=0.8)
+
+    highest = [max(values) for values in counts.values()] + [high for _, high in ranges.values()]
+    scale_counts(panel, "x", max(highest + found))
+    spectra = runs[0].misclassified[split].spectra
+    panel.set_xlabel(f"misclassified of {spectra} spectra of {split} {SCALE}")
+    panel.set_yticks(range(len(names)), names)
+    panel.set_ylim(len(names) - 0.5, -0.5)
+    panel.tick_params(axis="y", length=0)
+    means = panel.secondary_yaxis("right")
+    means.set_yticks(range(len(names)), [f"{mean(v):.4g}" for v in counts.values()] + found)
+    means.tick_params(length=0)
+    means.spines["right"].set_visible(False)
+    panel.text(1.01, 1, "mean", transform=panel.transAxes, fontsize=8, va="bottom")
+    figure.legend(handles=handles, loc="outside upper center", ncols=4)
+    return figure
+
+
+def by_network(runs):
+    """Return network -> its runs, in the order in which they come."""
+    if not runs:
+        raise InputError("there is no finished run to draw")
+    return {
+        network: [run for run in runs if run.model == network]
+        for network in dict.fromkeys(run.model for run in runs)
+    }
+
+
+def counts_of(seeds, split):
+    """Return the misclassified spectra of a split, one number per run."""
+    for run in seeds:
+        if split not in run.misclassified:
+            accepted = ", ".join(run.misclassified)
+            raise InputError(f"{run.folder} has not judged {split!r}, accepted: {accepted}")
+    return [run.misclassified[split].misclassified for run in seeds]
+
+
+def paper_range(network, text):
+    try:
+        average, deviation = map(float, text.split("±"))
+    except ValueError:
+        raise InputError(
+            f"the paper's count for {network} is {text!r}, accepted: 'mean ± deviation'"
+        ) from None
+    return max(0, average - deviation), average + deviation
+
+
+def scale_counts(panel, axis, most):
+    """Scale axis "x" or "y" for 0 to `most` spectra: few stay apart, thousands still fit."""
+    limit = max(most, LINEAR_UP_TO)
+    steps = (1, 2, 5) if limit < 10_000 else (1,)
+    powers = range(1, math.ceil(math.log10(limit)) + 1)
+    ticks = [0, 2, 5, *(step * 10**power for power in powers for step in steps)]
+    ticks = [tick for tick in ticks if tick <= 1.5 * limit]
+    set_scale = panel.set_xscale if axis == "x" else panel.set_yscale
+    set_scale("symlog", linthresh=LINEAR_UP_TO)
+    limits = -0.6, 1.5 * limit
+    panel.set(**{f"{axis}ticks": ticks, f"{axis}ticklabels": ticks, f"{axis}lim": limits})
+    getattr(panel, f"{axis}axis").set_minor_locator(NullLocator())
+
+
+@matplotlib.rc_context(STYLE)
+def learning_curves(runs):
+    """Draw training and validation loss over epochs: a panel per network, a line per seed.
+
+    A ring marks the epoch whose weights were kept. Ticks at the bottom, in a row per seed, mark
+    the epochs from which on the learning rate was lower. Reads history.csv of every run folder.
+    """
+    networks = by_network(runs)
+    histories = [[read_history(run.folder) for run in seeds] for seeds in networks.values()]
+    columns = min(2, len(networks))
+    rows = math.ceil(len(networks) / columns)
+    figure = Figure((WIDTH, 0.9 + 1.75 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for panel, (network, seeds), curves in zip(
+        panels.flat[: len(networks)], networks.items(), histories, strict=True
+    ):
+        panel.set_title(in_lines(network, 44), loc="left")
+        for row, (run, history) in enumerate(zip(seeds, curves, strict=True)):
+            draw_history(panel, row, run.best_epoch, history)
+    scale_losses(panels[0, 0], histories)
+    panels[0, 0].xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=(1, 2, 5, 10)))
+    if len(networks) < rows * columns:
+        panels[-1, -1].remove()
+        panels[-2, -1].tick_params(labelbottom=True)
+    figure.supxlabel("epoch", fontsize=9)
+    figure.supylabel("loss (categorical cross-entropy)", fontsize=9)
+    handles = [
+        Line2D([], [], color=BLUE, label="training"),
+        Line2D([], [], color=VERMILION, linestyle="--", label="validation"),
+        Line2D([], [], color=BLACK, marker="o", fillstyle="none", linestyle="", label="best epoch"),
+        Line2D([], [], color=BLACK, marker="|", linestyle="", label="learning rate lowered"),
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=4)
+    return figure
+
+
+def draw_history(panel, row, best_epoch, history):
+    epochs, validation = history["epoch"], history["val_loss"]
+    panel.plot(epochs, history["loss"], color=BLUE, alpha=0.7, linewidth=0.8)
+    panel.plot(epochs, validation, "--", color=VERMILION, alpha=0.9, linewidth=0.8)
+    best = epochs == best_epoch
+    ring = {"color": BLACK, "fillstyle": "none", "markersize": 5, "zorder": 3}
+    panel.plot(epochs[best], validation[best], "o", **ring)
+    lowered = epochs[1:][np.diff(history["learning_rate"]) < 0]
+    heights = np.full(len(lowered), TICK_ROW * (row + 0.7))
+    tick = {"color": BLACK, "markersize": 4, "markeredgewidth": 0.7}
+    panel.plot(lowered, heights, "|", transform=panel.get_xaxis_transform(), **tick)
+
+
+def scale_losses(panel, histories):
+    """Make the loss axis logarithmic, with room for the rows of ticks below the losses."""
+    every = [h[column] for curves in histories for h in curves for column in ("loss", "val_loss")]
+    losses = np.concatenate(every)
+    losses = losses[np.isfinite(losses) & (losses > 0)]
+    low, high = (0.7 * losses.min(), 1.5 * losses.max()) if len(losses) else (0.1, 1)
+    share = min(0.5, TICK_ROW * (1 + max(map(len, histories))))
+    panel.set_ylim(low * (low / high) ** (share / (1 - share)), high)
+    panel.set_yscale("log", nonpositive="mask")
+    panel.set_yticks([tick for tick in panel.get_yticks() if low <= tick <= high])
+    panel.yaxis.set_minor_locator(NullLocator())
+
+
+@matplotlib.rc_context(STYLE)
+def cost(runs, split, comparable=True):
+    """Draw misclassified spectra against the time of an epoch and the size of the network.
+
+    A point per network is the mean over its seeds; bars reach from the smallest to the largest
+    value. comparable: whether the same machine and threads took all times.
+    """
+    networks = by_network(runs)
+    counts = [counts_of(seeds, split) for seeds in networks.values()]
+    seconds = [[run.seconds / run.epochs for run in seeds] for seeds in networks.values()]
+    millions = [[run.weights / 1e6 for run in seeds] for seeds in networks.values()]
+    legend_rows = math.ceil(len(networks) / LEGEND_COLUMNS)
+    figure = Figure((WIDTH, 3.3 + 0.2 * legend_rows), layout="constrained")
+    figure.get_layout_engine().set(wspace=0.06)
+    panels = figure.subplots(1, 2, sharey=True)
+    for panel, costs in zip(panels, (seconds, millions), strict=True):
+        styles = zip(networks, costs, counts, cycle(MARKERS), cycle(COLOURS))
+        for name, x, y, marker, colour in styles:
+            style = {"fmt": marker, "color": colour, "markersize": 6, "elinewidth": 0.8}
+            label = in_lines(name, 28)
+            panel.errorbar(mean(x), mean(y), reach_of(y), reach_of(x), label=label, **style)
+        scale_costs(panel, costs)
+        panel.grid(color=GREY, alpha=0.4, linewidth=0.5)
+    panels[0].set_xlabel("seconds per epoch" + ("" if comparable else " (machines differ)"))
+    panels[1].set_xlabel("weights (million)")
+    scale_counts(panels[0], "y", max(map(max, counts)))
+    spectra = runs[0].misclassified[split].spectra
+    panels[0].set_ylabel(f"misclassified of {spectra} spectra of {split}\n{SCALE}")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=LEGEND_COLUMNS)
+    return figure
+
+
+def reach_of(values):
+    return [[mean(values) - min(values)], [max(values) - mean(values)]]
+
+
+def scale_costs(panel, costs):
+    low, high = min(map(min, costs)) / 2, max(map(max, costs)) * 2
+    panel.set_xscale("log")
+    panel.set_xlim(low, high)
+    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.xaxis.set_minor_locator(NullLocator())

@@ -1,0 +1,160 @@
+"""Files: replaced as a whole or not at all, locked, hashed, read as JSON, opened as arrays."""
+
+import fcntl
+import glob
+import hashlib
+import json
+import math
+import mmap
+import os
+import secrets
+import stat
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.command_line import LARGEST, InputError
+
+HASH_PIECE = 2**26  # bytes
+
+
+@contextmanager
+def replace_file(path):
+    """Open a new binary file that takes the place of `path` once it is complete on disk.
+
+    Whatever interrupts the writing, `path` holds its old content or all of the new one; its
+    permissions stay. A symbolic link stays one; a device or pipe, which nothing can replace, is
+    written to. Errors of the system name `path`.
+    """
+    path = Path(path)
+    if path.is_symlink():
+        path = path.resolve()
+    if path.is_dir():
+        raise InputError(f"{str(path)!r} is a folder, accepted: the name of a file")
+    if path.exists() and not path.is_file():
+        with open(path, "wb") as file:
+            yield file
+        return
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(path)
+        with open(temporary, "xb") as file:
+            lock(file, fcntl.LOCK_EX)
+            if path.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            temporary.replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            error.filename = str(path)
+        raise
+
+
+def remove_abandoned(path):
+    """Remove what processes that were killed while they replaced `path` have left beside it."""
+    for temporary in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
+        with suppress(OSError), open(temporary, "rb") as file:
+            if lock(file, fcntl.LOCK_EX):  # the system takes the lock from a dead process
+                temporary.unlink()
+
+
+def read_json(path, writer):
+    """Read a JSON file that holds one object; writer: the script that writes such files.
+
+    Returns a dict. Raises FileNotFoundError, and InputError naming the file for anything else
+    that is no JSON object or has a key twice.
+    """
+    again = f"{writer} writes such files"
+    try:
+        content = json.loads(Path(path).read_bytes(), object_pairs_hook=unique_keys)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not valid JSON ({error}); {again}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds a list or a single value, accepted: an object; {again}")
+    return content
+
+
+def unique_keys(pairs):
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} stands there twice")
+    return content
+
+
+def is_whole(value, lowest, highest=LARGEST):
+    """Tell whether a value of a JSON file is a whole number within limits."""
+    return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+
+
+def is_number(value, lowest, highest=math.inf):
+    """Tell whether a value of a JSON file is a finite number within limits."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value) and lowest <= value <= highest
+
+
+def write_json(path, content):
+    with replace_file(path) as file:
+        file.write(json.dumps(content, indent=2, allow_nan=False).encode() + b"\n")
+
+
+def lock(file, kind):
+    """Try to lock an open file, `kind` being fcntl.LOCK_EX or LOCK_SH; returns whether it worked.
+
+    Raises OSError naming the file where the file system has no locks.
+    """
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        reason = f"cannot be locked ({error.strerror}); use a folder on a file system with flock"
+        raise OSError(error.errno, reason, str(file.name)) from None
+    return True
+
+
+def sha256_of(path, ends=None):
+    """Hash a file, mapped into memory piece by piece: that spares copying it.
+
+    ends: for a file that is being written, up to which byte it is complete, again and again.
+    """
+    sha256 = hashlib.sha256()
+    with open(path, "rb") as file:
+        if ends is None:
+            size = os.fstat(file.fileno()).st_size
+            ends = [*range(HASH_PIECE, size, HASH_PIECE), size]
+        start = 0
+        for end in ends:
+            page = start - start % mmap.ALLOCATIONGRANULARITY
+            with (
+                mmap.mmap(file.fileno(), end - page, access=mmap.ACCESS_READ, offset=page) as piece,
+                memoryview(piece)[start - page :] as rest,
+            ):
+                sha256.update(rest)
+            start = end
+    return sha256.hexdigest()
+
+
+def open_array(path):
+    """Open a .npy file as a read-only memory map. Raises InputError naming the file."""
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist") from None
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # numpy parses the header as Python: damaged, it raises anything
+        reason = str(error) or type(error).__name__
+    if "Python objects" in reason:
+        raise InputError(f"{path} holds Python objects, accepted: numbers; array.astype(int) helps")
+    with open(path, "rb") as file:
+        if file.read(4) == b"PK\x03\x04":
+            raise InputError(f"{path} is an archive of arrays, accepted: a .npy file, one array")
+    raise InputError(f"{path} is truncated or no .npy file ({reason})")

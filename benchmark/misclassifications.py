@@ -1,0 +1,212 @@
+"""Say of every misclassified test spectrum what the class file explains about it.
+
+REASONS lists the reasons; the first that applies is given. Peaks match within the largest distance
+at which variation can bring them together: the shifts, and height changes, of training and test
+spectra added up.
+"""
+
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmark.command_line import InputError
+from benchmark.files import open_array
+from benchmark.overlap import ROUNDING, find_overlaps, limits_of
+from benchmark.peak_matching import match_as_many
+from benchmark.run_folder import confidences_name, predictions_name
+from benchmark.variants import variants_of
+
+SMALL_PEAK = 0.1  # relative to the highest peak
+
+REASONS = {
+    "overlapping classes": "the predicted class can produce the spectrum, heights as they stand",
+    "nearly overlapping": "all peaks of the two classes match",
+    "a small peak": f"the classes' peaks match but for peaks below {SMALL_PEAK}",
+    "heights only": "all peaks match in position, not all in height",
+    "vanished peaks": f"all peaks that lowered heights leave above {SMALL_PEAK} match in position",
+    "positions only": "the classes have the same heights at other positions",
+    "other": "none of these",
+    "unknown": "there is no class file",
+}
+
+
+class Misclassification(NamedTuple):
+    """A misclassified spectrum of one run; the fields are the columns of misclassified.csv."""
+
+    network: str
+    seed: int
+    split: str
+    spectrum: int  # row in x_SPLIT.npy
+    true_class: int
+    predicted_class: int
+    variant: int | str  # number in the class's test variants; "" in other splits
+    confidence: float  # the probability that the network gave the predicted class
+    reason: str
+
+
+class Reach(NamedTuple):
+    """How far variation can bring a spectrum of one class towards another class."""
+
+    shift: int  # datapoints
+    height_change: float
+    lowered_by: float  # by which the spectrum's heights are lowered, 0 if they are not
+
+
+def list_misclassifications(runs, labels):
+    """List the misclassified spectra of all runs, without variants and reasons.
+
+    runs: list of Run; labels: split -> int64 (spectra,). Returns a list of Misclassification, by
+    run, split and spectrum.
+    """
+    found = []
+    for run in runs:
+        for split, y in labels.items():
+            predictions = open_array(run.folder / predictions_name(split))
+            confidences = read_confidences(run.folder, split, y.shape)
+            found += [
+                Misclassification(
+                    network=run.model,
+                    seed=run.seed,
+                    split=split,
+                    spectrum=int(row),
+                    true_class=int(y[row]),
+                    predicted_class=int(predictions[row]),
+                    variant="",
+                    confidence=round(float(confidences[row]), 6),
+                    reason="",
+                )
+                for row in np.flatnonzero(predictions != y)
+            ]
+    return found
+
+
+def read_confidences(folder, split, shape):
+    path = folder / confidences_name(split)
+    confidences = open_array(path)
+    if confidences.shape != shape or confidences.dtype.kind != "f":
+        raise InputError(
+            f"{path} has shape {confidences.shape} and type {confidences.dtype}, accepted: {shape},"
+            f" one number per spectrum"
+        )
+    return confidences
+
+
+def explain(found, class_file, variation):
+    """Add variants and reasons to a list of Misclassification of a rendered dataset."""
+    tests = variants_of(variation)
+    overlaps = {
+        split: ambiguous_spectra(class_file, limits)
+        for split, limits in limits_of(variation).items()
+    }
+    reasons, explained = {}, []
+    for m in found:
+        variants = tests.get(m.split)
+        variant = m.spectrum % len(variants) if variants else ""
+        if (m.true_class, m.predicted_class, variant) in overlaps.get(m.split, ()):
+            reason = "overlapping classes"
+        else:
+            lowered = variant != "" and variants[variant].height_change < 0
+            key = m.true_class, m.predicted_class, m.split, lowered
+            if key not in reasons:
+                patterns = (
+                    (class_file.positions[label], class_file.heights[label]) for label in key[:2]
+                )
+                reasons[key] = reason_of(*patterns, reach_of(variation, variants, lowered))
+            reason = reasons[key]
+        explained.append(m._replace(variant=variant, reason=reason))
+    return explained
+
+
+def ambiguous_spectra(class_file, limits):
+    """Return (true class, other class, variant) of all test spectra the other class can produce."""
+    found = set()
+    for overlap in find_overlaps(class_file, limits):
+        a, b = overlap.class_a, overlap.class_b
+        found |= {(a, b, variant) for variant in overlap.variants_a}
+        found |= {(b, a, variant) for variant in overlap.variants_b}
+    return found
+
+
+def reach_of(variation, variants, lowered):
+    """Return the Reach of spectra that vary at random, or of test variants (list of Variant)."""
+    shift, change = variation.max_shift, variation.max_height_change
+    if not variants:
+        return Reach(2 * shift, 2 * change, lowered_by=0)
+    test_shift = max(abs(variant.shift) for variant in variants)
+    test_change = max(abs(variant.height_change) for variant in variants)
+    lowered_by = test_change if lowered else 0
+    return Reach(shift + test_shift, change + test_change, lowered_by)
+
+
+def reason_of(true, predicted, reach):
+    """Return how the ideal patterns of two classes differ, one of REASONS.
+
+    true, predicted: positions and heights, arrays (peaks,); reach: Reach.
+    """
+    (positions_a, heights_a), (positions_b, heights_b) = true, predicted
+    near = np.abs(positions_a[:, None] - positions_b) <= reach.shift
+    alike = np.abs(heights_a[:, None] - heights_b) <= reach.height_change + ROUNDING
+    partners = match_as_many(near & alike)
+    left_over = [*heights_a[partners < 0], *np.delete(heights_b, partners[partners >= 0])]
+    if all(height < SMALL_PEAK for height in left_over):
+        return "a small peak" if left_over else "nearly overlapping"
+    same_count = len(heights_a) == len(heights_b)
+    if same_count and (match_as_many(near) >= 0).all():
+        return "heights only"
+    if reach.lowered_by:
+        visible = (heights_a == 1) | (heights_a - reach.lowered_by >= SMALL_PEAK)
+        if (match_as_many(near[visible]) >= 0).all():
+            return "vanished peaks"
+    if same_count and (match_as_many(alike) >= 0).all():
+        return "positions only"
+    return "other"
+
+
+def summarise(found, runs):
+    """Count reasons per network and run, and misclassifications per class; as Markdown."""
+    lines = ["## Why spectra are misclassified", ""]
+    if not found:
+        return "\n".join([*lines, "None is."]) + "\n"
+    counts = Counter((m.network, m.reason or "unknown") for m in found)
+    reasons = [reason for reason in REASONS if any(reason == known for _, known in counts)]
+    lines += [f"- {reason}: {REASONS[reason]}" for reason in reasons]
+    lines += [
+        "",
+        "Misclassified spectra of all splits together, the mean over the seeds:",
+        "",
+        f"| network | {' | '.join(reasons)} |",
+        "| --- |" + " ---: |" * len(reasons),
+    ]
+    for network, seeds in Counter(run.model for run in runs).items():
+        cells = (f"{counts[network, reason] / seeds:.4g}" for reason in reasons)
+        lines.append(f"| {network} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n" + most_missed_classes(found, len(runs))
+
+
+def most_missed_classes(found, runs, most=10):
+    """List the classes that most runs get wrong, with the class they are taken for most often."""
+    wrong_runs, taken_for = {}, {}
+    for m in found:
+        if m.split != "val":
+            wrong_runs.setdefault(m.true_class, set()).add((m.network, m.seed))
+            taken_for.setdefault(m.true_class, Counter())[m.predicted_class] += 1
+
+    def rank(label):
+        return -len(wrong_runs[label]), -taken_for[label].total(), label
+
+    order = sorted(wrong_runs, key=rank)[:most]
+    if not order:
+        return ""
+    lines = [
+        "",
+        "Classes that most runs get wrong in a test split:",
+        "",
+        f"| class | runs of {runs} | spectra per run | mostly taken for |",
+        "| ---: | ---: | ---: | ---: |",
+    ]
+    for label in order:
+        (other, _), *_ = taken_for[label].most_common(1)
+        spectra = taken_for[label].total() / runs
+        lines.append(f"| {label} | {len(wrong_runs[label])} | {spectra:.3g} | {other} |")
+    return "\n".join(lines) + "\n"

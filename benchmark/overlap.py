@@ -1,0 +1,248 @@
+"""When classes can be mistaken for each other: pairs of which one can produce the other's spectra.
+
+Class B can be mistaken for class A in a test variant of A if a training spectrum of B can look like
+that variant: every visible peak of the variant has a peak of B to itself, within the largest shift
+in position and the largest change in height, and every other peak of B can vanish because it is not
+higher than the largest change. Heights are relative to the highest peak of the variant. Such a test
+spectrum is ambiguous: no classifier can be blamed for its answer.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmark.peak_matching import match_peaks
+from benchmark.variants import change_heights, variants_of
+
+ROUNDING = 1e-9  # heights have three decimals, which binary fractions meet only nearly
+CHUNK = 64  # classes whose pairs are looked at together, to bound memory
+CELL = 10  # datapoints
+
+
+class Limits(NamedTuple):
+    """How far training peaks and test spectra deviate from the ideal pattern."""
+
+    max_shift: int  # of a training peak, in datapoints
+    max_height_change: float  # of a training peak, relative to the highest
+    variants: list  # of Variant: the test spectra of each class
+
+
+class Overlap(NamedTuple):
+    """Two overlapping classes, `class_a` < `class_b`."""
+
+    class_a: int
+    class_b: int
+    variants_a: tuple  # indices of the test variants of class_a that class_b can produce
+    variants_b: tuple  # and the other way round
+    decided_by: str  # the peaks on which it hangs
+
+
+class Patterns(NamedTuple):
+    """The ideal patterns of some classes, a row each, their peaks ordered by height."""
+
+    positions: np.ndarray  # int64 (classes, peaks)
+    heights: np.ndarray  # float64 (classes, peaks), NaN where a class has fewer peaks than others
+
+
+def limits_of(variation):
+    """Return test split -> Limits of a dataset's Variation."""
+    return {
+        split: Limits(variation.max_shift, variation.max_height_change, variants)
+        for split, variants in variants_of(variation).items()
+    }
+
+
+def find_overlaps(class_file, limits):
+    """Find all pairs of overlapping classes. Returns a list of Overlap, ordered by class."""
+    patterns = tabulate(class_file.positions, class_file.heights)
+    found = {}
+    for a, b, variant, partners in producible(patterns, patterns, limits):
+        if a < b:
+            found.setdefault((a, b), ({}, {}))[0][variant] = partners
+        else:
+            found.setdefault((b, a), ({}, {}))[1][variant] = partners
+    return [
+        Overlap(
+            class_a=a,
+            class_b=b,
+            variants_a=tuple(sorted(by_a)),
+            variants_b=tuple(sorted(by_b)),
+            decided_by=deciding_peaks(patterns, a, b, by_a) or deciding_peaks(patterns, b, a, by_b),
+        )
+        for (a, b), (by_a, by_b) in sorted(found.items())
+    ]
+
+
+def overlaps_any(positions, heights, others, limits):
+    """Tell whether a class, arrays (peaks,), overlaps any of the classes in `others`, Patterns."""
+    new = tabulate([positions], [heights])
+    return any(True for _ in producible(new, others, limits)) or any(
+        True for _ in producible(others, new, limits)
+    )
+
+
+def tabulate(positions, heights):
+    """Return Patterns of classes given as lists of arrays (peaks,)."""
+    shape = len(positions), max(map(len, positions), default=0)
+    patterns = Patterns(np.zeros(shape, np.int64), np.full(shape, np.nan))
+    for label, (x, h) in enumerate(zip(positions, heights, strict=True)):
+        order = np.argsort(-h, kind="stable")
+        patterns.positions[label, : len(x)] = x[order]
+        patterns.heights[label, : len(x)] = h[order]
+    return patterns
+
+
+def producible(patterns, others, limits):
+    """Yield (a, b, variant, partners) for each test variant of class a that class b can produce.
+
+    patterns and others: Patterns, of which a and b are rows; if they are the same, no class is
+    paired with itself. `partners` holds for each peak of a the peak of b it is matched to, -1 if it
+    is not visible.
+    """
+    near = nearness(others, limits.max_shift)
+    high = high_peaks(others, limits.max_height_change)
+    for number, variant in enumerate(limits.variants):
+        positions = patterns.positions + variant.shift
+        heights = change_heights(patterns.heights, variant.height_change)
+        heights = heights / np.nanmax(heights, axis=1, keepdims=True, initial=0)
+        columns = np.clip(positions // CELL, 0, near.shape[1] - 1)
+        for first in range(0, len(positions), CHUNK):
+            rows = np.arange(first, min(first + CHUNK, len(positions)))
+            highest = positions[rows, np.nanargmax(heights[rows], axis=1)]
+            a, b = pairs_with_high_peak_near(rows, highest, *high, limits.max_shift)
+            if patterns is others:
+                a, b = a[a != b], b[a != b]
+            for peak in range(positions.shape[1]):
+                possible = near[b, columns[a, peak]] | ~(heights[a, peak] > 0)
+                a, b = a[possible], b[possible]
+            # Nearly all pairs are gone; what is left is looked at with heights, and matched.
+            possible = all_partnered(positions[a], heights[a], others, b, limits)
+            pairs = set(zip(a[possible].tolist(), b[possible].tolist(), strict=True))
+            for row_a, row_b in sorted(pairs):
+                partners = match_variant(
+                    positions[row_a],
+                    heights[row_a],
+                    others.positions[row_b],
+                    others.heights[row_b],
+                    limits,
+                )
+                if partners is not None:
+                    yield row_a, row_b, number, partners
+
+
+def high_peaks(patterns, max_height_change):
+    """Return row and position of all peaks that can be the highest of a spectrum, by position."""
+    labels, peaks = np.nonzero(patterns.heights >= 1 - max_height_change - ROUNDING)
+    positions = patterns.positions[labels, peaks]
+    order = np.argsort(positions, kind="stable")
+    return labels[order], positions[order]
+
+
+def pairs_with_high_peak_near(rows, highest, labels, high, max_shift):
+    """Pair classes, of which `highest` are the highest peaks, with those that have one near it.
+
+    labels, high: what `high_peaks` returns. Returns two arrays (pairs,): rows of A and of the
+    others; pairs may come twice.
+    """
+    starts = np.searchsorted(high, highest - max_shift, "left")
+    ends = np.searchsorted(high, highest + max_shift, "right")
+    b = np.concatenate([labels[start:end] for start, end in zip(starts, ends, strict=True)])
+    return np.repeat(rows, ends - starts), b
+
+
+def nearness(patterns, max_shift):
+    """Tell for each class and cell of CELL datapoints whether a peak of the class is near the cell.
+
+    Returns bool (classes, cells). Near is at most `max_shift` from some datapoint of the cell.
+    """
+    near = np.zeros((len(patterns.positions), patterns.positions.max(initial=0) // CELL + 2), bool)
+    labels, peaks = np.nonzero(~np.isnan(patterns.heights))
+    positions = patterns.positions[labels, peaks]
+    reach = max_shift // CELL + 1
+    for cell in range(-reach, reach + 1):
+        near[labels, np.clip(positions // CELL + cell, 0, near.shape[1] - 1)] = True
+    return near
+
+
+def all_partnered(positions, heights, others, b, limits):
+    """Tell for each pair whether all peaks that need a partner have a possible one.
+
+    positions, heights (pairs, peaks): of a test variant; b (pairs,): rows of `others`.
+    """
+    fits = may_be_partners(
+        positions[:, :, None],
+        heights[:, :, None],
+        others.positions[b][:, None, :],
+        others.heights[b][:, None, :],
+        limits,
+    )
+    visible = heights > 0
+    fits &= visible[:, :, None]
+    fixed = others.heights[b] > limits.max_height_change + ROUNDING
+    return (fits.any(axis=2) | ~visible).all(axis=1) & (fits.any(axis=1) | ~fixed).all(axis=1)
+
+
+def may_be_partners(positions_a, heights_a, positions_b, heights_b, limits):
+    near = np.abs(positions_a - positions_b) <= limits.max_shift
+    return near & (np.abs(heights_a - heights_b) <= limits.max_height_change + ROUNDING)
+
+
+def match_variant(positions_a, heights_a, positions_b, heights_b, limits):
+    """Match the peaks of a variant, arrays (peaks,), to the peaks of another class.
+
+    Every visible peak of the variant needs a peak of the other class to itself; peaks of that
+    class that are left over must vanish. Returns for each peak of the variant its partner, -1 if it
+    is not visible; None if it cannot be done.
+    """
+    visible, present = heights_a > 0, ~np.isnan(heights_b)
+    a = positions_a[visible, None], heights_a[visible, None]
+    b = positions_b[present], heights_b[present]
+    distances = np.abs(a[0] - b[0]) / (limits.max_shift + 1) + np.abs(a[1] - b[1])
+    costs = np.where(may_be_partners(*a, *b, limits), distances, np.inf)
+    vanishes = heights_b[present] <= limits.max_height_change + ROUNDING
+    chosen = costs.argmin(axis=1)
+    left_over = np.delete(vanishes, chosen)
+    # If the nearest partners are all different, there is nothing to choose, and no need of scipy.
+    if len(set(chosen.tolist())) < len(chosen) or not left_over.all():
+        chosen, _ = match_peaks(costs, alone_b=np.where(vanishes, 0, np.inf))
+    if chosen is None:
+        return None
+    partners = np.full(len(heights_a), -1)
+    partners[visible] = chosen
+    return partners
+
+
+def deciding_peaks(patterns, a, b, variants):
+    """Say on which peaks an overlap hangs: those that vanish, or else the least alike partners.
+
+    variants: test variant of class a -> partners in class b. Returns "" without a variant.
+    """
+    if not variants:
+        return ""
+    partners = variants[min(variants)]
+    (positions_a, positions_b), (heights_a, heights_b) = (table[[a, b]] for table in patterns)
+    peaks = np.flatnonzero(partners >= 0)
+    vanishing = [
+        f"{positions[peak]} (height {heights[peak]:g}) of class {label}"
+        for label, positions, heights, matched in (
+            (a, positions_a, heights_a, peaks),
+            (b, positions_b, heights_b, partners[peaks]),
+        )
+        for peak in np.flatnonzero(~np.isnan(heights))
+        if peak not in matched
+    ]
+    if vanishing:
+        return f"they match but for vanishing peaks: {', '.join(vanishing)}"
+    p = peaks[np.argmax(np.abs(heights_a[peaks] - heights_b[partners[peaks]]))]
+    q = partners[p]
+    return (
+        f"all peaks match, least alike {positions_a[p]} (height {heights_a[p]:g}) of class {a} "
+        f"and {positions_b[q]} (height {heights_b[q]:g}) of class {b}"
+    )
+
+
+def summarise(overlaps):
+    """Count the pairs and the distinct test spectra that another class can produce."""
+    ambiguous = {(o.class_a, variant) for o in overlaps for variant in o.variants_a}
+    ambiguous |= {(o.class_b, variant) for o in overlaps for variant in o.variants_b}
+    return {"pairs": len(overlaps), "ambiguous_test_spectra": len(ambiguous)}

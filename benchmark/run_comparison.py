@@ -1,0 +1,87 @@
+"""Comparing two finished runs: whether they are identical, and if not where they part."""
+
+import zipfile
+from itertools import zip_longest
+
+from benchmark.command_line import InputError
+from benchmark.run_folder import HISTORY, WEIGHTS, read_run
+
+SETTINGS = "model", "seed", "protocol", "dataset", "environments"
+
+
+def compare(folder_a, folder_b):
+    """Print whether two finished runs are identical, and if not where they part; 0 if they are."""
+    folders = folder_a, folder_b
+    runs = [read_run(folder) for folder in folders]
+    for folder in folders:
+        if not (folder / HISTORY).exists():
+            raise InputError(f"{folder} holds no finished run ({HISTORY} is missing)")
+    differences = [*difference_of_histories(folders), *difference_of_weights(runs)]
+    names = {path.name for folder in folders for path in folder.glob("*.npy")}
+    for name in sorted(names):
+        contents = [(f / name).read_bytes() if (f / name).exists() else None for f in folders]
+        if None in contents:
+            differences.append(f"{name}: only in {folders[contents[0] is None]}")
+        elif contents[0] != contents[1]:
+            differences.append(f"{name}: they differ")
+    if not differences:
+        print(f"{folder_a} and {folder_b} are identical: history, weights and predictions")
+    for line in differences:
+        print(line)
+    settings = difference_of_settings(runs)
+    for line in settings:
+        print(f"recorded setting {line}")
+    if differences and not settings:
+        print("all recorded settings are the same")
+    return 1 if differences else 0
+
+
+def difference_of_histories(folders):
+    histories = [(folder / HISTORY).read_bytes().splitlines() for folder in folders]
+    for epoch, rows in enumerate(zip_longest(*histories)):
+        if rows[0] != rows[1]:
+            yield f"history: they differ from epoch {epoch} on"
+            return
+
+
+def difference_of_weights(runs):
+    """Compare the weights by what run.json records, or else by the files."""
+    hashes = [run.weights_sha256 for run in runs]
+    if None in hashes:
+        paths = [run.folder / WEIGHTS for run in runs]
+        if not all(path.exists() for path in paths):
+            yield "weights: they cannot be compared, as neither hash nor file is there"
+            return
+        hashes = [saved_weights(path) for path in paths]
+    if hashes[0] != hashes[1]:
+        yield "weights: they differ"
+
+
+def saved_weights(path):
+    """Return the bytes of the weights in a Keras file, which beside them says when it was saved."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.read("model.weights.h5")
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise InputError(f"{path} is no Keras file ({error}); train this run again") from None
+
+
+def difference_of_settings(runs):
+    flat = [flatten({name: getattr(run, name) for name in SETTINGS}) for run in runs]
+    return [
+        f"{name}: {flat[0].get(name)} and {flat[1].get(name)}"
+        for name in sorted(flat[0].keys() | flat[1].keys())
+        if flat[0].get(name) != flat[1].get(name)
+    ]
+
+
+def flatten(value, name=""):
+    """Turn nested records, dicts and lists into one dict, {"a": {"b": 1}} into {"a.b": 1}."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict):
+        return {name: value}
+    nested = (flatten(v, f"{name}.{k}" if name else str(k)) for k, v in value.items())
+    return {k: v for part in nested for k, v in part.items()}

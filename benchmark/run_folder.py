@@ -1,0 +1,286 @@
+"""The run folder: names of its files, the record run.json, and what must match between runs."""
+
+import csv
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmark.command_line import InputError
+from benchmark.dataset_folder import array_names
+from benchmark.files import is_number, is_whole, open_array, read_json, replace_file, write_json
+
+WRITER = "train_models.py"
+RECORD = "run.json"
+HISTORY = "history.csv"
+WEIGHTS = "model.keras"
+CHECKPOINT = "checkpoint.npz"
+FAILURE = "failed.txt"
+TENSORBOARD = "tensorboard"
+
+
+def run_name(model, seed):
+    return f"{model}-seed{seed}"
+
+
+def predictions_name(split):
+    return f"{split}_predictions.npy"
+
+
+def confidences_name(split):
+    return f"{split}_confidences.npy"
+
+
+class Protocol(NamedTuple):
+    """How networks are trained; the fields are constants of train_models.py."""
+
+    batch_size: int
+    epochs: int
+    learning_rate: float
+    lr_factor: float
+    lr_patience: int
+    stop_patience: int
+    min_delta: float
+
+
+class DatasetRecord(NamedTuple):
+    """What run.json says of the dataset."""
+
+    name: str
+    datapoints: int
+    classes: int
+    class_file: dict | None  # name and sha256; None for arrays of one's own
+    variation: dict | None  # the fields of a Variation
+    sha256: dict  # array file -> hash
+
+
+class Identity(NamedTuple):
+    """What makes a run the one that is wanted."""
+
+    model: str
+    seed: int
+    protocol: Protocol
+    dataset: DatasetRecord
+
+
+class Count(NamedTuple):
+    """How many spectra of a split were misclassified."""
+
+    misclassified: int
+    spectra: int
+
+
+class Run(NamedTuple):
+    """A finished run: the content of its run.json, and its folder."""
+
+    folder: Path
+    model: str
+    seed: int
+    protocol: Protocol
+    dataset: DatasetRecord
+    weights: int  # their number
+    epochs: int
+    best_epoch: int  # from 1 on
+    seconds: float
+    environments: list  # of dicts, one for each machine or version that trained a part
+    weights_sha256: str | None
+    misclassified: dict  # split -> Count
+
+
+def record_of(dataset, hashes):
+    """Return the DatasetRecord of a Dataset; hashes: array file -> SHA-256."""
+    card = dataset.card or {}
+    return DatasetRecord(
+        name=dataset.name,
+        datapoints=dataset.datapoints,
+        classes=dataset.classes,
+        class_file=card.get("class_file"),
+        variation=card.get("variation"),
+        sha256=hashes,
+    )
+
+
+def write_run(run):
+    """Write run.json, which makes the folder a finished run."""
+    record = run._asdict()
+    del record["folder"]
+    for name in "protocol", "dataset":
+        record[name] = record[name]._asdict()
+    record["misclassified"] = {split: count._asdict() for split, count in run.misclassified.items()}
+    write_json(run.folder / RECORD, record)
+
+
+def read_run(folder):
+    """Read and check run.json of a finished run. Raises InputError naming the field."""
+    path = Path(folder, RECORD)
+    try:
+        record = read_json(path, WRITER)
+    except FileNotFoundError:
+        raise InputError(f"{folder} holds no finished run ({RECORD} is missing)") from None
+    for reason in faults_of(record):
+        raise InputError(f"{path} is not what {WRITER} writes: {reason}; delete it to train again")
+    return Run(
+        folder=Path(folder),
+        **{name: record.get(name) for name in Run._fields if name != "folder"}
+        | {
+            "protocol": Protocol(**record["protocol"]),
+            "dataset": DatasetRecord(*(record["dataset"].get(f) for f in DatasetRecord._fields)),
+            "misclassified": {
+                split: Count(**count) for split, count in record["misclassified"].items()
+            },
+        },
+    )
+
+
+def faults_of(record):
+    """Yield what is wrong with the fields of a run.json, the first one first."""
+    if not isinstance(record.get("model"), str):
+        yield f"model is {record.get('model')!r}"
+    if not is_whole(record.get("seed"), 0, 2**32 - 1):
+        yield f"seed is {record.get('seed')!r}"
+    protocol = record.get("protocol")
+    if not isinstance(protocol, dict) or protocol.keys() != set(Protocol._fields):
+        yield f"protocol does not hold {', '.join(Protocol._fields)}"
+    elif not all(is_number(value, 0) for value in protocol.values()):
+        yield f"protocol is {protocol}, accepted: numbers"
+    yield from faults_of_dataset(record.get("dataset"))
+    for field in "weights", "epochs":
+        if not is_whole(record.get(field), 1, 2**63):
+            yield f"{field} is {record.get(field)!r}, accepted: 1 or more"
+    if not is_whole(record.get("best_epoch"), 1, record.get("epochs", 0)):
+        yield f"best_epoch is {record.get('best_epoch')!r}, accepted: 1 to its epochs"
+    if not is_number(record.get("seconds"), 1e-9):
+        yield f"seconds is {record.get('seconds')!r}, accepted: more than 0"
+    environments = record.get("environments")
+    if not isinstance(environments, list) or not all(isinstance(e, dict) for e in environments):
+        yield "environments is no list of objects"
+    if not isinstance(record.get("weights_sha256", ""), str):
+        yield f"weights_sha256 is {record['weights_sha256']!r}"
+    counts = record.get("misclassified")
+    if not isinstance(counts, dict) or not counts:
+        yield "misclassified is missing"
+    else:
+        yield from faults_of_counts(counts)
+
+
+def faults_of_dataset(dataset):
+    if not isinstance(dataset, dict):
+        yield "dataset is missing"
+        return
+    if not isinstance(dataset.get("name"), str):
+        yield f"name of its dataset is {dataset.get('name')!r}"
+    if not is_whole(dataset.get("classes"), 1):
+        yield f"classes of its dataset are {dataset.get('classes')!r}, accepted: 1 or more"
+    if not isinstance(dataset.get("sha256"), dict):
+        yield "sha256 of its dataset is missing"
+    for field in "class_file", "variation":
+        if not isinstance(dataset.get(field), dict | None):
+            yield f"{field} of its dataset is {dataset.get(field)!r}"
+
+
+def faults_of_counts(counts):
+    for split, count in counts.items():
+        valid = isinstance(count, dict) and count.keys() == set(Count._fields)
+        valid = valid and is_whole(count["spectra"], 0, 2**63)
+        if not valid or not is_whole(count["misclassified"], 0, count["spectra"]):
+            yield f"misclassified {split} is {count}, no count out of spectra"
+
+
+def finished_run(folder, wanted):
+    """Return the Run of a folder, None if it is not finished.
+
+    Raises InputError if it is not the one that is wanted, see `check_same`.
+    """
+    if not (folder / RECORD).exists():
+        return None
+    run = read_run(folder)
+    check_same(folder, run, wanted)
+    return run
+
+
+def check_same(folder, found, wanted):
+    """Raise InputError if a run or checkpoint is of another network, seed, protocol or dataset.
+
+    found: a Run or Identity; wanted: an Identity.
+    """
+    for name in "model", "seed":
+        before, now = getattr(found, name), getattr(wanted, name)
+        if before != now:
+            raise InputError(
+                f"{folder} holds a run with {name} {before}, not {now}; rename or delete it"
+            )
+    for name in Protocol._fields:
+        before, now = getattr(found.protocol, name), getattr(wanted.protocol, name)
+        if before != now:
+            raise InputError(
+                f"{folder} was trained with {name.upper()} {before}, not {now}; choose another "
+                f"RESULTS folder or delete this run"
+            )
+    for name in (*array_names("train"), *array_names("val")):
+        if found.dataset.sha256.get(name) != wanted.dataset.sha256[name]:
+            raise InputError(
+                f"{folder} was trained on another {name} (SHA-256 differs); choose another RESULTS "
+                f"folder or delete this run"
+            )
+
+
+def counts_text(misclassified):
+    """Say in a line how many spectra of each split were misclassified; split -> Count."""
+    counts = (
+        f"{split} {count.misclassified} of {count.spectra}"
+        for split, count in misclassified.items()
+    )
+    return f"misclassified: {', '.join(counts)}"
+
+
+def read_predictions(folder, split, labels, classes, misclassified):
+    """Return the predicted classes of a split, integers (spectra,), and hold them against a count.
+
+    labels (spectra,): the true classes; misclassified: how many of them run.json or baseline.json
+    says were missed.
+    """
+    path = folder / predictions_name(split)
+    predictions = open_array(path)
+    if (
+        predictions.shape != labels.shape
+        or predictions.dtype.kind not in "iu"
+        or not ((predictions >= 0) & (predictions < classes)).all()
+        or np.count_nonzero(predictions != labels) != misclassified
+    ):
+        raise InputError(
+            f"{path} does not hold the {len(labels)} predicted classes, integers from 0 to "
+            f"{classes - 1}, {misclassified} of them wrong, that the JSON file beside it records"
+        )
+    return predictions
+
+
+def write_history(folder, history):
+    """Write history.csv; history: column -> a number per epoch."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["epoch", *history])
+    table.writerows(zip(range(1, 1 + len(history["loss"])), *history.values(), strict=True))
+    with replace_file(folder / HISTORY) as file:
+        file.write(text.getvalue().encode())
+
+
+def read_history(folder):
+    """Read history.csv of a run folder; returns column -> array (epochs,)."""
+    path = folder / HISTORY
+    try:
+        with open(path, newline="") as file:
+            rows = list(csv.DictReader(file))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; without it there is no learning curve") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise InputError(f"{path} is not the text that {WRITER} writes") from None
+    if not rows:
+        raise InputError(f"{path} holds no epoch")
+    history = {}
+    for column in "epoch", "loss", "val_loss", "learning_rate":
+        try:
+            history[column] = np.array([float(row[column]) for row in rows])
+        except (KeyError, ValueError, TypeError):
+            raise InputError(f"{path} lacks numbers in column {column!r}") from None
+    return history
