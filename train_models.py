@@ -75,23 +75,8 @@ RESULTS: Annotated[
 # Matrix of runs
 MODELS: Annotated[
     tuple[str, ...], "Networks to train, by their names in model_implementations."
-] = (
-    "cnn2",
-    "cnn3",
-    "cnn6",
-    "vgg",
-    "cnn_bn",
-    "resnet",
-    "inc3",
-    "inc6",
-)
-SEEDS: Annotated[tuple[int, ...], "Seeds; each network is trained once with each."] = (
-    0,
-    1,
-    2,
-    3,
-    4,
-)
+] = ("cnn2", "cnn3", "cnn6", "vgg", "cnn_bn", "resnet", "inc3", "inc6")
+SEEDS: Annotated[tuple[int, ...], "Seeds; each network is trained with each."] = (0, 1, 2, 3, 4)
 TASK: Annotated[
     int | None,
     "Train only this run, counted from 0: all networks with the first seed, then with the next.",
