@@ -97,7 +97,7 @@ def is_whole(value, lowest, highest=LARGEST):
 def is_number(value, lowest, highest=math.inf):
     """Tell whether a value of a JSON file is a finite number within limits."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and math.isfinite(value) and lowest <= value <= highest
+    return number and value != math.inf and lowest <= value <= highest  # NaN is in no range
 
 
 def write_json(path, content):

@@ -17,6 +17,7 @@ from benchmark.variants import change_heights, variants_of
 ROUNDING = 1e-9  # heights have three decimals, which binary fractions meet only nearly
 CHUNK = 64  # classes whose pairs are looked at together, to bound memory
 CELL = 10  # datapoints
+COMPARED = 2_000_000  # pairs of peaks looked at together
 
 
 class Limits(NamedTuple):
@@ -116,9 +117,10 @@ def producible(patterns, others, limits):
                 possible = near[b, columns[a, peak]] | ~(heights[a, peak] > 0)
                 a, b = a[possible], b[possible]
             # Nearly all pairs are gone; what is left is looked at with heights, and matched.
-            possible = all_partnered(positions[a], heights[a], others, b, limits)
-            pairs = set(zip(a[possible].tolist(), b[possible].tolist(), strict=True))
-            for row_a, row_b in sorted(pairs):
+            pairs = np.array(sorted(set(zip(a.tolist(), b.tolist(), strict=True))), int).reshape(
+                -1, 2
+            )
+            for row_a, row_b in partnered_pairs(pairs, positions, heights, others, limits):
                 partners = match_variant(
                     positions[row_a],
                     heights[row_a],
@@ -164,22 +166,29 @@ def nearness(patterns, max_shift):
     return near
 
 
-def all_partnered(positions, heights, others, b, limits):
-    """Tell for each pair whether all peaks that need a partner have a possible one.
+def partnered_pairs(pairs, positions, heights, others, limits):
+    """Yield the pairs in which all peaks that need a partner have a possible one.
 
-    positions, heights (pairs, peaks): of a test variant; b (pairs,): rows of `others`.
+    pairs (pairs, 2): rows of the test variants and of `others`; positions, heights (classes,
+    peaks): of the test variants.
     """
-    fits = may_be_partners(
-        positions[:, :, None],
-        heights[:, :, None],
-        others.positions[b][:, None, :],
-        others.heights[b][:, None, :],
-        limits,
-    )
-    visible = heights > 0
-    fits &= visible[:, :, None]
-    fixed = others.heights[b] > limits.max_height_change + ROUNDING
-    return (fits.any(axis=2) | ~visible).all(axis=1) & (fits.any(axis=1) | ~fixed).all(axis=1)
+    step = max(1, COMPARED // (positions.shape[1] * others.positions.shape[1]))
+    for first in range(0, len(pairs), step):
+        some = pairs[first : first + step]
+        a, b = some.T
+        fits = may_be_partners(
+            positions[a][:, :, None],
+            heights[a][:, :, None],
+            others.positions[b][:, None, :],
+            others.heights[b][:, None, :],
+            limits,
+        )
+        visible = heights[a] > 0
+        fits &= visible[:, :, None]
+        fixed = others.heights[b] > limits.max_height_change + ROUNDING
+        partnered = (fits.any(axis=2) | ~visible).all(axis=1)
+        partnered &= (fits.any(axis=1) | ~fixed).all(axis=1)
+        yield from some[partnered].tolist()
 
 
 def may_be_partners(positions_a, heights_a, positions_b, heights_b, limits):

@@ -155,7 +155,7 @@ def faults_of(record):
     environments = record.get("environments")
     if not isinstance(environments, list) or not all(isinstance(e, dict) for e in environments):
         yield "environments is no list of objects"
-    if not isinstance(record.get("weights_sha256", ""), str):
+    if not isinstance(record.get("weights_sha256"), str | None):
         yield f"weights_sha256 is {record['weights_sha256']!r}"
     counts = record.get("misclassified")
     if not isinstance(counts, dict) or not counts:

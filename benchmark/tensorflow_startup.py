@@ -4,14 +4,16 @@ import ctypes
 import gc
 import os
 import platform
+import signal
 import sys
 import tempfile
+import threading
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmark.command_line import require
+from benchmark.command_line import InputError, require
 from benchmark.machine import available_cores, processor
 
 
@@ -25,15 +27,14 @@ def start_tensorflow(threads=None, require_gpu=False):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     threads = threads or available_cores()
     load_cusolver()
-    with silent_stderr():
+    with interrupts_held(), silent_stderr():
         import tensorflow as tf
 
         tf.get_logger().setLevel("ERROR")
         tf.config.experimental.enable_op_determinism()
         # The paper's GPU has no TensorFloat-32, which newer ones would use in place of float32.
         tf.config.experimental.enable_tensor_float_32_execution(False)
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        set_threads(tf.config.threading, threads)
         gpus = tf.config.list_physical_devices("GPU")
         if gpus:
             tf.config.set_visible_devices(gpus[0], "GPU")
@@ -56,6 +57,37 @@ def start_tensorflow(threads=None, require_gpu=False):
         "python": platform.python_version(),
         **{package: version(package) for package in ("numpy", "tensorflow", "keras")},
     }
+
+
+def set_threads(config, threads):
+    """Set TensorFlow's threads, which it takes only before it computes anything."""
+    if config.get_intra_op_parallelism_threads() == threads:
+        return  # in a notebook that has trained before
+    try:
+        config.set_intra_op_parallelism_threads(threads)
+        config.set_inter_op_parallelism_threads(threads)
+    except RuntimeError:
+        raise InputError(
+            f"THREADS is {threads}, but TensorFlow has begun to compute with "
+            f"{config.get_intra_op_parallelism_threads() or 'its own number'}; restart the "
+            f"notebook's kernel to change it"
+        ) from None
+
+
+@contextmanager
+def interrupts_held():
+    """Let Ctrl-C wait until the block is done: half-way through an import it becomes any error."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received = []
+    previous = signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if received:
+        raise KeyboardInterrupt
 
 
 def load_cusolver():

@@ -1,4 +1,6 @@
 import importlib
+import json
+import os
 import subprocess
 import sys
 from typing import Annotated, Literal
@@ -101,3 +103,137 @@ def test_importing_a_script_runs_nothing(script, tmp_path):
     assert process.stdout == "False\n"
     assert process.stderr == ""
     assert list(tmp_path.iterdir()) == []
+
+
+EDITED = [
+    ("train_models.py", "SEEDS = 0", "a tuple"),
+    ("train_models.py", 'SEEDS = ("0", "1")', "a whole number"),
+    ("train_models.py", "SEEDS = (0.0,)", "a whole number"),
+    ("train_models.py", "SEEDS = ()", "once or more"),
+    ("train_models.py", 'MODELS = ("cnn2")', "a tuple"),
+    ("train_models.py", "BATCH_SIZE = 64.0", "a whole number"),
+    ("train_models.py", "BATCH_SIZE = True", "a whole number"),
+    ("train_models.py", "THREADS = 1.5", "a whole number"),
+    ("train_models.py", "STOP_PATIENCE = None", "a whole number"),
+    ("train_models.py", 'LEARNING_RATE = "fast"', "a number"),
+    ("train_models.py", "STATUS = 1", "True or False"),
+    ("measured_spectra.py", 'MEASURED = "a.txt"', "a tuple"),
+    ("measured_spectra.py", "RANGE = (30)", "a tuple"),
+    ("measured_spectra.py", 'RANGE = ("30", "40")', "a number"),
+    ("measured_spectra.py", "RANGE = (30, 40, 50)", "2 times"),
+    ("measured_spectra.py", "DATAPOINTS = 100.0", "a whole number"),
+    ("measured_spectra.py", "FIGURE = None", "text"),
+    ("spectra_from_config.py", "KERNEL_RANGE = 3", "a tuple"),
+    ("spectra_from_config.py", "MAX_SHIFT = 2.5", "a whole number"),
+    ("spectra_from_config.py", "N_TRAIN = 4.0", "a whole number"),
+    ("dataset_config_generator.py", "CLASSES = 6.0", "a whole number"),
+    ("dataset_config_generator.py", 'PEAK_COUNT_DISTRIBUTION = "beta"', "'uniform', 'gamma'"),
+]
+
+
+@pytest.mark.parametrize(("script", "assignment", "accepted"), EDITED)
+def test_a_constant_edited_to_a_wrong_type_ends_in_one_sentence(
+    tmp_path, script, assignment, accepted
+):
+    text = (PROJECT / script).read_text()
+    end_of_constants = "\n\ndef main(settings):"
+    assert text.count(end_of_constants) == 1
+    copy = tmp_path / script
+    copy.write_text(text.replace(end_of_constants, f"\n{assignment}\n{end_of_constants}"))
+    process = subprocess.run(
+        [sys.executable, str(copy)],
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    name = assignment.partition(" ")[0]
+    assert_one_sentence(process, 2, script, f"{name} is ", accepted)
+
+
+def test_lists_ranges_and_whole_numbers_for_numbers_are_fine(monkeypatch):
+    module = sys.modules[__name__]
+    for name, value in ("ITEMS", ["y", "z"]), ("LIMITS", [1, 2]), ("RATE", 1):
+        monkeypatch.setattr(module, name, value)
+    assert parse()["items"] == ("y", "z")
+    assert parse()["limits"] == (1, 2)
+    assert parse()["rate"] == 1
+
+
+def test_a_flag_that_is_given_again_adds_its_values():
+    assert parse("--items", "y", "--items", "z", "w")["items"] == ("y", "z", "w")
+    assert parse("--count", "4", "--count", "5")["count"] == 5
+
+
+@pytest.mark.parametrize("number", ["-1e1", "-1E+2", "-.5", "-5"])
+def test_negative_numbers_are_no_flags(number):
+    assert parse("--rate", number)["rate"] == float(number)
+    assert parse("--limits", number, "2")["limits"] == (float(number), 2)
+
+
+def test_a_percent_sign_in_a_sentence_is_shown(monkeypatch, capsys):
+    sentence = "Share in %, such as 5 % (of %d)."
+    hints = __annotations__ | {"COUNT": Annotated[int, sentence]}
+    monkeypatch.setattr(sys.modules[__name__], "__annotations__", hints)
+    with pytest.raises(SystemExit):
+        parse("--help")
+    assert sentence in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", "<&-"])
+def test_closed_streams_change_no_status(script, redirection):
+    for flags, status in ("--help", 0), ("--not-a-flag", 2):
+        command = f"{sys.executable} {PROJECT / script}.py {flags} {redirection}"
+        process = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+        assert process.returncode == status
+        assert "Traceback" not in process.stderr
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_into_a_full_disk_ends_in_one_sentence(script):
+    command = f"{sys.executable} {PROJECT / script}.py --help >/dev/full"
+    process = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert_one_sentence(process, 1, "standard output", "No space left on device")
+
+
+def test_a_closed_error_stream_does_not_receive_its_output_in_a_file(tmp_path):
+    """The next file that is opened takes the number of a closed stream."""
+    output = tmp_path / "classes.json"
+    command = f"{sys.executable} {PROJECT}/dataset_config_generator.py --output {output} >&- 2>&-"
+    subprocess.run(command, shell=True, check=True)
+    assert output.read_bytes() == (PROJECT / "dataset_configs/dataset500.json").read_bytes()
+
+
+NOTEBOOK = """
+import io, runpy, sys
+sys.stdout = sys.stderr = stream = io.StringIO()  # as in Jupyter and Spyder: no file behind it
+sys.argv = [{script!r}, *{flags!r}]
+try:
+    runpy.run_path({script!r}, run_name="__main__")
+except SystemExit as exit:
+    status = exit.code
+sys.__stdout__.write(f"{{status}}\\n{{stream.getvalue()}}")
+"""
+
+
+def test_scripts_run_in_a_notebook():
+    flags = ["--config", "dataset_configs/quick.json"]
+    code = NOTEBOOK.format(script="class_overlap.py", flags=flags)
+    process = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert process.stdout.startswith("None\n"), process.stdout + process.stderr
+    assert "overlapping pairs among" in process.stdout
+
+
+def test_a_value_of_a_million_characters_is_not_printed_whole(run, tmp_path):
+    (tmp_path / "long.json").write_text(json.dumps({"datapoints": "9" * 10**6}))
+    process = run("class_overlap.py", "--config", tmp_path / "long.json")
+    assert_one_sentence(process, 2, "long.json", "datapoints", "accepted: a whole number")
+    assert len(process.stderr) < 2000
+
+
+def test_a_message_of_several_lines_is_one_line(run, tmp_path):
+    process = run("class_overlap.py", "--config", "two\nlines.json")
+    assert_one_sentence(process, 2, "two lines.json")

@@ -1,6 +1,7 @@
 """Rendering is interrupted in every way: a folder never holds a mixture that a reader accepts."""
 
 import errno
+import fcntl
 import os
 import random
 import resource
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -163,6 +165,53 @@ def test_a_killed_worker_is_one_sentence(class_file, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="a rendering process ended with status -9") as error:
         expected_checksum(class_file[0], tmp_path / "data", 1)
     assert error.value.strerror
+
+
+def children_of(process):
+    """Return the numbers of the running child processes, as Linux lists them."""
+    tasks = Path(f"/proc/{process.pid}/task")
+    return [int(n) for task in tasks.iterdir() for n in (task / "children").read_text().split()]
+
+
+def running(number):
+    try:
+        state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are read from /proc")
+@pytest.mark.parametrize("spectra", [400_000, 8_000])
+def test_rendering_processes_end_with_a_killed_parent(class_file, tmp_path, spectra):
+    """Many small blocks: neither do they render everything, nor wait for a reader for ever."""
+    code = f"""
+from benchmark import block_writer
+block_writer.BLOCK = 1  # one spectrum
+from conftest import variation
+from spectra_from_config import render_dataset
+small = variation(n_train={spectra}, max_shift=5, test_shift=3)
+render_dataset({str(class_file[0])!r}, {str(tmp_path / "data")!r}, small, workers=3)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": f"{PROJECT}:{PROJECT / 'tests'}"},
+    )
+    workers = []
+    while len(workers) < 3 and process.poll() is None:
+        workers = children_of(process)
+        time.sleep(0.01)
+    time.sleep(0.3)  # in the middle of the work
+    process.send_signal(signal.SIGSTOP)  # it reads no more messages, as if it were busy
+    time.sleep(0.3)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while any(map(running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(running, workers))
+    with open(tmp_path / "data" / ".lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free for the next render
 
 
 def test_two_renders_into_one_folder_leave_one_of_both_datasets(class_file, tmp_path):

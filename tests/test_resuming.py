@@ -14,12 +14,13 @@ import keras
 import pytest
 from conftest import PROJECT, assert_one_sentence
 
+import train_models
 from benchmark.checkpoint import Checkpoint
 from benchmark.command_line import InputError
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.networks import build
 from benchmark.run_comparison import compare
-from benchmark.run_folder import Identity, Protocol, Run, record_of
+from benchmark.run_folder import Identity, Protocol, Run, record_of, write_run
 from benchmark.run_sharing import note_failure, run_lock, share
 from model_implementations.basic_blocks import classifier, normalised_convolution
 from train_models import complete_run
@@ -394,3 +395,81 @@ def test_a_missing_gpu_is_one_sentence_where_one_is_required(run, undisturbed, t
     process = run(*flags, env=hidden | {"REQUIRE_GPU": "1"})
     assert_one_sentence(process, 1, *words)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_with_any_flipped_bit_is_the_same_or_refused(dataset, tmp_path, monkeypatch):
+    checkpoint = interrupted(dataset, tmp_path / "run", monkeypatch)
+    content = checkpoint.read_bytes()
+    moments = random.Random(0)
+    for _ in range(40):
+        bit = moments.choice([*range(8 * 200), *range(8 * (len(content) - 2000), 8 * len(content))])
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        checkpoint.write_bytes(damaged)
+        monkeypatch.setattr(train_models, "train_steps", stop)
+        with pytest.raises((Killed, InputError)) as error:
+            train(dataset, tmp_path / "run")
+        if error.type is InputError:
+            assert "checkpoint.npz is damaged" in str(error.value)
+            assert "delete it" in str(error.value)
+
+
+def stop(*arguments):
+    raise Killed
+
+
+def test_runs_without_recorded_weights_are_compared_by_their_files(dataset, tmp_path, capsys):
+    short = PROTOCOL._replace(epochs=2)
+    runs = [train(dataset, tmp_path / name, short) for name in "ab"]
+    for run in runs:
+        write_run(run._replace(weights_sha256=None))
+    assert identical(tmp_path / "a", tmp_path / "b", capsys)
+    train(dataset, tmp_path / "c", short._replace(learning_rate=0.5))
+    shutil.copy(tmp_path / "c" / "model.keras", tmp_path / "b" / "model.keras")
+    assert compare(tmp_path / "a", tmp_path / "b") == 1
+    assert "weights: they differ" in capsys.readouterr().out
+    (tmp_path / "b" / "model.keras").unlink()
+    assert compare(tmp_path / "a", tmp_path / "b") == 1
+    assert "weights: they cannot be compared" in capsys.readouterr().out
+
+
+def test_status_and_compare_take_damaged_texts(run, undisturbed, tmp_path, capsys):
+    dataset, results, _, _ = undisturbed
+    shutil.copytree(results / "vgg-seed0", tmp_path / "vgg-seed0")
+    (tmp_path / "vgg-seed0" / "history.csv").write_bytes(b"\xff\xfe\x00\n\x80")
+    assert compare(tmp_path / "vgg-seed0", results / "vgg-seed0") == 1
+    assert "history: they differ from epoch 0 on" in capsys.readouterr().out
+    broken = tmp_path / "cnn2-seed0"
+    broken.mkdir()
+    for name in "history.csv", "failed.txt":
+        (broken / name).write_bytes(b"\xff\xfe\x00\n\x80")
+    _, *flags = command(dataset, tmp_path, *MATRIX, "--status")
+    process = run(*flags)
+    assert process.returncode == 0, process.stderr
+    assert "failed" in process.stdout.splitlines()[0]
+
+
+def test_a_process_that_leaves_runs_to_others_does_not_pass_for_finished(
+    run, undisturbed, tmp_path
+):
+    dataset = undisturbed[0]
+    _, *flags = command(dataset, tmp_path, *MATRIX)
+    with run_lock(tmp_path / "vgg-seed0") as mine:
+        assert mine
+        process = run(*flags)
+    assert process.returncode == 1
+    assert "vgg-seed0: being trained by" in process.stderr
+    assert "1 of 3 runs are not finished yet" in process.stderr
+    assert run(*flags).returncode == 0
+
+
+def test_ctrl_c_while_tensorflow_starts_is_told_in_a_word(undisturbed, tmp_path):
+    for seconds in 0.5, 1.5:
+        flags = command(undisturbed[0], tmp_path, *MATRIX)
+        process = subprocess.Popen(flags, stderr=subprocess.PIPE, text=True)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        if "stopped after a checkpoint" not in errors:  # a fast machine is further
+            assert errors == "train_models.py: error: interrupted\n"
+            assert process.returncode == 130

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -366,3 +367,171 @@ def test_reader_refuses_folders_that_do_not_fit_dataset_json(dataset, tmp_path):
     np.save(dataset / "x_val.npy", np.ones((7, 120), np.float32))
     with pytest.raises(InputError, match=r"x_val\.npy is 3488 where dataset\.json records 3968"):
         read_dataset(dataset)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([1, 2, 3], ["class 0 has no training spectrum", "from 0 to 2"]),
+        ([0, 2, 2], ["class 1 has no training spectrum", "from 0 to 1"]),
+        ([40012, 7, 10**8], ["3 different labels up to 100000000", "class 0 has no training"]),
+        ([0, 0, 0], ["one class", "two or more"]),
+        ([-1, 0, 1], ["label -1", "from 0 on"]),
+    ],
+)
+def test_labels_that_do_not_fill_0_to_k_are_refused(own_arrays, labels, words):
+    for split, spectra in ("train", 40), ("val", 10):
+        np.save(own_arrays / f"y_{split}.npy", np.resize(labels, spectra))
+    with pytest.raises(InputError, match=r"y_train\.npy") as error:
+        read_dataset(own_arrays)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_a_class_without_training_spectra_is_refused_in_every_split(own_arrays):
+    np.save(own_arrays / "x_test_mine.npy", np.ones((2, 30)))
+    np.save(own_arrays / "y_test_mine.npy", np.array([0, 3]))
+    with pytest.raises(InputError, match=r"y_test_mine\.npy holds the label 3, accepted: 0 to 2"):
+        read_dataset(own_arrays)
+
+
+def test_spectra_with_a_channel_axis_are_taken_without_it(own_arrays):
+    plain = read_dataset(own_arrays).splits["train"][0].copy()
+    for split in "train", "val":
+        x = np.load(own_arrays / f"x_{split}.npy")
+        np.save(own_arrays / f"x_{split}.npy", x[:, :, None])
+    np.testing.assert_array_equal(read_dataset(own_arrays).splits["train"][0], plain)
+
+
+def test_the_papers_dataset_has_its_checksum(run, tmp_path):
+    process = run("spectra_from_config.py", "--output", tmp_path / "data", cwd=PROJECT)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.split()[-1] == PAPER_CHECKSUM
+    assert PAPER_CHECKSUM in (PROJECT / "README.md").read_text()
+
+
+PAPER_CHECKSUM = "375226f911fba0bfb18c11b5ed4145ba9e190147bae43a4abae6cd7f50394bbf"
+
+
+def test_another_dataset_is_not_rendered_over_the_default_folder(run, class_file, tmp_path):
+    flags = "--config", class_file[0], "--max-shift", 5, "--test-shift", 3
+    assert run("spectra_from_config.py", *flags, cwd=tmp_path).returncode == 0
+    before = (tmp_path / "datasets/small/dataset.json").read_bytes()
+    process = run("spectra_from_config.py", *flags, "--seed", 7, cwd=tmp_path)
+    assert_one_sentence(process, 2, "datasets/small", "SEED 2022, not 7", "OUTPUT")
+    process = run("spectra_from_config.py", *flags, "--kernel-range", 2, 4, cwd=tmp_path)
+    assert_one_sentence(process, 2, "KERNEL_RANGE (2, 5), not (2.0, 4.0)")
+    class_file[1](
+        lambda config: config["spectra"]["0"].update(
+            peak_heights=[1.0, 1.0, 1.0][: len(config["spectra"]["0"]["peak_positions"])]
+        )
+    )
+    process = run("spectra_from_config.py", *flags, cwd=tmp_path)
+    assert_one_sentence(process, 2, "datasets/small", "other classes", "OUTPUT")
+    assert (tmp_path / "datasets/small/dataset.json").read_bytes() == before
+    output = "--output", "datasets/small"  # asked for, it is replaced
+    assert run("spectra_from_config.py", *flags, *output, cwd=tmp_path).returncode == 0
+    assert run("spectra_from_config.py", *flags, cwd=tmp_path).returncode == 0  # the same again
+
+
+def own_array_in(dataset, name):
+    x = np.load(dataset / name)
+    np.save(dataset / name, x[::-1])
+
+
+@pytest.mark.parametrize("name", ["x_train.npy", "y_val.npy"])
+def test_an_array_put_into_a_rendered_folder_is_not_rendered_over(class_file, dataset, name):
+    own_array_in(dataset, name)
+    before = (dataset / name).read_bytes()
+    with pytest.raises(InputError, match=f"{name} is not replaced, as it is not what dataset"):
+        render_dataset(class_file[0], dataset, SMALL)
+    assert (dataset / name).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "card", ['{"name": "of another program"}', "[1]", '{"complete": true, "files": {}}', "{"]
+)
+def test_arrays_beside_a_foreign_dataset_json_are_not_rendered_over(class_file, own_arrays, card):
+    (own_arrays / "dataset.json").write_text(card)
+    before = {path: path.read_bytes() for path in own_arrays.iterdir()}
+    with pytest.raises(InputError, match=r"x_train\.npy is not replaced"):
+        render_dataset(class_file[0], own_arrays, SMALL)
+    for path, content in before.items():
+        assert path.read_bytes() == content
+
+
+def test_other_files_in_the_folder_stay(class_file, dataset):
+    names = "backup.npy.tmp", "x_test_mine.npy", ".notes.tmp"
+    for name in names:
+        (dataset / name).write_text("mine")
+    render_dataset(class_file[0], dataset, SMALL)
+    assert [(dataset / name).read_text() for name in names] == ["mine"] * 3
+
+
+OUT_OF_RANGE = "1e400", "-1", "NaN", '"2"', "true", "[2]", "1" + 400 * "0"
+
+
+@pytest.mark.parametrize("value", OUT_OF_RANGE)
+@pytest.mark.parametrize("field", ["bytes", "max_height_change", "kernel_range"])
+def test_numbers_out_of_range_in_dataset_json_end_in_one_sentence(run, dataset, field, value):
+    text = (dataset / "dataset.json").read_text()
+    text, found = re.subn(rf'"{field}": (\[[^]]*\]|[^,\n]*)', f'"{field}": {value}', text, count=1)
+    assert found
+    (dataset / "dataset.json").write_text(text)
+    for script in "train_models.py", "baselines.py":
+        assert_one_sentence(run(script, "--dataset", dataset), 2, "dataset.json", field)
+
+
+def peak_memory(code):
+    """Return the largest memory, in bytes, of a process that runs code, and of its children."""
+    script = f"""
+import resource, sys
+sys.path[:0] = [{str(PROJECT)!r}, {str(PROJECT / "tests")!r}]
+{code}
+used = [resource.getrusage(w).ru_maxrss for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print(max(used) * (1 if sys.platform == "darwin" else 1024))
+"""
+    command = [sys.executable, "-c", script]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def test_memory_does_not_grow_with_the_spectra_of_a_class(class_file, tmp_path):
+    def rendering(spectra):
+        return peak_memory(f"""
+from conftest import variation
+from spectra_from_config import render_dataset
+small = variation(n_train={spectra}, max_shift=5, test_shift=3)
+render_dataset({str(class_file[0])!r}, {str(tmp_path / "data")!r}, small, workers=2)
+""")
+
+    few, many = rendering(1000), rendering(100_000)  # 2 MB and 192 MB of spectra
+    assert many < few + 40e6
+
+
+def test_a_class_file_that_promises_a_billion_classes_costs_no_memory(tmp_path):
+    path = tmp_path / "many.json"
+    path.write_text('{"datapoints": 10, "classes": 1000000000, "spectra": {"0": 1}}')
+    code = f"""
+from benchmark.class_file import read_class_file
+from benchmark.command_line import InputError
+try:
+    read_class_file({str(path)!r})
+except InputError as error:
+    assert "1000000000 classes" in str(error)
+"""
+    assert peak_memory(code) < 100e6
+
+
+def test_many_classes_of_many_peaks_are_compared_in_little_memory(tmp_path):
+    code = """
+from benchmark.class_file import ClassFile
+from benchmark.overlap import Limits, find_overlaps
+from benchmark.variants import nine_variants
+import numpy as np
+rng = np.random.default_rng(0)
+positions = [np.sort(rng.integers(100, 4900, 300)) for _ in range(60)]
+heights = [np.append(rng.random(299), 1) for _ in range(60)]
+limits = Limits(50, 0.05, nine_variants(25, 0.02))
+assert find_overlaps(ClassFile(5000, positions, heights, ""), limits) == []
+"""
+    assert peak_memory(code) < 400e6

@@ -1,6 +1,7 @@
 import csv
 import gc
 import json
+import os
 from functools import partial
 
 import keras
@@ -13,7 +14,7 @@ from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.networks import build, network_builders
 from benchmark.run_folder import Count, Identity, Protocol, read_run, record_of, run_name
-from benchmark.tensorflow_startup import release_memory
+from benchmark.tensorflow_startup import gpu_required, release_memory
 from model_implementations.basic_blocks import classifier
 from train_models import complete_run
 
@@ -403,3 +404,84 @@ def test_training_and_evaluation_from_the_command_line(run, dataset, tmp_path):
     assert process.stdout.startswith(table)
     assert "| vgg |  | 2 |" in table
     assert (tmp_path / "results/small/figures/learning_curves.png").exists()
+
+
+def test_a_run_whose_loss_is_no_number_has_failed_and_says_from_which_epoch(run, dataset, tmp_path):
+    flags = "--dataset", dataset, "--results", tmp_path, "--models", "vgg", "cnn2", "--seeds", 0
+    process = run("train_models.py", *flags, "--learning-rate", 1e30)
+    assert process.returncode == 1
+    assert process.stderr.count("loss is nan in epoch 1; a smaller LEARNING_RATE may help") == 2
+    for name in "vgg-seed0", "cnn2-seed0":
+        assert f"{name}: failed: ArithmeticError: " in process.stderr
+        assert not (tmp_path / name / "run.json").exists()
+        assert "LEARNING_RATE" in (tmp_path / name / "failed.txt").read_text()
+    process = run(
+        "train_models.py", "--dataset", dataset, "--results", tmp_path, *flags, "--status"
+    )
+    assert process.stdout.count("failed     ArithmeticError: loss is nan") == 2
+    assert_one_sentence(run("evaluate.py", "--results", tmp_path), 2, "no finished run")
+
+
+def test_unfinished_runs_are_named_by_the_evaluation(run, class_file, dataset, tmp_path):
+    flags = "--dataset", dataset, "--results", tmp_path, "--seeds", 0, "--epochs", 1
+    assert run("train_models.py", *flags, "--models", "vgg").returncode == 0
+    (tmp_path / "cnn2-seed0").mkdir()
+    (tmp_path / "cnn2-seed0" / "failed.txt").write_text("reason")
+    process = run("evaluate.py", "--results", tmp_path, "--no-figures", "--config", class_file[0])
+    assert_one_sentence(process, 0, "left out", "cnn2-seed0")
+
+
+@pytest.mark.parametrize("text", ["yes", "1", "TRUE"])
+def test_the_environment_may_require_a_gpu(monkeypatch, text):
+    monkeypatch.setenv("REQUIRE_GPU", text)
+    assert gpu_required(None) is True
+    assert gpu_required(False) is False
+
+
+@pytest.mark.parametrize("text", ["", "0", "false", "No"])
+def test_the_environment_may_say_that_no_gpu_is_required(monkeypatch, text):
+    monkeypatch.setenv("REQUIRE_GPU", text)
+    assert gpu_required(None) is False
+    monkeypatch.delenv("REQUIRE_GPU")
+    assert gpu_required(None) is False
+
+
+def test_what_the_environment_cannot_mean_is_refused(run, dataset):
+    hidden = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "REQUIRE_GPU": "perhaps"}
+    process = run("train_models.py", "--dataset", dataset, env=hidden)
+    assert_one_sentence(process, 2, "REQUIRE_GPU", "'perhaps'", "0 or 1")
+
+
+def test_an_array_replaced_after_it_was_opened_is_refused(own_arrays):
+    opened = read_dataset(own_arrays)
+    np.save(own_arrays / "x_new.npy", np.load(own_arrays / "x_train.npy")[::-1])
+    (own_arrays / "x_new.npy").rename(own_arrays / "x_train.npy")
+    with pytest.raises(InputError, match=r"x_train\.npy was replaced while it was read"):
+        hash_and_check(opened)
+
+
+def test_numbers_that_float32_cannot_hold_are_refused(own_arrays):
+    x = np.load(own_arrays / "x_train.npy")
+    x[7, 3] = 1e39
+    np.save(own_arrays / "x_train.npy", x)
+    with pytest.raises(InputError, match=r"x_train\.npy holds 1e\+39 in spectrum 7"):
+        hash_and_check(read_dataset(own_arrays))
+
+
+def test_a_misspelt_network_is_refused_before_anything_is_read(run, tmp_path):
+    flags = "--dataset", tmp_path / "absent", "--models", "vgg", "cnn7"
+    for flag in (), ("--status",):
+        assert_one_sentence(run("train_models.py", *flags, *flag), 2, "MODELS", "cnn7", "cnn6")
+
+
+def test_a_whole_number_is_a_learning_rate(dataset, tmp_path):
+    run, _ = train(dataset, tmp_path, protocol=SHORT._replace(learning_rate=1))
+    assert run.epochs == 3
+
+
+def test_a_value_error_of_a_network_is_not_blamed_on_the_datapoints(dataset, tmp_path):
+    def strange(input_size, classes, lr):
+        raise ValueError("the moon is full")
+
+    with pytest.raises(InputError, match=r"strange cannot be built for .*: the moon is full"):
+        train(dataset, tmp_path, strange)
