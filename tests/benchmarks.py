@@ -19,6 +19,7 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import median
+from typing import Annotated
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -30,11 +31,15 @@ from conftest import variation  # noqa: E402
 
 from benchmark.block_writer import plan, rendering  # noqa: E402
 from benchmark.class_file import read_class_file  # noqa: E402
+from benchmark.command_line import run_script  # noqa: E402
 from dataset_config_generator import draw_classes  # noqa: E402
 from spectra_from_config import render_rows, splits_of  # noqa: E402
 
-CLASSES = (500, 2000)
-ROUNDS = 5
+CLASSES: Annotated[tuple[int, ...], "Numbers of classes to render."] = (500, 2000)
+ROUNDS: Annotated[int, "Rounds, in each of which every task runs once."] = 5
+TASK: Annotated[str | None, "Only this task, on CONFIG and into FOLDER; prints its seconds."] = None
+CONFIG: Annotated[str | None, "Class file of the one task."] = None
+FOLDER: Annotated[str | None, "Folder of the one task."] = None
 
 
 def one_by_one(class_file, folder):
@@ -100,22 +105,23 @@ def run(task, config, folder):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     os.sync()
-    script = [__file__, task] if TASKS[task] else [PROJECT / "spectra_from_config.py"]
-    flags = ["--config", config, "--output", folder]
+    flags = [PROJECT / "spectra_from_config.py", "--config", config, "--output", folder]
+    if TASKS[task]:
+        flags = [__file__, "--task", task, "--config", config, "--folder", folder]
     start = time.perf_counter()
-    process = subprocess.run([sys.executable, *script, *flags], check=True, capture_output=True)
+    process = subprocess.run([sys.executable, *flags], check=True, capture_output=True)
     wall = time.perf_counter() - start
     return float(process.stdout) if TASKS[task] else wall
 
 
-def compare(classes, folder):
+def compare(classes, rounds, folder):
     config = folder / "classes.json"
     config.write_text(json.dumps(draw_classes(classes=classes)))
     seconds = {task: [] for task in TASKS}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for task, times in seconds.items():
             times.append(run(task, config, folder / task.replace(" ", "_")))
-    print(f"{classes} classes, {78 * classes} spectra, medians of {ROUNDS} rounds")
+    print(f"{classes} classes, {78 * classes} spectra, medians of {rounds} rounds")
     slowest = median(seconds["one spectrum at a time"])
     for task, times in seconds.items():
         print(
@@ -124,18 +130,17 @@ def compare(classes, folder):
         )
 
 
-def main():
-    if len(sys.argv) > 1:
-        task, _, config, _, folder = sys.argv[1:]
-        class_file = read_class_file(config)
+def main(settings):
+    if settings.task:
+        class_file = read_class_file(settings.config)
         start = time.perf_counter()
-        seconds = TASKS[task](class_file, Path(folder))
+        seconds = TASKS[settings.task](class_file, Path(settings.folder))
         print(seconds or time.perf_counter() - start)
-    else:
-        for classes in CLASSES:
-            with tempfile.TemporaryDirectory() as folder:
-                compare(classes, Path(folder))
+        return
+    for classes in settings.classes:
+        with tempfile.TemporaryDirectory() as folder:
+            compare(classes, settings.rounds, Path(folder))
 
 
 if __name__ == "__main__":
-    main()
+    run_script(sys.modules[__name__], main)

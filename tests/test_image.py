@@ -1,8 +1,12 @@
 """The container image, read without building it: pinned packages, contents, how it starts."""
 
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from fnmatch import fnmatchcase
 from pathlib import PurePath
 
@@ -87,6 +91,40 @@ def test_every_script_network_and_class_file_enters_the_image():
 )
 def test_nothing_else_enters_the_image(path):
     assert not enters_image(PurePath(path))
+
+
+def test_what_enters_the_image_is_enough_to_go_from_classes_to_tables(tmp_path):
+    """Run the scripts in a folder that holds what the image holds, and nothing else."""
+    app = tmp_path / "app"
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    for name in tracked.stdout.splitlines():
+        if enters_image(PurePath(name)):
+            (app / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / name, app / name)
+    small = (
+        "--datapoints 120 --boundary 20 --classes 4 --max-peaks 3 --output dataset_configs/s.json"
+    )
+    commands = (
+        f"dataset_config_generator.py {small}",
+        "spectra_from_config.py --config dataset_configs/s.json --max-shift 5 --test-shift 3",
+        "train_models.py --dataset datasets/s --models vgg --seeds 0 --epochs 2",
+        "baselines.py --dataset datasets/s",
+        "evaluate.py --results results/s",
+    )
+    for command in commands:
+        process = subprocess.run(
+            [sys.executable, *command.split()],
+            cwd=app,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert process.returncode == 0, process.stderr
+    assert "| vgg |" in process.stdout
+    assert (app / "results/s/figures/misclassifications.pdf").exists()
 
 
 def test_the_image_trains_as_an_ordinary_user_and_receives_signals_itself():

@@ -1,10 +1,16 @@
 """The eight networks against Table 1 of the paper and the publications they come from."""
 
 import inspect
+import json
+import re
+import shutil
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
+from conftest import PROJECT
 
 import model_implementations
 
@@ -206,3 +212,19 @@ def test_trunk_of_the_inception_networks_is_cnn3():
         assert type(ours) is type(theirs)
         for field in "kernel_size", "filters", "strides", "pool_size":
             assert getattr(ours, field, None) == getattr(theirs, field, None)
+
+
+def test_the_network_of_the_readme_trains_under_the_protocol(dataset, tmp_path):
+    readme = (PROJECT / "model_implementations" / "README.md").read_text()
+    own, line = re.findall(r"```python\n(.*?)```", readme.partition("of your own")[2], re.DOTALL)
+    for name in "benchmark", "model_implementations", "train_models.py":
+        copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
+        copy(PROJECT / name, tmp_path / name)
+    (tmp_path / "model_implementations" / "mine.py").write_text(own)
+    with open(tmp_path / "model_implementations" / "__init__.py", "a") as file:
+        file.write(line)
+    flags = "--models", "shallow", "--seeds", "0", "--epochs", "2", "--dataset", dataset
+    command = [sys.executable, "train_models.py", *map(str, flags), "--results", "results"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    run = json.loads((tmp_path / "results/shallow-seed0/run.json").read_text())
+    assert (run["model"], run["epochs"]) == ("shallow", 2)

@@ -2,12 +2,15 @@ import csv
 import gc
 import json
 import os
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from conftest import assert_one_sentence
+from conftest import PROJECT, assert_one_sentence
 
 import train_models
 from benchmark.command_line import InputError, parse_flags
@@ -415,10 +418,9 @@ def test_a_run_whose_loss_is_no_number_has_failed_and_says_from_which_epoch(run,
         assert f"{name}: failed: ArithmeticError: " in process.stderr
         assert not (tmp_path / name / "run.json").exists()
         assert "LEARNING_RATE" in (tmp_path / name / "failed.txt").read_text()
-    process = run(
-        "train_models.py", "--dataset", dataset, "--results", tmp_path, *flags, "--status"
-    )
-    assert process.stdout.count("failed     ArithmeticError: loss is nan") == 2
+    status = run("train_models.py", *flags, "--status").stdout
+    assert status.count("loss is nan in epoch 1") == 2
+    assert status.endswith("2 failed\n")
     assert_one_sentence(run("evaluate.py", "--results", tmp_path), 2, "no finished run")
 
 
@@ -485,3 +487,38 @@ def test_a_value_error_of_a_network_is_not_blamed_on_the_datapoints(dataset, tmp
 
     with pytest.raises(InputError, match=r"strange cannot be built for .*: the moon is full"):
         train(dataset, tmp_path, strange)
+
+
+OWN_MEMORY = """
+import re, sys
+import numpy as np
+sys.path[:0] = [{project!r}, {tests!r}]
+spectra, folder = int(sys.argv[1]), sys.argv[2]
+for split, n in ("train", spectra), ("val", 100):
+    x = np.lib.format.open_memmap(f"{{folder}}/x_{{split}}.npy", "w+", np.float32, (n, 5000))
+    x[:, 0] = 1
+    x.flush()
+    np.save(f"{{folder}}/y_{{split}}.npy", np.arange(n) % 2)
+del x
+from benchmark.tensorflow_startup import start_tensorflow
+start_tensorflow(1)
+import test_training
+short = test_training.SHORT._replace(batch_size=100, epochs=1)
+test_training.train(folder, test_training.Path(folder, "results"), protocol=short)
+with open("/proc/self/status") as status:
+    print(re.search(r"RssAnon:\\s+(\\d+) kB", status.read())[1])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_training_needs_no_more_memory_for_more_spectra(tmp_path):
+    code = OWN_MEMORY.format(project=str(PROJECT), tests=str(PROJECT / "tests"))
+    megabytes = []
+    for spectra in 1000, 20_000:  # 20 and 400 MB
+        folder = tmp_path / str(spectra)
+        folder.mkdir()
+        command = [sys.executable, "-c", code, str(spectra), str(folder)]
+        process = subprocess.run(command, capture_output=True, text=True, check=True)
+        megabytes.append(int(process.stdout.split()[-1]) / 1000)
+    few, many = megabytes
+    assert many < few + 100

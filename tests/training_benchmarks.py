@@ -1,11 +1,12 @@
 """Time a training step of the eight networks, with Keras' defaults and as train_models.py sets it.
 
-    python tests/training_benchmarks.py [NETWORK ...]
+    python tests/training_benchmarks.py
+    python tests/training_benchmarks.py --networks vgg cnn2
 
-Every measurement runs in a process of its own, at full size (5000 datapoints, 500 classes, batches
-of 128), in turn: plain `model.fit`; the same without oneDNN, which is TensorFlow's default on
-processors without AVX-512 VNNI; and `train_models.fit`. `share of peak` counts two operations per
-multiply-add, forward and backward, against the fastest matrix product of the same cores.
+Every measurement runs in a process of its own, in turn: plain `model.fit`; the same without oneDNN,
+which is TensorFlow's default on processors without AVX-512 VNNI; and `train_models.fit`. `share of
+peak` counts two operations per multiply-add, forward and backward, against the fastest matrix
+product of the same cores.
 """
 
 import math
@@ -16,61 +17,116 @@ import time
 from pathlib import Path
 from statistics import geometric_mean, median
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
 import numpy as np
 
 PROJECT = Path(__file__).parent.parent
 sys.path.insert(0, str(PROJECT))
 
+from benchmark.command_line import parse_flags, run_script  # noqa: E402
 from benchmark.tensorflow_startup import start_tensorflow  # noqa: E402
 
-NETWORKS = ("cnn2", "cnn3", "cnn6", "vgg", "cnn_bn", "resnet", "inc3", "inc6")
-DATAPOINTS, CLASSES, BATCH = 5000, 500, 128
-STEPS = 6  # at least 5, so that 3 differences between them are timed
-ROUNDS = 1
+# Size
+NETWORKS: Annotated[tuple[str, ...], "Networks to time."] = (
+    *("cnn2", "cnn3", "cnn6", "vgg", "cnn_bn", "resnet", "inc3", "inc6"),
+)
+DATAPOINTS: Annotated[int, "Datapoints per spectrum."] = 5000
+CLASSES: Annotated[int, "Number of classes."] = 500
+BATCH_SIZE: Annotated[int, "Spectra per training step."] = 128
+
+# Measurement
+STEPS: Annotated[int, "Steps per measurement, of which the first two are not counted."] = 6
+ROUNDS: Annotated[int, "Measurements of each kind."] = 1
+MEASURE: Annotated[str | None, "Only this kind, of the one network; prints its numbers."] = None
 
 
-def random_arrays(spectra):
+def main(settings):
+    if settings.measure:
+        print(*KINDS[settings.measure](settings))
+        return
+    (peak,) = measure("matrix_product_peak", settings, settings.networks[0])
+    print(f"matrix product: {peak / 1e9:.0f} GFLOP/s; milliseconds per step, medians")
+    print(f"{'':8}{'Keras':>8}{'no oneDNN':>12}{'ours':>8}{'ratios':>14}{'share of peak':>16}")
+    ratios = []
+    for network in settings.networks:
+        plain, without, ours = [], [], []
+        for _ in range(settings.rounds):
+            plain += measure("with_keras_defaults", settings, network)
+            without += measure("with_keras_defaults", settings, network, TF_ENABLE_ONEDNN_OPTS="0")
+            ours += measure("as_we_train", settings, network)
+        plain, without, ours = map(median, (plain, without, ours))
+        (operations,) = measure("operations", settings, network)
+        ratios.append((plain / ours, without / ours))
+        print(
+            f"{network:8}{1000 * plain:8.0f}{1000 * without:12.0f}{1000 * ours:8.0f}"
+            f"{plain / ours:8.2f}{without / ours:6.2f}{operations / ours / peak:16.0%}",
+            flush=True,
+        )
+    means = (f"{geometric_mean(column):.2f}" for column in zip(*ratios, strict=True))
+    print("geometric means", *means)
+
+
+def measure(kind, settings, network, **environment):
+    """Run one measurement in a process of its own; returns its numbers."""
+    flags = ["--measure", kind, "--networks", network, "--steps", settings.steps]
+    flags += ["--datapoints", settings.datapoints, "--classes", settings.classes]
+    process = subprocess.run(
+        [sys.executable, __file__, *map(str, flags), "--batch-size", str(settings.batch_size)],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"TF_CPP_MIN_LOG_LEVEL": "2"} | os.environ | environment,
+    )
+    return [float(value) for value in process.stdout.splitlines()[-1].split()]
+
+
+def random_arrays(spectra, settings):
     rng = np.random.default_rng(0)
-    x = rng.random((spectra, DATAPOINTS), np.float32)
-    return x / x.max(axis=1, keepdims=True), np.arange(spectra) % CLASSES
+    x = rng.random((spectra, settings.datapoints), np.float32)
+    return x / x.max(axis=1, keepdims=True), np.arange(spectra) % settings.classes
 
 
-def with_keras_defaults(network):
+def network_of(settings):
+    import model_implementations
+
+    build = getattr(model_implementations, settings.networks[0])
+    return build(input_size=settings.datapoints, classes=settings.classes)
+
+
+def with_keras_defaults(settings):
     """Return the seconds of each step of plain `model.fit`, the first ones left out."""
     import keras
 
-    import model_implementations
-
-    x, y = random_arrays(STEPS * BATCH)
-    model = getattr(model_implementations, network)()
+    x, y = random_arrays(settings.steps * settings.batch_size, settings)
     stamps = []
     record = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: stamps.append(time.perf_counter())
     )
-    one_hot = keras.utils.to_categorical(y, CLASSES)
-    model.fit(x, one_hot, batch_size=BATCH, verbose=0, callbacks=[record])
+    one_hot = keras.utils.to_categorical(y, settings.classes)
+    model = network_of(settings)
+    model.fit(x, one_hot, batch_size=settings.batch_size, verbose=0, callbacks=[record])
     return np.diff(stamps)[1:]
 
 
-def as_we_train(network):
+def as_we_train(settings):
     """Return the seconds of each step of `train_models.fit`, input from files included."""
     import train_models
-    from benchmark.command_line import parse_flags
     from benchmark.dataset_folder import read_dataset
-    from benchmark.networks import build, network_builders
     from benchmark.run_folder import Identity, Protocol, record_of
 
     environment = start_tensorflow()
-    settings = vars(parse_flags(train_models, []))
-    protocol = Protocol(**{name: settings[name] for name in Protocol._fields})._replace(epochs=1)
+    defaults = vars(parse_flags(train_models, []))
+    protocol = Protocol(**{name: defaults[name] for name in Protocol._fields})
+    protocol = protocol._replace(epochs=1, batch_size=settings.batch_size)
     with TemporaryDirectory() as folder:
-        for split, spectra in ("train", STEPS * BATCH), ("val", CLASSES):
-            for axis, array in zip("xy", random_arrays(spectra), strict=True):
+        sizes = ("train", settings.steps * settings.batch_size), ("val", settings.classes)
+        for split, spectra in sizes:
+            for axis, array in zip("xy", random_arrays(spectra, settings), strict=True):
                 np.save(Path(folder, f"{axis}_{split}.npy"), array)
         dataset = read_dataset(folder)
-        identity = Identity(network, 0, protocol, record_of(dataset, {}))
-        model = build(network, network_builders()[network], dataset, protocol.learning_rate)
+        identity = Identity(settings.networks[0], 0, protocol, record_of(dataset, {}))
+        model = network_of(settings)
         stamps = []
         model.make_train_function()
         step = model.train_function
@@ -86,15 +142,12 @@ def as_we_train(network):
     return np.diff(stamps)[1:]
 
 
-def multiply_adds(network):
-    """Multiply-adds of a step: forward, for the weights' gradient, and for the inputs'."""
+def operations(settings):
+    """Return the operations of a step: forward, for the weights' gradient, and the inputs'."""
     import keras
 
-    import model_implementations
-
-    model = getattr(model_implementations, network)()
-    total = 0
-    for layer in model.layers:
+    multiply_adds = 0
+    for layer in network_of(settings).layers:
         if isinstance(layer, keras.layers.Conv1D):
             first = layer.input.shape[2] == 1  # the spectrum itself needs no gradient
             forward = layer.output.shape[1] * math.prod(layer.kernel.shape)
@@ -102,11 +155,11 @@ def multiply_adds(network):
             first, forward = False, math.prod(layer.kernel.shape)
         else:
             continue
-        total += forward * (2 if first else 3)
-    return BATCH * total
+        multiply_adds += forward * (2 if first else 3)
+    return [2 * settings.batch_size * multiply_adds]
 
 
-def matrix_product_peak(network):
+def matrix_product_peak(settings):
     """Return the most float32 operations per second of a large matrix product."""
     start_tensorflow()
     import tensorflow as tf
@@ -120,47 +173,8 @@ def matrix_product_peak(network):
     return [2 * 4096**3 / min(seconds)]
 
 
-KINDS = {f.__name__: f for f in (with_keras_defaults, as_we_train, matrix_product_peak)}
-
-
-def measure(kind, network, **environment):
-    process = subprocess.run(
-        [sys.executable, __file__, "--one", kind, network],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={"TF_CPP_MIN_LOG_LEVEL": "2"} | os.environ | environment,
-    )
-    return [float(value) for value in process.stdout.splitlines()[-1].split()]
-
-
-def main():
-    if sys.argv[1:2] == ["--one"]:
-        _, _, kind, network = sys.argv
-        print(*KINDS[kind](network))
-        return
-    (peak,) = measure("matrix_product_peak", "none")
-    print(f"matrix product: {peak / 1e9:.0f} GFLOP/s; milliseconds per step, medians")
-    print(f"{'':8}{'Keras':>8}{'no oneDNN':>12}{'ours':>8}{'ratios':>14}{'share of peak':>16}")
-    ratios = []
-    for network in sys.argv[1:] or NETWORKS:
-        seconds = [[], [], []]
-        for _ in range(ROUNDS):
-            seconds[0] += measure("with_keras_defaults", network)
-            seconds[1] += measure("with_keras_defaults", network, TF_ENABLE_ONEDNN_OPTS="0")
-            seconds[2] += measure("as_we_train", network)
-        plain, without, ours = map(median, seconds)
-        ratios.append((plain / ours, without / ours))
-        share = 2 * multiply_adds(network) / ours / peak
-        print(
-            f"{network:8}{1000 * plain:8.0f}{1000 * without:12.0f}{1000 * ours:8.0f}"
-            f"{plain / ours:8.2f}{without / ours:6.2f}{share:16.0%}",
-            flush=True,
-        )
-    print(
-        "geometric means", *(f"{geometric_mean(ratio):.2f}" for ratio in zip(*ratios, strict=True))
-    )
+KINDS = {f.__name__: f for f in (with_keras_defaults, as_we_train, operations, matrix_product_peak)}
 
 
 if __name__ == "__main__":
-    main()
+    run_script(sys.modules[__name__], main)
