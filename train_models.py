@@ -40,10 +40,12 @@ from benchmark.dataset_folder import array_names, hash_and_check, name_of, read_
 from benchmark.files import remove_abandoned, replace_file
 from benchmark.networks import (
     build,
+    canonical_names,
     check_names,
     hash_of_weights,
     load_weights,
     network_builders,
+    read_network,
 )
 from benchmark.run_comparison import compare
 from benchmark.run_folder import (
@@ -74,7 +76,9 @@ RESULTS: Annotated[
 
 # Matrix of runs
 MODELS: Annotated[
-    tuple[str, ...], "Networks to train, by their names in model_implementations."
+    tuple[str, ...],
+    "Networks to train, by their names in model_implementations; cnn2:hidden_activation=relu sets "
+    "an argument of the builder.",
 ] = ("cnn2", "cnn3", "cnn6", "vgg", "cnn_bn", "resnet", "inc3", "inc6")
 SEEDS: Annotated[tuple[int, ...], "Seeds; each network is trained with each."] = (0, 1, 2, 3, 4)
 TASK: Annotated[
@@ -114,40 +118,46 @@ def main(settings):
     check_settings(settings, protocol)
     results = Path(settings.results or Path("results", name_of(settings.dataset)))
     require_folder("RESULTS", results)
-    matrix = {
-        results / run_name(model, seed): (model, seed)
-        for seed in settings.seeds
-        for model in settings.models
-    }
     if settings.status:
-        return print_status(matrix)
-    if settings.task is not None:
-        last = len(matrix) - 1
-        require(0 <= settings.task <= last, "TASK", settings.task, f"0 to {last}")
-        matrix = dict([list(matrix.items())[settings.task]])
+        return print_status([folder for folder, _, _ in matrix_of(settings, results)])
 
     dataset = read_dataset(settings.dataset)
+    environment = start_tensorflow(settings.threads, gpu_required(settings.require_gpu))
+    builders = network_builders()
+    networks = {
+        network.name: network for network in (read_network(m, builders) for m in settings.models)
+    }
     record = record_of(dataset, hash_and_check(dataset))
     identities = {
-        folder: Identity(model, seed, protocol, record) for folder, (model, seed) in matrix.items()
+        folder: Identity(model, seed, protocol, record)
+        for folder, model, seed in matrix_of(settings, results)
     }
     for folder, identity in identities.items():
         finished_run(folder, identity)  # refuses what does not belong together
-    environment = start_tensorflow(settings.threads, gpu_required(settings.require_gpu))
-    builders = network_builders()
 
     def train(folder):
         identity = identities[folder]
-        trained = partial(build, identity.model, builders[identity.model])
+        build_for = partial(build, networks[identity.model])
         return complete_run(
-            folder, identity, trained, dataset, environment, settings.checkpoint_minutes
+            folder, identity, build_for, dataset, environment, settings.checkpoint_minutes
         )
 
     try:
-        return share(matrix, train)
+        return share(identities, train)
     except Terminated as terminated:
         print("stopped after a checkpoint; the same command goes on from it", file=sys.stderr)
         return 128 + terminated.number
+
+
+def matrix_of(settings, results):
+    """Return (run folder, model, seed) of all runs, or of the one that TASK names."""
+    models = canonical_names(settings.models)
+    matrix = [(results / run_name(m, seed), m, seed) for seed in settings.seeds for m in models]
+    if settings.task is None:
+        return matrix
+    last = len(matrix) - 1
+    require(0 <= settings.task <= last, "TASK", settings.task, f"0 to {last}")
+    return [matrix[settings.task]]
 
 
 def check_settings(settings, protocol):

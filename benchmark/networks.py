@@ -3,15 +3,27 @@
 import ast
 import hashlib
 import inspect
+import math
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from benchmark.command_line import InputError, require
 
 PACKAGE = Path(__file__).parent.parent / "model_implementations"
+SET_BY_TRAINING = "input_size", "classes", "lr"
+
+
+class Network(NamedTuple):
+    """A network with its arguments, as MODELS names it."""
+
+    name: str  # canonical, such as cnn2:hidden_activation=relu
+    builder: Callable  # of input_size, classes, lr and the arguments
+    arguments: dict
 
 
 def network_names():
@@ -23,8 +35,8 @@ def network_names():
 
 def check_names(models):
     names = network_names()
-    for name in models:
-        require(name in names, "MODELS", name, ", ".join(names))
+    for text in models:
+        require(text.partition(":")[0] in names, "MODELS", text, ", ".join(names))
 
 
 def network_builders():
@@ -34,27 +46,105 @@ def network_builders():
     return dict(inspect.getmembers(model_implementations, inspect.isfunction))
 
 
-def build(name, builder, dataset, learning_rate):
-    """Build a network for a Dataset; returns a compiled Keras model.
+def canonical_names(models):
+    """Return the names of networks as results have them; Keras is imported only if needed."""
+    if not any(":" in text for text in models):
+        return list(models)
+    builders = network_builders()
+    return [read_network(text, builders).name for text in models]
 
-    name: that of the network in model_implementations, which need not be that of the builder.
+
+def read_network(text, builders):
+    """Read NAME or NAME:ARGUMENT=VALUE:ARGUMENT=VALUE; builders: name -> function.
+
+    A value has the type of the builder's default, a tuple is written 2000,500. Returns a Network,
+    whose name has the arguments in the builder's order and without those that are its defaults, so
+    that the same network always has the same name. Raises InputError.
+    """
+    name, *parts = text.split(":")
+    defaults = {
+        parameter.name: parameter.default
+        for parameter in inspect.signature(builders[name]).parameters.values()
+        if parameter.name not in SET_BY_TRAINING
+    }
+    given = {}
+    for part in parts:
+        argument, equals, value = part.partition("=")
+        accepted = ", ".join(f"{name}:{known}=..." for known in defaults) or f"{name} alone"
+        require(equals and argument in defaults, "MODELS", text, accepted)
+        require(argument not in given, "MODELS", text, f"{argument} once")
+        given[argument] = read_value(text, argument, value, defaults[argument])
+    arguments = {
+        argument: given[argument]
+        for argument, default in defaults.items()
+        if argument in given and given[argument] != default
+    }
+    written = (f"{argument}={written_value(value)}" for argument, value in arguments.items())
+    return Network(":".join([name, *written]), builders[name], arguments)
+
+
+def read_value(text, argument, value, default):
+    """Return a value of the type of the argument's default. Raises InputError."""
+    if isinstance(default, bool):
+        require(value in ("True", "False"), "MODELS", text, f"{argument}=True or False")
+        return value == "True"
+    if argument.endswith("activation"):
+        return read_activation(text, argument, value)
+    kind, accepted = type(default), "a value like"
+    try:
+        if isinstance(default, tuple):
+            return tuple(int(number) for number in value.split(",") if number)
+        if isinstance(default, (int, float)):
+            number = float(value)
+            if not math.isfinite(number) or number < 0:
+                raise ValueError
+            return int(number) if number == int(number) else number
+        return kind(value)
+    except ValueError:
+        accepted = f"{argument}= with {accepted} {written_value(default)}"
+        raise InputError(f"MODELS is {text}, accepted: {accepted}") from None
+
+
+def read_activation(text, argument, value):
+    from keras import activations
+
+    try:
+        activations.get(value)
+    except ValueError:
+        accepted = f"{argument}= one of Keras' activations, such as relu or linear"
+        raise InputError(f"MODELS is {text}, accepted: {accepted}") from None
+    return value
+
+
+def written_value(value):
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def build(network, dataset, learning_rate):
+    """Build a Network for a Dataset; returns a compiled Keras model.
+
     Raises InputError if it cannot be built, or not be saved once it is trained.
     """
     import keras
 
     try:
-        model = builder(
-            input_size=dataset.datapoints, classes=dataset.classes, lr=float(learning_rate)
+        model = network.builder(
+            input_size=dataset.datapoints,
+            classes=dataset.classes,
+            lr=float(learning_rate),
+            **network.arguments,
         )
     except ValueError as error:
         raise InputError(
-            f"{name} cannot be built for {dataset.datapoints} datapoints, {dataset.classes} "
-            f"classes and learning rate {learning_rate:g}: {str(error).splitlines()[0]}"
+            f"{network.name} cannot be built for {dataset.datapoints} datapoints, "
+            f"{dataset.classes} classes and learning rate {learning_rate:g}: "
+            f"{str(error).splitlines()[0]}"
         ) from error
     try:
         keras.saving.serialize_keras_object(model)
     except NotImplementedError as error:  # better now than after the training
-        raise InputError(f"{name} cannot be saved: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{network.name} cannot be saved: {reason}") from error
     return model
 
 

@@ -21,7 +21,8 @@ TENSORBOARD = "tensorboard"
 
 
 def run_name(model, seed):
-    return f"{model}-seed{seed}"
+    """Return the name of a run folder; a colon in it would trouble other systems and Docker."""
+    return f"{model.replace(':', '+')}-seed{seed}"
 
 
 def predictions_name(split):

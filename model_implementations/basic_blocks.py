@@ -1,44 +1,53 @@
 """The pieces that the networks share: convolution blocks, pooling, dense head, compile settings."""
 
+from functools import partial
+
 from keras import Model, layers, metrics, optimizers
 
 
-def convolution(x, filters, kernel, stride=1, activation="relu"):
-    return layers.Conv1D(filters, kernel, stride, padding="same", activation=activation)(x)
+def convolutions(batch_norm, momentum):
+    """Return `convolution` with batch normalisation before every activation, or without."""
+    return partial(convolution, batch_norm=batch_norm, momentum=momentum)
 
 
-def max_pooling(x, size, stride):
-    return layers.MaxPooling1D(size, stride, padding="valid")(x)
+def convolution(x, filters, kernel, stride=1, activation="relu", batch_norm=False, momentum=0.99):
+    """Convolution, batch normalisation if asked for, activation ("linear" for none)."""
+    if not batch_norm:
+        return layers.Conv1D(filters, kernel, stride, padding="same", activation=activation)(x)
+    x = layers.Conv1D(filters, kernel, stride, padding="same")(x)
+    x = layers.BatchNormalization(momentum=momentum)(x)
+    return x if activation == "linear" else layers.Activation(activation)(x)
 
 
-def normalised_convolution(x, filters, kernel, stride=1):
-    """Convolution without activation, then batch normalisation."""
-    return layers.BatchNormalization()(convolution(x, filters, kernel, stride, activation=None))
+def max_pooling(x, size, stride, dropout=0):
+    """Max pooling, then dropout if its rate is not 0."""
+    x = layers.MaxPooling1D(size, stride, padding="valid")(x)
+    return layers.Dropout(dropout)(x) if dropout else x
 
 
-def residual_block(x, filters, kernel, stride=1):
+def residual_block(x, filters, kernel, stride=1, conv=convolution):
     """Two convolutions beside a shortcut, which is an identity where the stride is 1."""
-    shortcut = x if stride == 1 else normalised_convolution(x, filters, 1, stride)
-    x = normalised_convolution(x, filters, kernel, stride)
+    shortcut = x if stride == 1 else conv(x, filters, 1, stride, activation="linear")
+    x = conv(x, filters, kernel, stride, activation="linear")
     x = layers.ReLU()(x)
-    x = normalised_convolution(x, filters, kernel)
+    x = conv(x, filters, kernel, activation="linear")
     return layers.ReLU()(layers.Add()([x, shortcut]))
 
 
-def inception_block(x, a, b, c, d, e, f):
-    """Four branches side by side; the arguments are their filters."""
-    wide1 = convolution(x, a, 1)
-    wide3 = convolution(convolution(x, b, 1), c, 3)
-    wide5 = convolution(convolution(x, d, 1), e, 5)
-    pooled = convolution(layers.AveragePooling1D(3, 1, padding="same")(x), f, 1)
+def inception_block(x, a, b, c, d, e, f, conv=convolution):
+    """Four branches side by side; the letters are their filters."""
+    wide1 = conv(x, a, 1)
+    wide3 = conv(conv(x, b, 1), c, 3)
+    wide5 = conv(conv(x, d, 1), e, 5)
+    pooled = conv(layers.AveragePooling1D(3, 1, padding="same")(x), f, 1)
     return layers.Concatenate()([wide1, wide3, wide5, pooled])
 
 
-def classifier(spectrum, x, dropout, dense_neurons, classes, lr, activation=None):
+def classifier(spectrum, x, dropout, dense_neurons, classes, lr, activation="linear"):
     """Flatten, hidden layers with dropout before each, softmax over the classes; compiled.
 
     `spectrum` is the network's input and `x` its last convolution block; `activation` is that of
-    the hidden layers, linear unless given. A dropout of 0 adds no layer. The labels are one-hot.
+    the hidden layers. A dropout of 0 adds no layer. The labels are one-hot.
     """
     x = layers.Flatten()(x)
     for neurons in [dense_neurons] if isinstance(dense_neurons, int) else dense_neurons:

@@ -1,28 +1,37 @@
 """Wang et al. 2020, J. Chemical Information and Modeling 60, doi 10.1021/acs.jcim.0c00020."""
 
-from keras import Input, layers
+from functools import partial
 
-from .basic_blocks import classifier, convolution, max_pooling
+from keras import Input
 
-POOLING_DROPOUT = 0.2
+from .basic_blocks import classifier, convolutions, max_pooling
 
 
-def vgg(input_size=5000, dropout=0, dense_neurons=(120, 84, 186), classes=500, lr=3e-4):
+def vgg(
+    input_size=5000,
+    dropout=0,
+    dense_neurons=(120, 84, 186),
+    classes=500,
+    lr=3e-4,
+    hidden_activation="linear",
+    batch_norm=False,
+    batch_norm_momentum=0.99,
+    kernel=5,
+    pooling_dropout=0.2,
+):
     """Seven convolutions of width 5; dropout after each pooling, none between hidden layers."""
+    conv = convolutions(batch_norm, batch_norm_momentum)
+    pool = partial(max_pooling, size=2, stride=2, dropout=pooling_dropout)
     spectrum = Input((input_size, 1))
-    x = convolution(spectrum, 6, 5)
-    x = pooling(x)
-    x = convolution(x, 16, 5)
-    x = convolution(x, 16, 5)
-    x = pooling(x)
-    x = convolution(x, 32, 5)
-    x = convolution(x, 32, 5)
-    x = pooling(x)
-    x = convolution(x, 64, 5)
-    x = convolution(x, 64, 5)
-    x = pooling(x)
-    return classifier(spectrum, x, dropout, dense_neurons, classes, lr)
-
-
-def pooling(x):
-    return layers.Dropout(POOLING_DROPOUT)(max_pooling(x, 2, stride=2))
+    x = conv(spectrum, 6, kernel)
+    x = pool(x)
+    x = conv(x, 16, kernel)
+    x = conv(x, 16, kernel)
+    x = pool(x)
+    x = conv(x, 32, kernel)
+    x = conv(x, 32, kernel)
+    x = pool(x)
+    x = conv(x, 64, kernel)
+    x = conv(x, 64, kernel)
+    x = pool(x)
+    return classifier(spectrum, x, dropout, dense_neurons, classes, lr, hidden_activation)

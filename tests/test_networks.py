@@ -13,6 +13,8 @@ import pytest
 from conftest import PROJECT
 
 import model_implementations
+from benchmark.command_line import InputError
+from benchmark.networks import read_network
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -136,7 +138,7 @@ def test_builders_keep_the_calling_convention():
     for name in TABLE_1:
         builder = getattr(model_implementations, name)
         expected = ["input_size", "dropout", "dense_neurons", "classes", "lr"]
-        assert list(inspect.signature(builder).parameters) == expected
+        assert list(inspect.signature(builder).parameters)[:5] == expected
     model = model_implementations.inc3(
         input_size=200, dropout=0, dense_neurons=[37, 7], classes=4, lr=1e-3
     )
@@ -228,3 +230,123 @@ def test_the_network_of_the_readme_trains_under_the_protocol(dataset, tmp_path):
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     run = json.loads((tmp_path / "results/shallow-seed0/run.json").read_text())
     assert (run["model"], run["epochs"]) == ("shallow", 2)
+
+
+def kinds(model):
+    return [type(layer).__name__ for layer in model.layers]
+
+
+@pytest.mark.parametrize("name", TABLE_1)
+def test_every_network_takes_an_activation_of_its_hidden_layers(name):
+    builder = getattr(model_implementations, name)
+    for activation in "linear", "relu":
+        model = builder(200, classes=3, dense_neurons=(8, 6), hidden_activation=activation)
+        *hidden, output = layers_of(model, keras.layers.Dense)
+        assert [layer.activation.__name__ for layer in hidden] == [activation] * 2
+        assert output.activation.__name__ == "softmax"
+    default = inspect.signature(builder).parameters["hidden_activation"].default
+    assert default == ("relu" if name == "cnn6" else "linear")
+
+
+@pytest.mark.parametrize("name", TABLE_1)
+def test_batch_normalisation_stands_between_every_convolution_and_its_activation(name):
+    builder = getattr(model_implementations, name)
+    plain = builder(200, classes=3, batch_norm=False)
+    assert "BatchNormalization" not in kinds(plain)
+    normalised = builder(200, classes=3, batch_norm=True, batch_norm_momentum=0.9)
+    assert kinds(plain).count("Conv1D") == kinds(normalised).count("BatchNormalization")
+    for layer in layers_of(normalised, keras.layers.BatchNormalization):
+        assert layer.momentum == 0.9
+        assert isinstance(layer.input._keras_history.operation, keras.layers.Conv1D)
+        assert layer.input._keras_history.operation.activation is keras.activations.linear
+    published = builder(200, classes=3)
+    assert ("BatchNormalization" in kinds(published)) == (name in ("cnn_bn", "resnet"))
+
+    def activations(model):
+        convolutional = layers_of(model, keras.layers.Conv1D)
+        relu = sum(layer.activation is keras.activations.relu for layer in convolutional)
+        return relu + kinds(model).count("Activation")
+
+    assert activations(plain) == activations(normalised)
+
+
+def test_changes_of_the_second_paper_are_arguments():
+    vgg = model_implementations.vgg(
+        300, 0.3, (2000, 500), 3, hidden_activation="relu", kernel=20, pooling_dropout=0
+    )
+    assert [layer.kernel_size for layer in layers_of(vgg, keras.layers.Conv1D)] == [(20,)] * 7
+    assert [layer.rate for layer in layers_of(vgg, keras.layers.Dropout)] == [0.3] * 3
+    cnn6 = model_implementations.cnn6(300, dropout=0, classes=3, pooling_dropout=0.2)
+    assert [layer.rate for layer in layers_of(cnn6, keras.layers.Dropout)] == [0.2] * 6
+    resnet = model_implementations.resnet(
+        300, classes=3, batch_norm=False, first_activation="relu", dense_neurons=(3100, 1200)
+    )
+    assert layers_of(resnet, keras.layers.Conv1D)[0].activation is keras.activations.relu
+
+
+BUILDERS = {name: getattr(model_implementations, name) for name in TABLE_1}
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "arguments"),
+    [
+        ("cnn2", "cnn2", {}),
+        ("cnn2:hidden_activation=linear", "cnn2", {}),
+        ("cnn6:dropout=0.50", "cnn6:dropout=0.5", {"dropout": 0.5}),
+        ("cnn6:dropout=0", "cnn6:dropout=0", {"dropout": 0}),
+        (
+            "inc3:hidden_activation=relu:dense_neurons=3700,740",
+            "inc3:dense_neurons=3700,740:hidden_activation=relu",
+            {"dense_neurons": (3700, 740), "hidden_activation": "relu"},
+        ),
+        (
+            "cnn_bn:batch_norm_momentum=0.9:batch_norm=False",
+            "cnn_bn:batch_norm=False:batch_norm_momentum=0.9",
+            {"batch_norm": False, "batch_norm_momentum": 0.9},
+        ),
+        ("resnet:dense_neurons=7", "resnet:dense_neurons=7", {"dense_neurons": (7,)}),
+    ],
+)
+def test_a_network_with_arguments_has_one_name(text, name, arguments):
+    network = read_network(text, BUILDERS)
+    assert network.name == name
+    assert network.arguments == arguments
+    assert read_network(network.name, BUILDERS) == network
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("cnn2:drop=0.5", ["cnn2:drop=0.5", "cnn2:dropout=", "cnn2:batch_norm="]),
+        ("cnn2:dropout", ["cnn2:dropout=..."]),
+        ("cnn2:lr=0.1", ["cnn2:lr=0.1", "cnn2:dropout="]),
+        ("cnn2:dropout=much", ["dropout= with a value like 0.3"]),
+        ("cnn2:dropout=nan", ["dropout= with a value like 0.3"]),
+        ("cnn2:dense_neurons=a,b", ["dense_neurons= with a value like 2000,500"]),
+        ("cnn2:batch_norm=1", ["batch_norm=True or False"]),
+        ("cnn2:hidden_activation=rolu", ["hidden_activation= one of Keras'", "relu"]),
+        ("cnn2:dropout=0.1:dropout=0.2", ["dropout once"]),
+    ],
+)
+def test_unknown_arguments_and_values_have_their_sentence(text, words):
+    with pytest.raises(InputError, match="MODELS is ") as error:
+        read_network(text, BUILDERS)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_a_network_with_arguments_goes_from_training_to_table(run, dataset, tmp_path):
+    models = "vgg", "vgg:hidden_activation=relu:dense_neurons=20"
+    flags = "--dataset", dataset, "--results", tmp_path, "--models", *models, "--seeds", 0
+    process = run("train_models.py", *flags, "--epochs", 2)
+    assert process.returncode == 0, process.stderr
+    folder = tmp_path / "vgg+dense_neurons=20+hidden_activation=relu-seed0"
+    name = "vgg:dense_neurons=20:hidden_activation=relu"
+    assert json.loads((folder / "run.json").read_text())["model"] == name
+    model = keras.models.load_model(folder / "model.keras")
+    hidden, _ = layers_of(model, keras.layers.Dense)
+    assert (hidden.units, hidden.activation.__name__) == (20, "relu")
+    assert "2 finished" in run("train_models.py", *flags, "--status").stdout
+    process = run("evaluate.py", "--results", tmp_path, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert f"| {name} |" in process.stdout

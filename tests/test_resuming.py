@@ -18,11 +18,11 @@ import train_models
 from benchmark.checkpoint import Checkpoint
 from benchmark.command_line import InputError
 from benchmark.dataset_folder import hash_and_check, read_dataset
-from benchmark.networks import build
+from benchmark.networks import Network, build
 from benchmark.run_comparison import compare
 from benchmark.run_folder import Identity, Protocol, Run, record_of, write_run
 from benchmark.run_sharing import note_failure, run_lock, share
-from model_implementations.basic_blocks import classifier, normalised_convolution
+from model_implementations.basic_blocks import classifier, convolution
 from train_models import complete_run
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
@@ -41,7 +41,7 @@ PROTOCOL = Protocol(
 def changeable(input_size, classes, lr):
     """A small network with all that changes in training: batch normalisation, dropout, weights."""
     spectrum = keras.Input((input_size, 1))
-    x = normalised_convolution(spectrum, 2, 3)
+    x = convolution(spectrum, 2, 3, activation="linear", batch_norm=True)
     return classifier(spectrum, x, 0.5, (5,), classes, lr)
 
 
@@ -53,7 +53,7 @@ def train(dataset, folder, protocol=PROTOCOL, minutes=0, environment=None):
     """Train `changeable`, by default with a checkpoint after every step."""
     read = read_dataset(dataset)
     identity = Identity("changeable", 0, protocol, record_of(read, hash_and_check(read)))
-    build_for = partial(build, "changeable", changeable)
+    build_for = partial(build, Network("changeable", changeable, {}))
     return complete_run(folder, identity, build_for, read, environment or {}, minutes)
 
 

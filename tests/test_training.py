@@ -15,7 +15,7 @@ from conftest import PROJECT, assert_one_sentence
 import train_models
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset
-from benchmark.networks import build, network_builders
+from benchmark.networks import Network, build, network_builders
 from benchmark.run_folder import Count, Identity, Protocol, read_run, record_of, run_name
 from benchmark.tensorflow_startup import gpu_required, release_memory
 from model_implementations.basic_blocks import classifier
@@ -58,7 +58,7 @@ def train(folder, results, builder=linear, seed=0, protocol=SHORT, checkpoint_mi
     record = record_of(dataset, hash_and_check(dataset))
     identity = Identity(builder.__name__, seed, protocol, record)
     run_folder = results / run_name(builder.__name__, seed)
-    build_for = partial(build, builder.__name__, builder)
+    build_for = partial(build, Network(builder.__name__, builder, {}))
     run = complete_run(run_folder, identity, build_for, dataset, ENVIRONMENT, checkpoint_minutes)
     return run, run_folder
 
