@@ -3,13 +3,16 @@
     python baselines.py
     python baselines.py --dataset datasets/quick
 
-Four methods give the networks something to be compared with:
+Five methods give the networks something to be compared with:
 
     cosine             cosine similarity of spectrum and ideal pattern
     smoothed_cosine    the same after smoothing both with a Gaussian, so that shifted peaks overlap
     cross_correlation  the largest cosine similarity over all common shifts of the peaks
     search_match       peaks are detected and assigned to those of each class, as crystallographers
                        search a database; the class whose peaks fit best wins
+    ideal_observer     is told the exact peaks of each spectrum, and answers with the class under
+                       whose training variation they are most likely: on `val` no classifier can do
+                       better on average
 
 None of them learns from spectra. They know the class file and, unlike the networks, the width of
 test peaks and how far peaks may shift. Each leaves in its folder `results/NAME/METHOD/` the
@@ -34,11 +37,12 @@ from benchmark.baseline_folder import Baseline, write_baseline
 from benchmark.command_line import InputError, require, require_folder, run_script
 from benchmark.dataset_folder import hash_and_check, read_classes, read_dataset
 from benchmark.files import replace_file
+from benchmark.ideal_observer import IdealObserver
 from benchmark.overlap import tabulate
 from benchmark.peak_matching import match_peaks
 from benchmark.rendering import render
 from benchmark.run_folder import Count, counts_text, predictions_name
-from spectra_from_config import stack
+from spectra_from_config import labels_of, splits_of, stack, vary_rows
 
 # Files
 DATASET: Annotated[str, "Dataset folder that spectra_from_config.py wrote."] = "datasets/dataset500"
@@ -80,9 +84,14 @@ def main(settings):
     require_folder("RESULTS", results)
     hashes = hash_and_check(dataset)
     recorded = {name: getattr(settings, name) for name in SETTINGS}
-    for name, classify in methods(class_file, variation, settings).items():
+    judges = {
+        name: partial(judge, name, classify, dataset)
+        for name, classify in methods(class_file, variation, settings).items()
+    }
+    judges["ideal_observer"] = partial(judge_ideal_observer, class_file, variation, dataset)
+    for name, judge_all in judges.items():
         began = time.perf_counter()
-        counts = judge(name, classify, dataset, results / name)
+        counts = judge_all(results / name)
         baseline = Baseline(
             folder=results / name,
             method=name,
@@ -132,6 +141,42 @@ def judge(name, classify, dataset, folder):
         with replace_file(folder / predictions_name(split)) as file:
             np.save(file, predictions)
     return misclassified
+
+
+def judge_ideal_observer(class_file, variation, dataset, folder):
+    """Let the ideal observer answer for the rendered splits and save that; returns split -> Count.
+
+    It is told the visible peaks of each spectrum, which are drawn again from the random streams.
+    """
+    observer = IdealObserver(class_file, variation)
+    misclassified = {}
+    for name, split in splits_of(class_file, variation).items():
+        if name == "train" or name not in dataset.splits:
+            continue
+        labels = labels_of(split)
+        positions, heights, _ = vary_rows(class_file, split, range(len(labels)))
+        peaks = zip(positions, heights, strict=True)
+        progress = tqdm(peaks, f"ideal_observer, {name}", len(labels), leave=False, disable=None)
+        answers = [observer.answer(*spectrum).classes for spectrum in progress]
+        misclassified[name] = count_answers(answers, labels)
+        with replace_file(folder / predictions_name(name)) as file:
+            np.save(file, np.array([classes[0] if classes else -1 for classes in answers]))
+    return misclassified
+
+
+def count_answers(answers, labels):
+    """Return the Count of answers, each a tuple of the classes that are equally good."""
+    wrong = sum(
+        1 - (label in classes) / len(classes)
+        for classes, label in zip(answers, labels.tolist(), strict=True)
+        if classes
+    )
+    return Count(
+        misclassified=round(wrong, 6),
+        spectra=len(labels),
+        unanswered=sum(not classes for classes in answers),
+        tied=sum(len(classes) > 1 for classes in answers),
+    )
 
 
 def ideal_patterns(class_file, kernel):

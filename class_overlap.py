@@ -10,6 +10,7 @@ higher than MAX_HEIGHT_CHANGE. Heights are relative to the highest peak of the v
 spectrum is ambiguous: no classifier can be blamed for its answer.
 
 The nine variants are those of the split `test`; `--test-height-change 0.2` asks about `test_wide`.
+Classes with test variants of their own have those instead, unless `--no-own-variants` is given.
 """
 
 import sys
@@ -40,6 +41,9 @@ TEST_SHIFT: Annotated[int, "Shift of all peaks of a test spectrum, in datapoints
 TEST_HEIGHT_CHANGE: Annotated[float, "Height change of all but the highest test peak."] = (
     spectra_from_config.TEST_HEIGHT_CHANGE
 )
+OWN_VARIANTS: Annotated[
+    bool, "Use the test variants that classes of the file have of their own."
+] = True
 
 LIMITS = "max_shift", "max_height_change", "test_shift", "test_height_change"
 
@@ -52,19 +56,22 @@ def main(settings):
         value = getattr(settings, name)
         require(0 <= value < 1, name.upper(), value, "0 or more and less than 1")
     class_file = read_class_file(settings.config)
-    variants = nine_variants(settings.test_shift, settings.test_height_change)
+    nine = nine_variants(settings.test_shift, settings.test_height_change)
+    own = class_file.test_variants if settings.own_variants else {}
+    variants = [own.get(label, nine) for label in range(class_file.classes)]
     limits = Limits(settings.max_shift, settings.max_height_change, variants)
     overlaps = find_overlaps(class_file, limits)
     for overlap in overlaps:
         print(
             f"classes {overlap.class_a} and {overlap.class_b}: {spectra_of(overlap)} of "
-            f"{2 * len(variants)} test variants; {overlap.decided_by}"
+            f"{len(variants[overlap.class_a]) + len(variants[overlap.class_b])} test variants; "
+            f"{overlap.decided_by}"
         )
     summary = summarise(overlaps)
     print(
         f"{settings.config}: {summary['pairs']} overlapping pairs among {class_file.classes} "
-        f"classes, {summary['ambiguous_test_spectra']} of {len(variants) * class_file.classes} "
-        f"test spectra ambiguous"
+        f"classes, {summary['ambiguous_test_spectra']} of {sum(map(len, variants))} test spectra "
+        f"ambiguous"
     )
     if settings.json:
         result = {

@@ -19,8 +19,9 @@ import numpy as np
 
 from benchmark.command_line import LARGEST, InputError, require, run_script
 from benchmark.files import replace_file, sha256_of
-from benchmark.overlap import Patterns, limits_of, overlaps_any, tabulate
+from benchmark.overlap import Limits, Patterns, overlaps_any, tabulate
 from benchmark.published_results import PAPER_CLASS_FILE, PAPER_VARIATION
+from benchmark.variants import nine_variants
 
 # Spectra
 DATAPOINTS: Annotated[int, "Datapoints per spectrum."] = 5000
@@ -166,13 +167,21 @@ def distinct_classes(draw, classes, max_peaks):
     draw: function that returns positions and heights of a new class. Overlap is meant as in
     class_overlap.py, with the paper's variation limits and both its test splits.
     """
-    limits = limits_of(PAPER_VARIATION).values()
+    variation = PAPER_VARIATION
+    tests = [
+        nine_variants(variation.test_shift, change)
+        for change in (variation.test_height_change, variation.wide_test_height_change)
+    ]
     drawn = []
     earlier = tabulate([np.zeros(max_peaks, int)] * classes, [np.full(max_peaks, np.nan)] * classes)
     for label in range(classes):
         others = Patterns(earlier.positions[:label], earlier.heights[:label])
         for _ in range(TRIES):
             new = draw()
+            limits = (
+                Limits(variation.max_shift, variation.max_height_change, [variants] * (label + 1))
+                for variants in tests
+            )
             if not any(overlaps_any(*new, others, limit) for limit in limits):
                 break
         else:

@@ -6,7 +6,8 @@
 A spectrum is a sum of Gaussians, one per peak, divided by its maximum. Training and validation
 spectra vary at random: every peak on its own in position and height, every spectrum in peak width.
 Test spectra vary in nine fixed ways per class, in two splits: `test` changes heights by what the
-paper's text says, `test_wide` ten times as much. The folder `datasets/NAME/` receives
+paper's text says, `test_wide` ten times as much. A class file may give classes test variants of
+their own. The folder `datasets/NAME/` receives
 
     x_train.npy  y_train.npy  x_val.npy  y_val.npy  x_test.npy  y_test.npy
     x_test_wide.npy  y_test_wide.npy  dataset.json
@@ -20,6 +21,7 @@ spectroscopic data" (2022), section on the dataset.
 
 import platform
 import sys
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -62,6 +64,7 @@ MAX_HEIGHT_CHANGE: Annotated[
 KERNEL_RANGE: Annotated[
     tuple[float, float], "Smallest and largest Gaussian width sigma, in datapoints."
 ] = (2, 5)
+VARY_HIGHEST: Annotated[bool, "Whether the height of a class's highest peak varies, too."] = True
 
 # Test spectra
 TEST_SHIFT: Annotated[int, "Shift of all peaks of a test spectrum, in datapoints."] = 25
@@ -69,6 +72,9 @@ TEST_HEIGHT_CHANGE: Annotated[float, "Height change of all but the highest peak 
 WIDE_TEST_HEIGHT_CHANGE: Annotated[
     float, "Height change of all but the highest peak in `test_wide`."
 ] = 0.2
+WIDE_TEST: Annotated[
+    bool | None, "Render `test_wide`; by default unless classes have test variants of their own."
+] = None
 TEST_KERNEL: Annotated[float, "Gaussian width sigma of test spectra, in datapoints."] = 2
 
 # Run
@@ -76,6 +82,7 @@ SEED: Annotated[int, "Seed of the random streams, one per split and class."] = 2
 WORKERS: Annotated[int | None, "Processes that render; by default one per processor core."] = None
 VERIFY: Annotated[bool, "Check the dataset folder against dataset.json, render nothing."] = False
 
+RENDERED_SPLITS = "train", "val", "test", "test_wide"
 OVERLAP_CLASSES = 5000  # with more, overlap is left to class_overlap.py: pairs grow quadratically
 
 
@@ -117,21 +124,27 @@ def warn_of_overlap(overlap):
 class Split(NamedTuple):
     """How the spectra of a split come about; they are ordered by class."""
 
-    per_class: int
+    per_class: list  # the number of spectra of each class
     vary: Callable  # of positions, heights, label and spectra (a range); see `vary_at_random`
 
 
-def splits_of(variation):
+def splits_of(class_file, variation):
     """Return name -> Split of all splits, in the order in which they are written."""
     at_random = partial(vary_at_random, variation=variation)
+    classes = class_file.classes
     splits = {
-        "train": Split(variation.n_train, partial(at_random, stream=0)),
-        "val": Split(variation.n_val, partial(at_random, stream=1)),
+        "train": Split([variation.n_train] * classes, partial(at_random, stream=0)),
+        "val": Split([variation.n_val] * classes, partial(at_random, stream=1)),
     }
-    for name, variants in variants_of(variation).items():
+    for name, variants in variants_of(class_file, variation).items():
         vary = partial(vary_for_test, variants=variants, kernel=variation.test_kernel)
-        splits[name] = Split(len(variants), vary)
+        splits[name] = Split(list(map(len, variants)), vary)
     return splits
+
+
+def labels_of(split):
+    """Return the class of each spectrum of a Split, int64 (spectra,)."""
+    return np.repeat(np.arange(len(split.per_class), dtype=np.int64), split.per_class)
 
 
 def vary_at_random(positions, heights, label, spectra, stream, variation):
@@ -154,26 +167,29 @@ def vary_at_random(positions, heights, label, spectra, stream, variation):
     shifts = np.floor((2 * variation.max_shift + 1) * uniform[:, 1 : 1 + peaks])
     shifts = shifts.astype(np.int64) - variation.max_shift
     changes = variation.max_height_change * (2 * uniform[:, 1 + peaks :] - 1)
+    if not variation.vary_highest:
+        changes[:, heights == 1] = 0
     return positions + shifts, np.maximum(heights + changes, 0), sigmas
 
 
 def vary_for_test(positions, heights, label, spectra, variants, kernel):
     """Vary a class as test spectra vary: all peaks shift together, the highest keeps its height.
 
-    variants: list of Variant, of which `spectra`, a range, tells which to return. Arguments and
-    results are shaped as those of `vary_at_random`.
+    variants: per class a list of Variant, of which `spectra`, a range, tells which to return.
+    Arguments and results are shaped as those of `vary_at_random`.
     """
-    shifts, changes = np.transpose(variants[spectra.start : spectra.stop])
+    shifts, changes = np.transpose(variants[label][spectra.start : spectra.stop])
     shifted = positions + shifts[:, None].astype(np.int64)
     return shifted, change_heights(heights, changes[:, None]), np.full(len(spectra), float(kernel))
 
 
 def vary_rows(class_file, split, rows):
     """Vary classes to give some spectra of a split; rows: a range. Returns what `stack` does."""
+    firsts = np.cumsum([0, *split.per_class]).tolist()  # row of each class's first spectrum
     varied = []
-    for label in range(rows.start // split.per_class, (rows.stop - 1) // split.per_class + 1):
-        first = label * split.per_class
-        spectra = range(max(rows.start - first, 0), min(rows.stop - first, split.per_class))
+    for label in range(bisect_right(firsts, rows.start) - 1, bisect_left(firsts, rows.stop)):
+        first, end = firsts[label : label + 2]
+        spectra = range(max(rows.start - first, 0), min(rows.stop, end) - first)
         pattern = class_file.positions[label], class_file.heights[label]
         varied.append(split.vary(*pattern, label=label, spectra=spectra))
     return stack(varied)
@@ -207,15 +223,19 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
     the folder holds arrays that were not rendered.
     """
     class_file = read_class_file(config)
+    if variation.wide_test is None:
+        variation = variation._replace(wide_test=not class_file.test_variants)
     check_variation(class_file, config, variation)
     require(workers >= 1, "WORKERS", workers, "a whole number from 1 on")
     folder = Path(output)
     require_folder("OUTPUT", folder)
     folder.mkdir(parents=True, exist_ok=True)
-    splits = splits_of(variation)
+    splits = splits_of(class_file, variation)
     names = [name for split in splits for name in array_names(split)]
+    outdated = [name for split in RENDERED_SPLITS for name in array_names(split)]
+    outdated = [name for name in outdated if name not in names]  # of an earlier dataset
     with one_writer(folder):
-        refuse_own_arrays(folder, names)
+        refuse_own_arrays(folder, [*names, *outdated])
         if keep_others:
             refuse_other_dataset(folder, class_file, variation)
         try:
@@ -235,6 +255,8 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
             card["checksum"] = checksum(card["files"])
             # While the new files take their places, dataset.json says that they do not all fit.
             write_card(folder, {"complete": False})
+            for name in outdated:
+                (folder / name).unlink(missing_ok=True)
             for name in names:
                 temporary(folder, name).replace(folder / name)
             write_card(folder, card)
@@ -256,13 +278,13 @@ def write_arrays(folder, class_file, variation, workers):
 
     Returns what dataset.json records of the files, and of overlapping classes.
     """
-    splits = splits_of(variation)
+    splits = splits_of(class_file, variation)
     paths, spectra = {}, {}
     for name, split in splits.items():
         paths[name], labels_path = (temporary(folder, array) for array in array_names(name))
-        spectra[name] = class_file.classes * split.per_class
+        spectra[name] = sum(split.per_class)
         with open(labels_path, "wb") as file:
-            np.save(file, np.repeat(np.arange(class_file.classes, dtype=np.int64), split.per_class))
+            np.save(file, labels_of(split))
     hashes, overlap = write_spectra(
         paths,
         spectra,
@@ -293,7 +315,7 @@ def summarise_overlap(class_file, variation):
         return None
     return {
         split: summarise(find_overlaps(class_file, limits))
-        for split, limits in limits_of(variation).items()
+        for split, limits in limits_of(class_file, variation).items()
     }
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from benchmark.command_line import InputError
 from benchmark.files import is_number, read_json, write_json
-from benchmark.run_folder import Count, faults_of_counts
+from benchmark.run_folder import Count, counts_record, faults_of_counts
 
 WRITER = "baselines.py"
 RECORD = "baseline.json"
@@ -25,9 +25,7 @@ class Baseline(NamedTuple):
 def write_baseline(baseline):
     record = baseline._asdict()
     del record["folder"]
-    record["misclassified"] = {
-        split: count._asdict() for split, count in baseline.misclassified.items()
-    }
+    record["misclassified"] = counts_record(baseline.misclassified)
     write_json(baseline.folder / RECORD, record)
 
 
@@ -47,8 +45,7 @@ def read_baseline(folder, run):
     hashes = record["dataset"]["sha256"]
     for split in run.misclassified:
         name = f"x_{split}.npy"
-        judged = split in record["misclassified"]
-        if not judged or hashes.get(name) != run.dataset.sha256.get(name):
+        if hashes.get(name) != run.dataset.sha256.get(name):
             raise InputError(
                 f"{path} was judged on another {name} than the networks; run {WRITER} again"
             )

@@ -7,6 +7,7 @@ import numpy as np
 
 from benchmark.command_line import LARGEST, InputError
 from benchmark.files import is_number, is_whole, read_json, sha256_of
+from benchmark.variants import Variant
 
 WRITER = "dataset_config_generator.py"
 
@@ -18,6 +19,7 @@ class ClassFile(NamedTuple):
     positions: list  # per class: int64 array (peaks,), in datapoints
     heights: list  # per class: float64 array (peaks,), relative to the highest peak
     sha256: str
+    test_variants: dict  # class -> list of Variant, of classes that have their own
 
     @property
     def classes(self):
@@ -28,7 +30,8 @@ def read_class_file(path):
     """Read and check a class file.
 
     Required are "datapoints", "classes" and "spectra"; "boundary", "min_peaks" and "max_peaks" are
-    held against the spectra where the file has them.
+    held against the spectra where the file has them. A class may have "test_variants", a list of
+    [shift in datapoints, height change], one test spectrum each.
 
     Returns a ClassFile. Raises InputError naming the file, the class, the field, the value and
     what is accepted.
@@ -56,7 +59,7 @@ def read_class_file(path):
             f'{path}: spectra must map "0", "1", ... to one pattern for each of the {classes} '
             f"classes, in this order"
         )
-    positions, heights = [], []
+    positions, heights, test_variants = [], [], {}
     for label, spectrum in spectra.items():
         where = f"{path}: class {label}"
         xs, hs = read_peaks(where, spectrum)
@@ -71,7 +74,11 @@ def read_class_file(path):
                 )
         positions.append(np.array(xs, np.int64))
         heights.append(np.array(hs, np.float64))
-    return ClassFile(datapoints, positions, heights, sha256_of(Path(path)))
+        if "test_variants" in spectrum:
+            variants = read_variants(where, spectrum["test_variants"])
+            check_room(where, xs, variants, datapoints)
+            test_variants[int(label)] = variants
+    return ClassFile(datapoints, positions, heights, sha256_of(Path(path)), test_variants)
 
 
 def read_peaks(where, spectrum):
@@ -93,3 +100,29 @@ def read_peaks(where, spectrum):
             f"to it)"
         )
     return xs, hs
+
+
+def read_variants(where, recorded):
+    """Return a list of Variant from the test_variants of a class, all checked."""
+    if not isinstance(recorded, list) or not recorded:
+        raise InputError(
+            f"{where}: test_variants is {recorded!r}, accepted: a list of [shift, height change]"
+        )
+    for pair in recorded:
+        valid = isinstance(pair, list) and len(pair) == 2
+        valid = valid and is_whole(pair[0], -LARGEST) and is_number(pair[1], -1, 1)
+        if not valid:
+            raise InputError(
+                f"{where}: test variant {pair!r}, accepted: [shift, height change], a whole number "
+                f"of datapoints and a number from -1 to 1"
+            )
+    return [Variant(shift, change) for shift, change in recorded]
+
+
+def check_room(where, positions, variants, datapoints):
+    for shift, _ in variants:
+        if min(positions) + shift < 0 or max(positions) + shift >= datapoints:
+            raise InputError(
+                f"{where}: a test variant shifts by {shift}, accepted: shifts that leave its peaks "
+                f"within 0 to {datapoints - 1}"
+            )

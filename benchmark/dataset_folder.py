@@ -46,6 +46,8 @@ class Variation(NamedTuple):
     wide_test_height_change: float
     test_kernel: float
     seed: int
+    vary_highest: bool = True  # what follows is as here in datasets that do not record it
+    wide_test: bool = True
 
 
 class Dataset(NamedTuple):
@@ -206,10 +208,15 @@ def faults_of_files(files):
 
 
 def faults_of_variation(recorded):
-    if not isinstance(recorded, dict) or recorded.keys() != set(Variation._fields):
+    fields, optional = set(Variation._fields), Variation._field_defaults.keys()
+    if not isinstance(recorded, dict) or not fields - optional <= recorded.keys() <= fields:
         yield f"variation does not hold {', '.join(Variation._fields)}"
         return
     numbers = dict(recorded)
+    for name in "vary_highest", "wide_test":
+        value = numbers.pop(name, True)
+        if not isinstance(value, bool):
+            yield f"{name} is {value}"
     widths = numbers.pop("kernel_range")
     valid = isinstance(widths, list) and len(widths) == 2
     if not valid or not all(is_number(width, 0.1, LARGEST) for width in widths):
@@ -263,7 +270,10 @@ def verify(folder):
 
 
 def refuse_own_arrays(folder, names):
-    """Raise InputError rather than replace arrays that were not rendered, which somebody made."""
+    """Raise InputError rather than replace arrays that were not rendered, which somebody made.
+
+    names: the array files that a render writes, or removes.
+    """
     present = [name for name in names if (folder / name).exists()]
     if not present:
         return

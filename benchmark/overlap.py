@@ -25,7 +25,7 @@ class Limits(NamedTuple):
 
     max_shift: int  # of a training peak, in datapoints
     max_height_change: float  # of a training peak, relative to the highest
-    variants: list  # of Variant: the test spectra of each class
+    variants: list  # per class a list of Variant: its test spectra
 
 
 class Overlap(NamedTuple):
@@ -45,11 +45,11 @@ class Patterns(NamedTuple):
     heights: np.ndarray  # float64 (classes, peaks), NaN where a class has fewer peaks than others
 
 
-def limits_of(variation):
-    """Return test split -> Limits of a dataset's Variation."""
+def limits_of(class_file, variation):
+    """Return test split -> Limits of a dataset."""
     return {
         split: Limits(variation.max_shift, variation.max_height_change, variants)
-        for split, variants in variants_of(variation).items()
+        for split, variants in variants_of(class_file, variation).items()
     }
 
 
@@ -57,7 +57,7 @@ def find_overlaps(class_file, limits):
     """Find all pairs of overlapping classes. Returns a list of Overlap, ordered by class."""
     patterns = tabulate(class_file.positions, class_file.heights)
     found = {}
-    for a, b, variant, partners in producible(patterns, patterns, limits):
+    for a, b, variant, partners in producible(patterns, patterns, limits, limits.variants):
         if a < b:
             found.setdefault((a, b), ({}, {}))[0][variant] = partners
         else:
@@ -75,10 +75,14 @@ def find_overlaps(class_file, limits):
 
 
 def overlaps_any(positions, heights, others, limits):
-    """Tell whether a class, arrays (peaks,), overlaps any of the classes in `others`, Patterns."""
+    """Tell whether a class, arrays (peaks,), overlaps any of the classes in `others`, Patterns.
+
+    limits: Limits, whose variants are those of the new class and of each of the others.
+    """
     new = tabulate([positions], [heights])
-    return any(True for _ in producible(new, others, limits)) or any(
-        True for _ in producible(others, new, limits)
+    variants, *variants_of_others = limits.variants
+    return any(True for _ in producible(new, others, limits, [variants])) or any(
+        True for _ in producible(others, new, limits, variants_of_others)
     )
 
 
@@ -93,18 +97,20 @@ def tabulate(positions, heights):
     return patterns
 
 
-def producible(patterns, others, limits):
+def producible(patterns, others, limits, variants):
     """Yield (a, b, variant, partners) for each test variant of class a that class b can produce.
 
     patterns and others: Patterns, of which a and b are rows; if they are the same, no class is
-    paired with itself. `partners` holds for each peak of a the peak of b it is matched to, -1 if it
-    is not visible.
+    paired with itself. variants: per row of `patterns` a list of Variant. `partners` holds for each
+    peak of a the peak of b it is matched to, -1 if it is not visible.
     """
     near = nearness(others, limits.max_shift)
     high = high_peaks(others, limits.max_height_change)
-    for number, variant in enumerate(limits.variants):
-        positions = patterns.positions + variant.shift
-        heights = change_heights(patterns.heights, variant.height_change)
+    for number in range(max(map(len, variants), default=0)):
+        rows_with = np.array([row for row, own in enumerate(variants) if number < len(own)])
+        shifts, changes = np.array([variants[row][number] for row in rows_with]).T[:, :, None]
+        positions = patterns.positions[rows_with] + shifts.astype(np.int64)
+        heights = change_heights(patterns.heights[rows_with], changes)
         heights = heights / np.nanmax(heights, axis=1, keepdims=True, initial=0)
         columns = np.clip(positions // CELL, 0, near.shape[1] - 1)
         for first in range(0, len(positions), CHUNK):
@@ -112,7 +118,8 @@ def producible(patterns, others, limits):
             highest = positions[rows, np.nanargmax(heights[rows], axis=1)]
             a, b = pairs_with_high_peak_near(rows, highest, *high, limits.max_shift)
             if patterns is others:
-                a, b = a[a != b], b[a != b]
+                other = rows_with[a] != b
+                a, b = a[other], b[other]
             for peak in range(positions.shape[1]):
                 possible = near[b, columns[a, peak]] | ~(heights[a, peak] > 0)
                 a, b = a[possible], b[possible]
@@ -129,7 +136,7 @@ def producible(patterns, others, limits):
                     limits,
                 )
                 if partners is not None:
-                    yield row_a, row_b, number, partners
+                    yield int(rows_with[row_a]), row_b, number, partners
 
 
 def high_peaks(patterns, max_height_change):

@@ -1,52 +1,82 @@
 """What the papers publish: their datasets, and the results that ours stand beside.
 
-Source: Schuetzke, Szymanski and Reischl, "A universal synthetic dataset for machine learning on
-spectroscopic data" (2022), Table 2.
+published_results.json says for each dataset the SHA-256 of its class file, its variation, the
+split that was judged, and per network either every run or "mean ± deviation" over five seeds.
 """
 
+import json
+from pathlib import Path
+from statistics import mean, stdev
 from typing import NamedTuple
 
-from benchmark.dataset_folder import Variation
+from benchmark.dataset_folder import Variation, variation_of
+
+PATH = Path(__file__).with_suffix(".json")
 
 
-class PaperRow(NamedTuple):
-    """A row of Table 2: numbers over five seeds."""
+class PublishedNetwork(NamedTuple):
+    """Published results of a network on one split; what is not published is None."""
 
-    misclassified: str  # of the 4500 test spectra
-    epochs: str
-    minutes: int  # on a Titan RTX
+    runs: list | None = None  # misclassified spectra of every run
+    misclassified: str | None = None  # "mean ± deviation", where single runs are not published
+    val_mean: float | None = None  # misclassified validation spectra
+    epochs: str | None = None
+    best_epoch: float | None = None
+    minutes: float | None = None
 
+    def text(self):
+        """Return the misclassified spectra as the table shows them."""
+        if self.runs is None:
+            return self.misclassified
+        spread = f"{mean(self.runs):.1f} ± {stdev(self.runs):.1f}"
+        return f"{spread} ({min(self.runs):g}–{max(self.runs):g})"
 
-TABLE_2 = {
-    "cnn2": PaperRow("30 ± 2", "60–90", 8),
-    "cnn3": PaperRow("33 ± 10", "50–80", 10),
-    "cnn6": PaperRow("14 ± 2", "75–90", 30),
-    "vgg": PaperRow("30 ± 10", "55–70", 5),
-    "cnn_bn": PaperRow("95 ± 35", "35–50", 6),
-    "resnet": PaperRow("25 ± 7", "30–35", 35),
-    "inc3": PaperRow("32 ± 9", "55–75", 16),
-    "inc6": PaperRow("27 ± 7", "60–65", 24),
-}
-
-PAPER_CLASS_FILE = "bcc9a40767e77841aeb0750bb2f6029311c0d632e030edf262834c7ad01ae0a6"  # SHA-256
-PAPER_VARIATION = Variation(
-    n_train=50,
-    n_val=10,
-    max_shift=50,
-    max_height_change=0.05,
-    kernel_range=(2, 5),
-    test_shift=25,
-    test_height_change=0.02,
-    wide_test_height_change=0.2,
-    test_kernel=2,
-    seed=2022,
-)
+    def range(self):
+        """Return mean minus and plus deviation, not below 0."""
+        if self.runs is None:
+            average, deviation = map(float, self.misclassified.split("±"))
+        else:
+            average, deviation = mean(self.runs), stdev(self.runs)
+        return max(0, average - deviation), average + deviation
 
 
-def is_paper_dataset(record):
-    """Tell whether a DatasetRecord is of the paper's classes and limits, whatever its seed."""
-    if record.class_file is None or record.class_file.get("sha256") != PAPER_CLASS_FILE:
-        return False
-    expected = PAPER_VARIATION._asdict() | {"kernel_range": list(PAPER_VARIATION.kernel_range)}
-    recorded = dict(record.variation or {}) | {"seed": PAPER_VARIATION.seed}
-    return recorded == expected
+class Published(NamedTuple):
+    """What is published of one dataset."""
+
+    name: str  # "paper", "followup" or "challenge"
+    source: str
+    class_file: str  # SHA-256
+    variation: Variation
+    split: str  # that the published numbers are held against
+    networks: dict  # canonical name -> PublishedNetwork
+
+
+def read_published():
+    """Return name -> Published of all datasets in published_results.json."""
+    published = {}
+    for name, content in json.loads(PATH.read_text()).items():
+        content["variation"] = variation_of({"variation": content["variation"] | {"seed": 2022}})
+        content["networks"] = {
+            network: PublishedNetwork(**results) for network, results in content["networks"].items()
+        }
+        published[name] = Published(name=name, **content)
+    return published
+
+
+PUBLISHED = read_published()
+PAPER_CLASS_FILE = PUBLISHED["paper"].class_file
+PAPER_VARIATION = PUBLISHED["paper"].variation
+
+
+def published_of(record):
+    """Return the Published of a DatasetRecord, whatever the seed of its variation; None else."""
+    if record.class_file is None or record.variation is None:
+        return None
+    for published in PUBLISHED.values():
+        same_classes = record.class_file.get("sha256") == published.class_file
+        if (
+            same_classes
+            and variation_of(record._asdict())._replace(seed=2022) == published.variation
+        ):
+            return published
+    return None

@@ -68,8 +68,10 @@ class Identity(NamedTuple):
 class Count(NamedTuple):
     """How many spectra of a split were misclassified."""
 
-    misclassified: int
+    misclassified: float  # a whole number, unless answers were tied
     spectra: int
+    unanswered: int = 0  # not counted as misclassified
+    tied: int = 0  # several answers were equally good, of which each counts for its share
 
 
 class Run(NamedTuple):
@@ -108,7 +110,7 @@ def write_run(run):
     del record["folder"]
     for name in "protocol", "dataset":
         record[name] = record[name]._asdict()
-    record["misclassified"] = {split: count._asdict() for split, count in run.misclassified.items()}
+    record["misclassified"] = counts_record(run.misclassified)
     write_json(run.folder / RECORD, record)
 
 
@@ -180,12 +182,36 @@ def faults_of_dataset(dataset):
             yield f"{field} of its dataset is {dataset.get(field)!r}"
 
 
+def counts_record(misclassified):
+    """Return what JSON files hold of split -> Count: the fields that are not as usual."""
+    return {
+        split: {
+            name: value
+            for name, value in count._asdict().items()
+            if value != Count._field_defaults.get(name)
+        }
+        for split, count in misclassified.items()
+    }
+
+
 def faults_of_counts(counts):
-    for split, count in counts.items():
-        valid = isinstance(count, dict) and count.keys() == set(Count._fields)
-        valid = valid and is_whole(count["spectra"], 0, 2**63)
-        if not valid or not is_whole(count["misclassified"], 0, count["spectra"]):
-            yield f"misclassified {split} is {count}, no count out of spectra"
+    for split, recorded in counts.items():
+        if not is_count(recorded):
+            yield f"misclassified {split} is {recorded}, no count out of spectra"
+
+
+def is_count(recorded):
+    """Tell whether this is what JSON files hold of a Count."""
+    if not isinstance(recorded, dict) or not {"misclassified", "spectra"} <= recorded.keys():
+        return False
+    if not recorded.keys() <= set(Count._fields):
+        return False
+    count = Count(**recorded)
+    if not is_whole(count.spectra, 0, 2**63):
+        return False
+    if not all(is_number(number, 0, count.spectra) for number in count):
+        return False
+    return count.tied > 0 or is_whole(count.misclassified, 0, count.spectra)
 
 
 def finished_run(folder, wanted):
@@ -228,30 +254,36 @@ def check_same(folder, found, wanted):
 
 def counts_text(misclassified):
     """Say in a line how many spectra of each split were misclassified; split -> Count."""
-    counts = (
-        f"{split} {count.misclassified} of {count.spectra}"
-        for split, count in misclassified.items()
-    )
+    counts = (f"{split} {count_text(count)}" for split, count in misclassified.items())
     return f"misclassified: {', '.join(counts)}"
 
 
-def read_predictions(folder, split, labels, classes, misclassified):
-    """Return the predicted classes of a split, integers (spectra,), and hold them against a count.
+def count_text(count):
+    text = f"{count.misclassified:.4g} of {count.spectra - count.unanswered}"
+    return f"{text} ({count.unanswered} without an answer)" if count.unanswered else text
 
-    labels (spectra,): the true classes; misclassified: how many of them run.json or baseline.json
-    says were missed.
+
+def read_predictions(folder, split, labels, classes, count):
+    """Return the predicted classes of a split, integers (spectra,), -1 where there is no answer.
+
+    labels (spectra,): the true classes; count: the Count of run.json or baseline.json, against
+    which the predictions are held.
     """
     path = folder / predictions_name(split)
     predictions = open_array(path)
-    if (
-        predictions.shape != labels.shape
-        or predictions.dtype.kind not in "iu"
-        or not ((predictions >= 0) & (predictions < classes)).all()
-        or np.count_nonzero(predictions != labels) != misclassified
-    ):
+    if predictions.shape != labels.shape or predictions.dtype.kind not in "iu":
+        fits = False
+    else:
+        lowest = -1 if count.unanswered else 0
+        wrong = np.count_nonzero((predictions != labels) & (predictions >= 0))
+        fits = ((predictions >= lowest) & (predictions < classes)).all()
+        fits &= np.count_nonzero(predictions == -1) == count.unanswered
+        fits &= abs(wrong - count.misclassified) <= count.tied
+    if not fits:
         raise InputError(
             f"{path} does not hold the {len(labels)} predicted classes, integers from 0 to "
-            f"{classes - 1}, {misclassified} of them wrong, that the JSON file beside it records"
+            f"{classes - 1}, {count.misclassified:.10g} of them wrong, that the JSON file "
+            f"beside it records"
         )
     return predictions
 

@@ -30,13 +30,25 @@ def change_heights(heights, change):
     return np.where(heights < 1, np.maximum(heights + change, 0), heights)
 
 
-def variants_of(variation):
-    """Return test split -> list of Variant, the test spectra of each class; variation: Variation.
+def variants_of(class_file, variation):
+    """Return test split -> per class a list of Variant, its test spectra in their order.
 
-    `test` changes heights as the paper's text says, `test_wide` as the authors' scripts of the same
-    month, ten times as much.
+    `test` has the classes' own variants where the class file gives some, and otherwise nine that
+    change heights as the paper's text says; `test_wide` has nine that change them as the authors'
+    scripts of the same month do, ten times as much.
     """
-    return {
-        "test": nine_variants(variation.test_shift, variation.test_height_change),
-        "test_wide": nine_variants(variation.test_shift, variation.wide_test_height_change),
-    }
+    default = nine_variants(variation.test_shift, variation.test_height_change)
+    labels = range(class_file.classes)
+    splits = {"test": [class_file.test_variants.get(label, default) for label in labels]}
+    if variation.wide_test:
+        wide = nine_variants(variation.test_shift, variation.wide_test_height_change)
+        splits["test_wide"] = [wide] * class_file.classes
+    return splits
+
+
+def variant_numbers(variants):
+    """Return for each row of a test split its number among the variants of its class.
+
+    variants: per class a list of Variant.
+    """
+    return np.concatenate([np.arange(len(own)) for own in variants])

@@ -122,6 +122,15 @@ def change(field, value):
         (change("peak_heights", [-0.1, 1]), ["class 2", "peak height -0.1", "0 to 1"]),
         (change("peak_heights", [1, 1.2]), ["class 2", "peak height 1.2", "0 to 1"]),
         (change("peak_heights", [0.5, None]), ["class 2", "peak height None", "0 to 1"]),
+        (change("test_variants", [[0, 0], [-51, 0]]), ["class 2", "shifts by -51", "0 to 119"]),
+        (change("test_variants", [[60, 0]]), ["class 2", "shifts by 60", "0 to 119"]),
+        (change("test_variants", []), ["class 2", "test_variants is []", "[shift, height change]"]),
+        (change("test_variants", {"0": 1}), ["class 2", "test_variants", "a list of"]),
+        (change("test_variants", [[1.5, 0]]), ["class 2", "test variant [1.5, 0]", "whole number"]),
+        (change("test_variants", [[1, 2]]), ["class 2", "test variant [1, 2]", "-1 to 1"]),
+        (change("test_variants", [[1]]), ["class 2", "test variant [1]", "[shift, height change]"]),
+        (change("test_variants", [[0, float("nan")]]), ["class 2", "nan", "-1 to 1"]),
+        (change("test_variants", [[True, 0]]), ["class 2", "test variant [True, 0]"]),
         (change("peak_heights", [0.5, 0.9]), ["class 2", "highest peak", "0.9", "1"]),
         (lambda c: c["spectra"].update({"2": []}), ["class 2", "[]", "object"]),
         (lambda c: c["spectra"].pop("3"), ["spectra", "4 classes"]),
@@ -221,3 +230,38 @@ def test_a_full_disk_keeps_the_old_file_and_leaves_nothing_half_written(run, cla
     assert_one_sentence(process, 1, "File too large")
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_follow_ups_class_file_is_what_the_generator_draws_but_for_six_classes():
+    config = json.loads((PROJECT / "dataset_configs/followup500.json").read_text())
+    own = {
+        label: spectrum.pop("test_variants")
+        for label, spectrum in config["spectra"].items()
+        if "test_variants" in spectrum
+    }
+    drawn = draw_classes(min_height=1, peak_count_distribution="gamma")
+    assert json.dumps(config) == json.dumps(drawn)
+    assert sum(len(s["peak_positions"]) for s in drawn["spectra"].values()) == 1749
+    limits = {"8": (17, 0.04), "318": (17, 0.04)} | dict.fromkeys(
+        ["164", "281", "219", "347"], (30, 0.025)
+    )
+    assert own == {
+        label: [[s, c] for c in (0, change, -change) for s in (0, -shift, shift)]
+        for label, (shift, change) in limits.items()
+    }
+
+
+def test_the_challenge_set_has_nine_triplets_with_six_test_spectra_each():
+    read = read_class_file(PROJECT / "dataset_configs/challenge27.json")
+    assert (read.classes, read.datapoints) == (27, 5000)
+    assert [len(read.test_variants[label]) for label in range(27)] == [6] * 27
+    assert sum(map(len, read.positions)) == 67
+    first, last = read.test_variants[9], read.test_variants[26]
+    assert first == [(s, c) for c in (0, 0.03, -0.03) for s in (0, 30)]
+    assert last == [(s, c) for c in (0, -0.03) for s in (0, -30, 30)]
+    for triplet in range(9):  # the classes of a triplet are hard to tell apart
+        tallest = [
+            int(read.positions[label][read.heights[label].argmax()])
+            for label in range(3 * triplet, 3 * triplet + 3)
+        ]
+        assert max(tallest) - min(tallest) <= 6

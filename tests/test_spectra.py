@@ -101,9 +101,8 @@ def test_splits_and_classes_draw_from_different_streams():
 
 def test_test_variants_are_nine_fixed_ones_in_order():
     positions, heights = np.array([200, 300, 400]), np.array([0.01, 1, 0.9])
-    varied, changed, sigmas = vary_for_test(
-        positions, heights, 0, range(9), nine_variants(25, 0.2), 2
-    )
+    variants = [nine_variants(25, 0.2)]  # of the one class
+    varied, changed, sigmas = vary_for_test(positions, heights, 0, range(9), variants, 2)
     up, down = [0.21, 1, 1.1], [0, 1, 0.7]
     expected = [heights] * 3 + [up] * 3 + [down] * 3
     np.testing.assert_allclose(changed, expected)
@@ -233,6 +232,8 @@ def test_dataset_json_records_parameters_hashes_and_versions(dataset, class_file
         "wide_test_height_change": 0.2,
         "test_kernel": 2,
         "seed": 2022,
+        "vary_highest": True,
+        "wide_test": True,
     }
     assert card["versions"]["numpy"] == np.__version__
     assert len(card["files"]) == 8
@@ -531,7 +532,63 @@ import numpy as np
 rng = np.random.default_rng(0)
 positions = [np.sort(rng.integers(100, 4900, 300)) for _ in range(60)]
 heights = [np.append(rng.random(299), 1) for _ in range(60)]
-limits = Limits(50, 0.05, nine_variants(25, 0.02))
-assert find_overlaps(ClassFile(5000, positions, heights, ""), limits) == []
+limits = Limits(50, 0.05, [nine_variants(25, 0.02)] * 60)
+assert find_overlaps(ClassFile(5000, positions, heights, "", {}), limits) == []
 """
     assert peak_memory(code) < 400e6
+
+
+def with_variants(config):
+    config["spectra"]["1"]["test_variants"] = [[0, 0], [-4, 0.1]]
+    config["spectra"]["3"]["test_variants"] = [[2, -0.3]]
+
+
+def test_classes_may_have_test_variants_of_their_own(class_file, tmp_path):
+    path, write = class_file
+    write(with_variants)
+    card = render_dataset(path, tmp_path / "own", SMALL._replace(wide_test=None))
+    assert card["splits"] == ["train", "val", "test"]
+    assert card["variation"]["wide_test"] is False
+    x, y = (np.load(tmp_path / "own" / f"{axis}_test.npy") for axis in "xy")
+    assert y.tolist() == [0] * 9 + [1] * 2 + [2] * 9 + [3]
+    nine = [(shift, change) for change in (0, 0.02, -0.02) for shift in (0, -3, 3)]
+    own = {1: [(0, 0), (-4, 0.1)], 3: [(2, -0.3)]}
+    row = 0
+    for label, spectrum in enumerate(json.loads(path.read_text())["spectra"].values()):
+        for shift, change in own.get(label, nine):
+            heights = [h if h == 1 else max(h + change, 0) for h in spectrum["peak_heights"]]
+            positions = np.array(spectrum["peak_positions"]) + shift
+            expected = smoothed_sticks(positions, heights, 2, 120)
+            np.testing.assert_allclose(x[row], expected, rtol=0, atol=1e-6)
+            row += 1
+    assert row == len(x)
+
+
+def test_the_wide_test_split_is_rendered_where_it_is_asked_for(run, class_file, tmp_path):
+    path, write = class_file
+    flags = "--config", path, "--max-shift", 5, "--test-shift", 3, "--output", tmp_path / "d"
+    assert "test_wide" in run("spectra_from_config.py", *flags).stdout
+    assert "test_wide" not in run("spectra_from_config.py", *flags, "--no-wide-test").stdout
+    write(with_variants)
+    assert "test_wide" not in run("spectra_from_config.py", *flags).stdout
+    process = run("spectra_from_config.py", *flags, "--wide-test")
+    assert re.search(r"^test  +21 spectra\ntest_wide +36 spectra$", process.stdout, re.MULTILINE)
+
+
+def test_the_highest_peak_keeps_its_height_where_it_is_told_to():
+    positions, heights = np.array([200, 300, 400]), np.array([0.5, 1, 1])
+    varied = vary_at_random(positions, heights, 0, range(50), 0, PAPER)
+    kept = vary_at_random(positions, heights, 0, range(50), 0, PAPER._replace(vary_highest=False))
+    np.testing.assert_array_equal(kept[0], varied[0])
+    np.testing.assert_array_equal(kept[2], varied[2])
+    np.testing.assert_array_equal(kept[1][:, 0], varied[1][:, 0])
+    assert (kept[1][:, 1:] == 1).all()
+    assert (varied[1][:, 1:] != 1).all()
+
+
+def test_any_range_of_a_class_s_spectra_is_drawn_as_in_one_go():
+    arguments = np.array([200, 300]), np.array([0.5, 1]), 3
+    whole = vary_at_random(*arguments, range(40), 1, PAPER)
+    part = vary_at_random(*arguments, range(7, 29), 1, PAPER)
+    for a, b in zip(whole, part, strict=True):
+        np.testing.assert_array_equal(a[7:29], b)

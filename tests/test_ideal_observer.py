@@ -1,0 +1,201 @@
+"""The ideal observer gives the best answer that the training variation allows."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import variation
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from baselines import count_answers
+from benchmark.class_file import ClassFile
+from benchmark.ideal_observer import IdealObserver
+from benchmark.run_folder import Count
+from spectra_from_config import vary_at_random
+
+
+def class_file(*classes, datapoints=40):
+    """Classes given as lists of (position, height)."""
+    positions = [np.array([x for x, _ in peaks]) for peaks in classes]
+    heights = [np.array([h for _, h in peaks], float) for peaks in classes]
+    return ClassFile(datapoints, positions, heights, "", {})
+
+
+def answer(observer, *peaks):
+    positions, heights = np.array(peaks).T
+    return observer.answer(positions.astype(int), heights)
+
+
+def observer_of(*classes, **changes):
+    return IdealObserver(class_file(*classes), variation(**changes))
+
+
+def test_a_peak_beyond_the_largest_shift_belongs_to_another_class():
+    observer = observer_of([(10, 1)], [(20, 1)], max_shift=4)
+    assert answer(observer, (14, 0.7)).classes == (0,)
+    assert answer(observer, (16, 0.7)).classes == (1,)
+    assert answer(observer, (15, 0.7)).classes == ()
+    assert np.isnan(answer(observer, (15, 0.7)).probability)
+
+
+def test_equal_classes_are_tied_and_share_the_blame():
+    observer = observer_of([(10, 1), (20, 0.5)], [(12, 1), (22, 0.5)], [(30, 1)], max_shift=5)
+    found = answer(observer, (11, 1), (21, 0.5))
+    assert found.classes == (0, 1)
+    assert found.probability == pytest.approx(0.5)
+    labels = np.array([0, 2, 2, 1])
+    answers = [(0, 1), (2,), (1,), ()]
+    assert count_answers(answers, labels) == Count(1.5, 4, unanswered=1, tied=1)
+
+
+def test_a_faint_peak_that_does_not_show_has_vanished_with_a_known_probability():
+    """Height 0.02 vanishes in 3 of 10 spectra, so the class without it is 10 / 3 as likely."""
+    observer = observer_of([(10, 1)], [(10, 1), (25, 0.02)], max_shift=3, max_height_change=0.05)
+    found = answer(observer, (10, 1))
+    assert found.classes == (0,)
+    assert found.probability == pytest.approx(1 / 1.3)
+    assert answer(observer, (10, 1), (26, 0.01)).classes == (1,)
+
+
+def test_the_unknown_scale_is_integrated_out():
+    """Ratio 0.42 of two peaks that vary by 0.1: by numerical integration over both heights."""
+    observer = observer_of(
+        [(10, 1), (20, 0.5)], [(10, 1), (20, 0.4)], max_shift=0, max_height_change=0.1
+    )
+    found = answer(observer, (10, 2), (20, 0.84))
+    scale = np.linspace(0.9, 1.1, 200_001)
+    inside = [(np.abs(0.42 * scale - h) <= 0.1) * scale for h in (0.5, 0.4)]
+    first, second = (np.trapezoid(density, scale) for density in inside)
+    assert found.classes == ((0,) if first > second else (1,))
+    assert found.probability == pytest.approx(max(first, second) / (first + second), rel=1e-4)
+
+
+def test_a_height_that_does_not_vary_fixes_the_scale():
+    observer = observer_of(
+        *([(10, 1), (20, 0.98)], [(10, 0.98), (20, 1)]),
+        **{"max_shift": 0, "max_height_change": 0.05, "vary_highest": False},
+    )
+    # Scale 1 for class 0; 1 / 0.98 for class 1, at which the same ratios lie closer together.
+    found = answer(observer, (10, 1), (20, 0.98))
+    assert found.classes == (1,)
+    assert found.probability == pytest.approx(0.98**-2 / (1 + 0.98**-2), rel=1e-9)
+    # The first peak of class 1 would be 1 / 0.94, which is more than 0.98 + 0.05.
+    assert answer(observer, (10, 1), (20, 0.94)).classes == (0,)
+    assert answer(observer, (10, 1), (20, 0.90)).classes == ()
+
+
+def test_peaks_may_be_assigned_in_several_ways():
+    """Both peaks of class 0 reach both places: twice the density of one way."""
+    two_ways, one_way = [(10, 1), (12, 1)], [(9, 1), (15, 1)]
+    observer = observer_of(two_ways, one_way, max_shift=3, max_height_change=0.05)
+    found = answer(observer, (11, 1), (12, 1))
+    assert found.classes == (0,)
+    assert found.probability == pytest.approx(2 / 3)
+
+
+def draw(rng, classes, max_shift, change, vary_highest):
+    label = int(rng.integers(len(classes)))
+    positions, heights = np.array(classes[label]).T
+    shifted = positions.astype(int) + rng.integers(-max_shift, max_shift + 1, len(positions))
+    changed = heights + rng.uniform(-change, change, len(heights))
+    if not vary_highest:
+        changed = np.where(heights == 1, 1, changed)
+    return label, shifted, np.maximum(changed, 0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_its_errors_are_as_frequent_as_it_expects(data):
+    """On spectra drawn at random, the posterior probability of its answers is their accuracy."""
+    height = st.sampled_from([0, 0.02, 0.1, 0.15, 0.5, 0.9, 0.95])
+    peak = st.tuples(st.integers(14, 24), height)
+    classes = [
+        [*data.draw(st.lists(peak, max_size=3)), (data.draw(st.integers(14, 24)), 1)]
+        for _ in range(data.draw(st.integers(2, 4)))
+    ]
+    max_shift, change = data.draw(st.integers(0, 6)), data.draw(st.sampled_from([0.05, 0.2]))
+    vary_highest = data.draw(st.booleans())
+    limits = {"max_shift": max_shift, "max_height_change": change, "vary_highest": vary_highest}
+    observer = observer_of(*classes, **limits)
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    answers, labels, expected = [], [], []
+    for _ in range(600):
+        label, positions, heights = draw(rng, classes, max_shift, change, vary_highest)
+        found = observer.answer(positions, heights)
+        assert found.classes  # its own class can produce it
+        answers.append(found.classes)
+        labels.append(label)
+        expected.append(1 - found.probability)
+    wrong = count_answers(answers, np.array(labels)).misclassified
+    p = np.array(expected)
+    assert abs(wrong - p.sum()) <= 5 * np.sqrt((p * (1 - p)).sum()) + 1e-6
+
+
+def test_no_rule_learned_from_many_spectra_does_better():
+    """The best answer in every cell of a fine grid, learned from a million spectra, errs as often.
+
+    Two classes of two peaks; a spectrum is the two places and the ratio of the heights.
+    """
+    classes = [(10, 1), (20, 0.5)], [(11, 1), (21, 0.6)]
+    limits = {"max_shift": 1, "max_height_change": 0.1}
+    rng = np.random.default_rng(0)
+    n = 400_000
+    cells = []
+    for peaks in classes:
+        places = np.array([x for x, _ in peaks]) + rng.integers(-1, 2, (n, 2))
+        heights = np.array([h for _, h in peaks]) + rng.uniform(-0.1, 0.1, (n, 2))
+        ratio = np.floor(200 * heights[:, 1] / heights[:, 0]).astype(int)
+        cells.append(np.ravel_multi_index((places[:, 0], places[:, 1], ratio), (40, 40, 200)))
+    counts = [np.bincount(c, minlength=40 * 40 * 200) for c in cells]
+    learned = np.minimum(*counts).sum() / (2 * n)
+    observer = observer_of(*classes, **limits)
+    expected = []
+    for _ in range(6000):
+        _, positions, heights = draw(rng, classes, 1, 0.1, True)
+        expected.append(1 - observer.answer(positions, heights).probability)
+    assert np.mean(expected) == pytest.approx(learned, abs=4 * np.std(expected) / 6000**0.5)
+
+
+def test_it_answers_for_the_spectra_that_the_dataset_holds(run, class_file_of_pairs, tmp_path):
+    flags = "--config", class_file_of_pairs, "--output", tmp_path / "d", "--max-shift", 5
+    assert run("spectra_from_config.py", *flags, "--test-shift", 3).returncode == 0
+    flags = "--dataset", tmp_path / "d", "--config", class_file_of_pairs
+    process = run("baselines.py", *flags, "--results", tmp_path / "r")
+    assert process.returncode == 0, process.stderr
+    record = json.loads((tmp_path / "r/ideal_observer/baseline.json").read_text())
+    predictions = np.load(tmp_path / "r/ideal_observer/val_predictions.npy")
+    labels = np.load(tmp_path / "d/y_val.npy")
+    count = record["misclassified"]["val"]
+    assert count["spectra"] == 40
+    assert count["tied"] == 20  # classes 0 and 1 are the same
+    assert count["misclassified"] == 10
+    assert np.count_nonzero(predictions != labels) == 10
+    wide = record["misclassified"]["test_wide"]
+    assert wide["unanswered"] == np.count_nonzero(
+        np.load(tmp_path / "r/ideal_observer/test_wide_predictions.npy") == -1
+    )
+    assert f"test_wide {wide['misclassified']:g} of {36 - wide['unanswered']}" in process.stdout
+    assert f"({wide['unanswered']} without an answer)" in process.stdout
+
+
+@pytest.fixture
+def class_file_of_pairs(tmp_path):
+    """Two classes that are the same, and two that are not."""
+    patterns = [([30, 60], [0.5, 1])] * 2 + [([90], [1]), ([30, 90], [1, 0.3])]
+    spectra = {
+        str(label): {"peak_positions": positions, "peak_heights": heights}
+        for label, (positions, heights) in enumerate(patterns)
+    }
+    path = tmp_path / "pairs.json"
+    path.write_text(json.dumps({"datapoints": 120, "classes": 4, "spectra": spectra}))
+    return path
+
+
+def test_redrawn_peaks_are_those_of_the_training_variation():
+    """vary_at_random draws what the observer is told; its limits are those the observer assumes."""
+    small = variation(max_shift=3, max_height_change=0.05)
+    observer = IdealObserver(class_file([(10, 1), (20, 0.03)], [(15, 1)]), small)
+    drawn = vary_at_random(np.array([10, 20]), np.array([1, 0.03]), 0, range(200), 1, small)
+    for positions, heights in zip(*drawn[:2], strict=True):
+        assert observer.answer(positions, heights).classes
