@@ -27,6 +27,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from benchmark import class_figures, figures, tables
+from benchmark.baseline_folder import RECORD as BASELINE_RECORD
 from benchmark.baseline_folder import read_baselines
 from benchmark.class_file import ClassFile
 from benchmark.command_line import InputError, run_script
@@ -40,8 +41,18 @@ from benchmark.misclassifications import (
     summarise,
 )
 from benchmark.published_results import TABLE_2, is_paper_dataset
-from benchmark.run_folder import FAILURE, HISTORY, RECORD, read_predictions, read_run
+from benchmark.run_folder import (
+    CHECKPOINT,
+    FAILURE,
+    HISTORY,
+    RECORD,
+    predictions_name,
+    read_predictions,
+    read_run,
+)
+from benchmark.run_sharing import LOCK
 from benchmark.significance import Comparison, compare_networks, groups
+from benchmark.table_formats import as_csv, one_line
 from benchmark.variants import variants_of
 from spectra_from_config import splits_of
 
@@ -88,9 +99,8 @@ def main(settings):
     for name, text in texts.items():
         with replace_file(folder / name) as file:
             file.write(text.encode())
-    letters = evaluation.letters[evaluation.shown]
     print(texts["table.md"])
-    print(tables.groups_text(evaluation.shown, letters))
+    print(groups_text(evaluation, evaluation.shown))
     print(texts["misclassified.md"], end="")
     if settings.figures:
         save_figures(folder / "figures", drawn)
@@ -133,17 +143,17 @@ def read_results(folder):
     """Read all finished runs below a results folder, ordered by network and seed.
 
     Returns a list of Run. Raises InputError if there is none, or if runs differ in dataset or
-    protocol: their numbers do not belong into one table. Names the runs that are not finished.
+    protocol: their numbers do not belong into one table. Names the runs and methods that are not
+    finished.
     """
     if not folder.is_dir():
         raise InputError(f"results folder {folder} does not exist; train_models.py writes one")
-    begun = sorted(
-        {path.parent for name in (HISTORY, FAILURE) for path in folder.glob(f"*/{name}")}
-    )
-    folders = sorted(path.parent for path in folder.glob(f"*/{RECORD}"))
+    folders = folders_with(folder, RECORD)
     if not folders:
         raise InputError(f"{folder} holds no finished run (MODEL-seedN/{RECORD})")
-    unfinished = [path.name for path in begun if path not in folders]
+    finished = {*folders, *folders_with(folder, BASELINE_RECORD)}
+    begun = folders_with(folder, HISTORY, FAILURE, CHECKPOINT, LOCK, predictions_name("*"))
+    unfinished = [one_line(path.name) for path in begun if path not in finished]
     if unfinished:
         print(f"left out, as they are not finished: {', '.join(unfinished)}", file=sys.stderr)
     runs = [read_run(path) for path in folders]
@@ -158,8 +168,13 @@ def read_results(folder):
     return sorted(runs, key=rank)
 
 
+def folders_with(results, *names):
+    """Return the folders in a results folder that hold a file of one of the names, sorted."""
+    return sorted({path.parent for name in names for path in results.glob(f"*/{name}")})
+
+
 def check_comparable(run, other):
-    """Raise InputError if two runs differ in protocol, dataset or splits."""
+    """Raise InputError if two runs differ in protocol, dataset or splits, or one has no spectra."""
     paths = f"{run.folder} and {other.folder}"
     if run.protocol != other.protocol:
         raise InputError(f"{paths} were trained under different protocols")
@@ -169,6 +184,16 @@ def check_comparable(run, other):
             raise InputError(f"{paths} differ in the dataset file {name}")
     if run.misclassified.keys() != other.misclassified.keys():
         raise InputError(f"{paths} were judged on different splits")
+    for split, count in run.misclassified.items():
+        expected = other.misclassified[split].spectra
+        if count.spectra != expected:
+            raise InputError(
+                f"{paths} were judged on {count.spectra} and {expected} spectra of {split}"
+            )
+        if count.spectra == 0:
+            raise InputError(
+                f"{run.folder} was judged on 0 spectra of {split}, accepted: 1 or more"
+            )
 
 
 def check_seeds(runs):
@@ -210,13 +235,13 @@ def read_labels(dataset, split, spectra, folder=None):
     path = Path(folder or Path("datasets", dataset.name), name)
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # a damaged run.json may name what is no file name
         raise InputError(
             f"{path} does not exist, but the labels of {split} are needed; DATASET names its folder"
         ) from None
     if hashlib.sha256(content).hexdigest() != recorded:
         raise InputError(f"{path} is not the file that the runs were judged by (SHA-256 differs)")
-    return np.array(open_array(path))
+    return np.array(open_array(path), np.int64)
 
 
 def wrong_predictions(runs, labels):
@@ -234,9 +259,13 @@ def wrong_predictions(runs, labels):
 
 def significance_text(evaluation):
     return "\n".join(
-        tables.groups_text(split, evaluation.letters[split]) + tables.comparisons_text(comparisons)
+        groups_text(evaluation, split) + tables.comparisons_text(comparisons)
         for split, comparisons in evaluation.comparisons.items()
     )
+
+
+def groups_text(evaluation, split):
+    return tables.groups_text(split, evaluation.letters[split], evaluation.comparisons[split])
 
 
 def significance_csv(evaluation):
@@ -245,12 +274,12 @@ def significance_csv(evaluation):
         for split, comparisons in evaluation.comparisons.items()
         for comparison in comparisons
     ]
-    return tables.as_csv(["split", *Comparison._fields], lines)
+    return as_csv(["split", *Comparison._fields], lines)
 
 
 def misclassified_csv(evaluation):
     lines = [misclassified._asdict() for misclassified in evaluation.misclassified]
-    return tables.as_csv(Misclassification._fields, lines)
+    return as_csv(Misclassification._fields, lines)
 
 
 def draw(evaluation):

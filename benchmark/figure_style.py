@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib
 
 from benchmark.files import replace_file
+from benchmark.table_formats import one_line
 
 WIDTH = 7  # inches: the text width of a page
 DPI = 200  # of PNG files
@@ -46,5 +47,11 @@ def save(figure, folder, name):
 
 
 def in_lines(name, width):
-    """Break a long name into lines, after an underscore where possible."""
-    return textwrap.fill(name.replace("_", "_ "), width).replace("_ ", "_")
+    """Break a long name into lines, after an underscore where possible, each of them `plain`."""
+    lines = textwrap.wrap(name.replace("_", "_ "), width)
+    return "\n".join(plain(line.replace("_ ", "_")) for line in lines)
+
+
+def plain(text):
+    """Return a text for a figure: one line, in which "$" begins no formula."""
+    return one_line(text).replace("$", r"\$")

@@ -28,12 +28,16 @@ from benchmark.figure_style import (
     WIDTH,
     in_lines,
 )
-from benchmark.run_folder import read_history
+from benchmark.run_folder import HISTORY, read_history
 
 LINEAR_UP_TO = 10  # misclassified spectra; above, their axis is logarithmic
 SCALE = f"(logarithmic above {LINEAR_UP_TO})"
-LEGEND_COLUMNS = 4
+LEGEND_COLUMNS = 4  # at most, as far as LEGEND_WIDTH allows
+LEGEND_WIDTH = 105  # characters; a column takes LEGEND_MARK more than its longest line
+LEGEND_MARK = 8
+ROW, LINE = 0.32, 0.15  # inches: height of a row at least, and of a line of text in it
 TICK_ROW = 0.05  # of a panel's height, for the learning-rate ticks of one seed
+TICK_ROWS = 0.5  # of it at most, for those of all seeds
 
 
 @matplotlib.rc_context(STYLE)
@@ -55,7 +59,8 @@ def misclassifications(runs, baselines, split, paper=None):
     found = [baseline.misclassified[split].misclassified for baseline in judged]
     names = [in_lines(name, 28) for name in [*networks, *(b.method for b in judged)]]
 
-    figure = Figure((WIDTH, 1.2 + 0.32 * len(names)), layout="constrained")
+    row_height = max(ROW, LINE * max(lines_of(name) for name in names))
+    figure = Figure((WIDTH, 1.2 + row_height * len(names)), layout="constrained")
     panel = figure.subplots()
     panel.grid(axis="x", color=GREY, alpha=0.5, linewidth=0.5)
     handles = [
@@ -78,7 +83,7 @@ def misclassifications(runs, baselines, split, paper=None):
     highest = [max(values) for values in counts.values()] + [high for _, high in ranges.values()]
     scale_counts(panel, "x", max(highest + found))
     spectra = runs[0].misclassified[split].spectra
-    panel.set_xlabel(f"misclassified of {spectra} spectra of {split} {SCALE}")
+    panel.set_xlabel(f"misclassified of {spectra} spectra of {in_lines(split, 28)} {SCALE}")
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 0.5, -0.5)
     panel.tick_params(axis="y", length=0)
@@ -89,6 +94,10 @@ def misclassifications(runs, baselines, split, paper=None):
     panel.text(1.01, 1, "mean", transform=panel.transAxes, fontsize=8, va="bottom")
     figure.legend(handles=handles, loc="outside upper center", ncols=4)
     return figure
+
+
+def lines_of(text):
+    return text.count("\n") + 1
 
 
 def by_network(runs):
@@ -142,7 +151,8 @@ def learning_curves(runs):
     the epochs from which on the learning rate was lower. Reads history.csv of every run folder.
     """
     networks = by_network(runs)
-    histories = [[read_history(run.folder) for run in seeds] for seeds in networks.values()]
+    histories = [[history_of(run) for run in seeds] for seeds in networks.values()]
+    tick_row = min(TICK_ROW, TICK_ROWS / (1 + max(map(len, histories))))
     columns = min(2, len(networks))
     rows = math.ceil(len(networks) / columns)
     figure = Figure((WIDTH, 0.9 + 1.75 * rows), layout="constrained")
@@ -152,8 +162,8 @@ def learning_curves(runs):
     ):
         panel.set_title(in_lines(network, 44), loc="left")
         for row, (run, history) in enumerate(zip(seeds, curves, strict=True)):
-            draw_history(panel, row, run.best_epoch, history)
-    scale_losses(panels[0, 0], histories)
+            draw_history(panel, tick_row * (row + 0.7), run.best_epoch, history)
+    scale_losses(panels[0, 0], histories, tick_row)
     panels[0, 0].xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=(1, 2, 5, 10)))
     if len(networks) < rows * columns:
         panels[-1, -1].remove()
@@ -170,26 +180,39 @@ def learning_curves(runs):
     return figure
 
 
-def draw_history(panel, row, best_epoch, history):
+def history_of(run):
+    """Return `read_history` of a Run, whose epochs it holds."""
+    history = read_history(run.folder)
+    if not np.array_equal(history["epoch"], np.arange(1, run.epochs + 1)):
+        raise InputError(
+            f"{run.folder / HISTORY} does not hold the epochs 1 to {run.epochs} that the run has "
+            f"had, one a line"
+        )
+    return history
+
+
+def draw_history(panel, tick_height, best_epoch, history):
     epochs, validation = history["epoch"], history["val_loss"]
     panel.plot(epochs, history["loss"], color=BLUE, alpha=0.7, linewidth=0.8)
     panel.plot(epochs, validation, "--", color=VERMILION, alpha=0.9, linewidth=0.8)
     best = epochs == best_epoch
     ring = {"color": BLACK, "fillstyle": "none", "markersize": 5, "zorder": 3}
     panel.plot(epochs[best], validation[best], "o", **ring)
-    lowered = epochs[1:][np.diff(history["learning_rate"]) < 0]
-    heights = np.full(len(lowered), TICK_ROW * (row + 0.7))
+    rates = history["learning_rate"]
+    lowered = epochs[1:][rates[1:] < rates[:-1]]
+    heights = np.full(len(lowered), tick_height)
     tick = {"color": BLACK, "markersize": 4, "markeredgewidth": 0.7}
     panel.plot(lowered, heights, "|", transform=panel.get_xaxis_transform(), **tick)
 
 
-def scale_losses(panel, histories):
+def scale_losses(panel, histories, tick_row):
     """Make the loss axis logarithmic, with room for the rows of ticks below the losses."""
     every = [h[column] for curves in histories for h in curves for column in ("loss", "val_loss")]
     losses = np.concatenate(every)
-    losses = losses[np.isfinite(losses) & (losses > 0)]
+    possible = np.finfo(np.float32)  # in which losses are computed
+    losses = losses[(losses >= possible.smallest_subnormal) & (losses <= possible.max)]
     low, high = (0.7 * losses.min(), 1.5 * losses.max()) if len(losses) else (0.1, 1)
-    share = min(0.5, TICK_ROW * (1 + max(map(len, histories))))
+    share = tick_row * (1 + max(map(len, histories)))
     panel.set_ylim(low * (low / high) ** (share / (1 - share)), high)
     panel.set_yscale("log", nonpositive="mask")
     panel.set_yticks([tick for tick in panel.get_yticks() if low <= tick <= high])
@@ -207,26 +230,36 @@ def cost(runs, split, comparable=True):
     counts = [counts_of(seeds, split) for seeds in networks.values()]
     seconds = [[run.seconds / run.epochs for run in seeds] for seeds in networks.values()]
     millions = [[run.weights / 1e6 for run in seeds] for seeds in networks.values()]
-    legend_rows = math.ceil(len(networks) / LEGEND_COLUMNS)
+    labels = [in_lines(name, 28) for name in networks]
+    columns = columns_of_legend(labels)
+    legend_rows = max(sum(map(lines_of, column)) for column in columns)
     figure = Figure((WIDTH, 3.3 + 0.2 * legend_rows), layout="constrained")
     figure.get_layout_engine().set(wspace=0.06)
     panels = figure.subplots(1, 2, sharey=True)
     for panel, costs in zip(panels, (seconds, millions), strict=True):
-        styles = zip(networks, costs, counts, cycle(MARKERS), cycle(COLOURS))
-        for name, x, y, marker, colour in styles:
+        handles = []
+        for x, y, marker, colour in zip(costs, counts, cycle(MARKERS), cycle(COLOURS)):
             style = {"fmt": marker, "color": colour, "markersize": 6, "elinewidth": 0.8}
-            label = in_lines(name, 28)
-            panel.errorbar(mean(x), mean(y), reach_of(y), reach_of(x), label=label, **style)
+            handles.append(panel.errorbar(mean(x), mean(y), reach_of(y), reach_of(x), **style))
         scale_costs(panel, costs)
         panel.grid(color=GREY, alpha=0.4, linewidth=0.5)
     panels[0].set_xlabel("seconds per epoch" + ("" if comparable else " (machines differ)"))
     panels[1].set_xlabel("weights (million)")
     scale_counts(panels[0], "y", max(map(max, counts)))
     spectra = runs[0].misclassified[split].spectra
-    panels[0].set_ylabel(f"misclassified of {spectra} spectra of {split}\n{SCALE}")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=LEGEND_COLUMNS)
+    panels[0].set_ylabel(f"misclassified of {spectra} spectra of {in_lines(split, 14)}\n{SCALE}")
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(columns))
     return figure
+
+
+def columns_of_legend(labels):
+    """Divide labels into as many columns as stand side by side, in matplotlib's order."""
+    for count in range(LEGEND_COLUMNS, 1, -1):
+        columns = np.array_split(labels, count)
+        longest = [max(map(len, "\n".join(column).split("\n"))) for column in columns]
+        if sum(longest) + LEGEND_MARK * count <= LEGEND_WIDTH:
+            return columns
+    return [labels]
 
 
 def reach_of(values):

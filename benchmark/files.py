@@ -154,7 +154,7 @@ def open_array(path):
         reason = str(error) or type(error).__name__
     if "Python objects" in reason:
         raise InputError(f"{path} holds Python objects, accepted: numbers; array.astype(int) helps")
-    with open(path, "rb") as file:
+    with suppress(ValueError), open(path, "rb") as file:  # of a path that is no file name
         if file.read(4) == b"PK\x03\x04":
             raise InputError(f"{path} is an archive of arrays, accepted: a .npy file, one array")
     raise InputError(f"{path} is truncated or no .npy file ({reason})")

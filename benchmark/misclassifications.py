@@ -15,6 +15,7 @@ from benchmark.files import open_array
 from benchmark.overlap import ROUNDING, find_overlaps, limits_of
 from benchmark.peak_matching import match_as_many
 from benchmark.run_folder import confidences_name, predictions_name
+from benchmark.table_formats import as_markdown
 from benchmark.variants import variants_of
 
 SMALL_PEAK = 0.1  # relative to the highest peak
@@ -175,13 +176,13 @@ def summarise(found, runs):
         "",
         "Misclassified spectra of all splits together, the mean over the seeds:",
         "",
-        f"| network | {' | '.join(reasons)} |",
-        "| --- |" + " ---: |" * len(reasons),
     ]
-    for network, seeds in Counter(run.model for run in runs).items():
-        cells = (f"{counts[network, reason] / seeds:.4g}" for reason in reasons)
-        lines.append(f"| {network} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n" + most_missed_classes(found, len(runs))
+    rows = [
+        [network, *(f"{counts[network, reason] / seeds:.4g}" for reason in reasons)]
+        for network, seeds in Counter(run.model for run in runs).items()
+    ]
+    table = as_markdown(["network", *reasons], rows)
+    return "\n".join(lines) + "\n" + table + most_missed_classes(found, len(runs))
 
 
 def most_missed_classes(found, runs, most=10):

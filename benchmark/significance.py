@@ -3,23 +3,27 @@
 For each pair of networks and one split:
 
 - the difference of their mean misclassifications over the seeds, with a 95 % interval, by Welch's
-  t-test, which does not assume that both spread alike;
+  t-test, which does not assume that both spread alike. If neither count spreads over the seeds,
+  there is nothing to hold the difference against, and the test is not made;
 - the exact Mann-Whitney test on the same numbers, which assumes no normal distribution, but needs
   many seeds: of five against five its smallest p-value is 0.008, which the correction for the 28
   pairs of eight networks turns into 0.22;
 - the exact McNemar test on the test spectra: of the spectra that one network classifies correctly
   in more seeds than the other does, how many favour either. With one seed this is McNemar's own. It
   asks about these spectra, not about further seeds, and takes those of one class for independent,
-  which they are not: small p-values are too small.
+  which they are not: small p-values are too small. It is not made for networks with different
+  numbers of seeds: the more seeds, the more spectra are misclassified in some of them, so that two
+  copies of one network would seem to differ.
 
-The p-values of each test are corrected for the number of pairs by Holm's method, the intervals are
-not. Networks cannot be told apart if Welch's corrected p is not below ALPHA. With fewer than three
-seeds nothing can be said.
+The p-values of each test are corrected by Holm's method for the number of pairs that it was made
+for, the intervals are not. Networks cannot be told apart, and share a letter, if Welch's corrected
+p is not below ALPHA; also if Welch's test was not made, for then nothing shows that they differ.
+With fewer than three seeds nothing can be said.
 """
 
 import string
 import warnings
-from itertools import combinations
+from itertools import combinations, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +32,7 @@ from scipy import stats
 ALPHA = 0.05
 FEWEST_SEEDS = 3
 RESAMPLES = 9999
+LETTERS = string.ascii_letters + "".join(map(chr, range(0x134, 0x250)))  # the rest is Latin, too
 
 
 class Comparison(NamedTuple):
@@ -38,11 +43,11 @@ class Comparison(NamedTuple):
     difference: float
     low: float | None  # ends of the 95 % interval of the difference
     high: float | None
-    welch: float  # p-values, Holm-corrected over all pairs
+    welch: float | None  # p-values, Holm-corrected; None if the test was not made
     mann_whitney: float
-    mcnemar: float
-    favour_a: int  # spectra that `a` classifies correctly in more seeds than `b`
-    favour_b: int
+    mcnemar: float | None
+    favour_a: int | None  # spectra that `a` classifies correctly in more seeds than `b`
+    favour_b: int | None
 
 
 def compare_networks(wrong):
@@ -73,13 +78,13 @@ def compare_networks(wrong):
 def welch(wrong_a, wrong_b):
     """Return difference of means, its 95 % interval, and the p-value of Welch's t-test.
 
-    Without any spread on either side neither interval nor test is defined; then the ends are None
-    and p is that of the Mann-Whitney test.
+    Without any spread on either side neither interval nor test is defined; then ends and p are
+    None.
     """
     a, b = wrong_a.sum(axis=1), wrong_b.sum(axis=1)
     difference = a.mean() - b.mean()
     if np.ptp(a) == 0 and np.ptp(b) == 0:
-        return difference, None, None, mann_whitney(wrong_a, wrong_b)
+        return difference, None, None, None
     with warnings.catch_warnings():  # one side without spread is no loss of precision
         warnings.simplefilter("ignore", RuntimeWarning)
         test = stats.ttest_ind(a, b, equal_var=False)
@@ -98,7 +103,12 @@ def mann_whitney(wrong_a, wrong_b):
 
 
 def mcnemar(wrong_a, wrong_b):
-    """Return the p-value of the exact McNemar test, and the numbers of spectra it compares."""
+    """Return the p-value of the exact McNemar test, and the numbers of spectra it compares.
+
+    All three are None for networks with different numbers of seeds.
+    """
+    if len(wrong_a) != len(wrong_b):
+        return None, None, None
     shares = wrong_a.mean(axis=0) - wrong_b.mean(axis=0)
     for_a, for_b = int(np.count_nonzero(shares < 0)), int(np.count_nonzero(shares > 0))
     p_value = stats.binomtest(for_a, for_a + for_b).pvalue if for_a + for_b else 1.0
@@ -106,53 +116,63 @@ def mcnemar(wrong_a, wrong_b):
 
 
 def holm(p_values):
-    """Return Holm's corrected p-values: sorted, multiplied by the tests that remain, monotonic."""
-    p_values = np.asarray(p_values, float)
-    order = np.argsort(p_values)
-    factors = np.arange(len(p_values), 0, -1)
-    corrected = np.empty_like(p_values)
-    corrected[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
-    return corrected.tolist()
+    """Return Holm's corrected p-values: sorted, multiplied by the tests that remain, monotonic.
+
+    None, for a test that was not made, stays None and does not count.
+    """
+    made = np.array([p for p in p_values if p is not None], float)
+    order = np.argsort(made)
+    factors = np.arange(len(made), 0, -1)
+    corrected = np.empty_like(made)
+    corrected[order] = np.minimum(np.maximum.accumulate(made[order] * factors), 1)
+    remaining = iter(corrected.tolist())
+    return [None if p is None else next(remaining) for p in p_values]
 
 
 def groups(wrong, comparisons):
     """Group networks that cannot be told apart, as a compact letter display.
 
     Networks that share a letter cannot be told apart; "a" is the group with the fewest
-    misclassifications. Returns network -> letters, "" for networks that were compared with none.
+    misclassifications. Returns network -> letters, "" for networks that were compared with none,
+    and for all if there are more groups than LETTERS.
     """
-    together = {frozenset((c.a, c.b)) for c in comparisons if not c.welch < ALPHA}
     compared = {name for c in comparisons for name in (c.a, c.b)}
     networks = [name for name in wrong if name in compared]
     networks.sort(key=lambda name: wrong[name].sum(axis=1).mean())
-    alike = {
-        name: {other for other in networks if frozenset((name, other)) in together}
-        for name in networks
-    }
+    alike = [set() for _ in networks]
+    for c in comparisons:
+        if c.welch is None or c.welch >= ALPHA:
+            a, b = networks.index(c.a), networks.index(c.b)
+            alike[a].add(b)
+            alike[b].add(a)
     letters = dict.fromkeys(wrong, "")
-    found = sorted(
-        largest_groups(alike, networks), key=lambda group: list(map(networks.index, group))
-    )
-    for i, group in enumerate(found):
-        for name in group:
-            letters[name] += string.ascii_letters[i] if i < 52 else chr(0x100 + i)
+    found = list(islice(largest_groups(alike), len(LETTERS) + 1))
+    if len(found) <= len(LETTERS):
+        for letter, group in zip(LETTERS, sorted(map(sorted, found)), strict=False):
+            for network in group:
+                letters[networks[network]] += letter
     return letters
 
 
-def largest_groups(alike, candidates, group=(), excluded=()):
-    """Yield all groups of mutually alike networks that no further one fits into.
+def largest_groups(alike):
+    """Yield all groups of mutually alike networks that no further one fits into, as sets.
 
-    Bron and Kerbosch's algorithm (1973), doi 10.1145/362342.362367.
+    alike: for each network, counted from 0, the set of the others that it is like. The algorithm of
+    Bron and Kerbosch (1973), doi 10.1145/362342.362367, with the pivot of Tomita, Tanaka and
+    Takahashi (2006), doi 10.1016/j.tcs.2006.06.015: a largest group without the pivot holds a
+    network that is not like it, so only the pivot and such networks need to be tried.
     """
-    if not candidates and not excluded:
-        yield group
-    remaining, excluded = list(candidates), list(excluded)
-    for name in candidates:
-        yield from largest_groups(
-            alike,
-            [other for other in remaining if other in alike[name]],
-            (*group, name),
-            [other for other in excluded if other in alike[name]],
-        )
-        remaining.remove(name)
-        excluded.append(name)
+
+    def extend(group, candidates, excluded):
+        if not candidates and not excluded:
+            yield group
+            return
+        pivot = max(candidates | excluded, key=lambda network: len(alike[network] & candidates))
+        for network in sorted(candidates - alike[pivot]):
+            yield from extend(
+                group | {network}, candidates & alike[network], excluded & alike[network]
+            )
+            candidates = candidates - {network}
+            excluded = excluded | {network}
+
+    yield from extend(set(), set(range(len(alike))), set())

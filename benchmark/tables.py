@@ -1,7 +1,5 @@
-"""The tables of an evaluation: a row per network and method, as Markdown, CSV and LaTeX."""
+"""The tables of an evaluation: a row per network and method, and what stands below them."""
 
-import csv
-import io
 from statistics import mean, stdev
 from typing import NamedTuple
 
@@ -9,6 +7,8 @@ import numpy as np
 
 from benchmark.published_results import TABLE_2, PaperRow, is_paper_dataset
 from benchmark.run_folder import read_predictions
+from benchmark.significance import ALPHA, LETTERS
+from benchmark.table_formats import as_csv, as_latex, as_markdown, markdown_text
 
 PAPER_HEADERS = {
     "misclassified": "paper: misclassified (see test_wide)",
@@ -115,6 +115,7 @@ def macro_f1(predictions, labels, classes):
 
     A class occurs if it is the label or the prediction of a spectrum.
     """
+    predictions = predictions.astype(np.int64)  # bincount takes no larger type
     hits = np.bincount(labels[predictions == labels], minlength=classes)
     total = np.bincount(labels, minlength=classes) + np.bincount(predictions, minlength=classes)
     return float(np.mean(2 * hits[total > 0] / total[total > 0]))
@@ -193,34 +194,6 @@ def csv_table(rows):
     return as_csv(flat[0], flat)
 
 
-def as_markdown(header, lines):
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (header, rule, *lines))
-
-
-def as_latex(header, lines):
-    """Format a table for LaTeX; it needs the package booktabs."""
-    rows = [" & ".join(map(latex_text, cells)) + r" \\" for cells in (header, *lines)]
-    body = [r"\toprule", rows[0], r"\midrule", *rows[1:], r"\bottomrule"]
-    columns = "l" + "r" * (len(header) - 1)
-    return "\n".join([rf"\begin{{tabular}}{{{columns}}}", *body, r"\end{tabular}"]) + "\n"
-
-
-def latex_text(text):
-    for plain, latex in ("_", r"\_"), ("%", r"\%"), ("±", r"$\pm$"), ("–", "--"):
-        text = text.replace(plain, latex)
-    return text
-
-
-def as_csv(columns, rows):
-    """Format dicts as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
 def times_text(runs):
     """Say on what the runs were trained if that differs, for then their times do, too."""
     networks = {}
@@ -231,22 +204,38 @@ def times_text(runs):
     if len(networks) < 2:
         return ""
     machines = "; ".join(f"{', '.join(names)} on {where}" for where, names in networks.items())
-    return f"\nTimes are not comparable: {machines}.\n"
+    return f"\nTimes are not comparable: {markdown_text(machines)}.\n"
 
 
-def groups_text(split, letters):
-    """Say in Markdown which networks cannot be told apart; letters: `significance.groups`."""
-    lines = [f"## Which differences are real: {split}", ""]
-    alone = [name for name in letters if not letters[name]]
+def groups_text(split, letters, comparisons):
+    """Say in Markdown which networks cannot be told apart.
+
+    letters: `significance.groups` of comparisons, a list of `significance.Comparison`.
+    """
+    lines = [f"## Which differences are real: {markdown_text(split)}", ""]
+    compared = {name for c in comparisons for name in (c.a, c.b)}
+    alone = [name for name in letters if name not in compared]
     if alone:
         lines += [
-            f"Not compared: {', '.join(alone)}. A comparison takes three seeds of each of two "
+            f"Not compared: {names_text(alone)}. A comparison takes three seeds of each of two "
             f"networks."
         ]
-    for letter in sorted(set("".join(letters.values()))):
+    if compared and not any(letters.values()):
+        lines += [f"No letters: the networks fall into more than {len(LETTERS)} groups."]
+    for letter in LETTERS:
         members = [name for name in letters if letter in letters[name]]
         what = "cannot be told apart" if len(members) > 1 else "differs from all others compared"
-        lines.append(f"- {letter}: {', '.join(members)} {what}")
+        if members:
+            lines.append(f"- {letter}: {names_text(members)} {what}")
+    untested = {name for c in comparisons if c.welch is None for name in (c.a, c.b)}
+    if untested:
+        lines += [
+            "",
+            f"Not tested against each other: "
+            f"{names_text(name for name in letters if name in untested)}. Each misclassifies the "
+            f"same number of spectra with all its seeds, so Welch's test has no spread to hold a "
+            f"difference against. They share a letter because nothing shows that they differ.",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -261,19 +250,27 @@ def comparisons_text(comparisons):
             f"{c.a} − {c.b}",
             f"{c.difference:+.1f}",
             "" if c.low is None else f"{c.low:+.1f} to {c.high:+.1f}",
-            f"{c.welch:.2g}",
-            f"{c.mann_whitney:.2g}",
-            f"{c.mcnemar:.2g}",
-            f"{c.favour_a} : {c.favour_b}",
+            *("" if p is None else f"{p:.2g}" for p in (c.welch, c.mann_whitney, c.mcnemar)),
+            "" if c.favour_a is None else f"{c.favour_a} : {c.favour_b}",
         ]
         for c in comparisons
     ]
     note = (
-        "\np-values are Holm-corrected for the number of pairs, intervals are not. The letters "
-        "come from Welch's test at the level 0.05. Mann-Whitney's p cannot be small with few seeds "
-        "and many pairs: 0.22 at least for five seeds of eight networks. The last column counts "
-        "the spectra that either network classifies correctly in more seeds than the other. "
-        "McNemar's test, which rests on them, takes the spectra of one class for independent; they "
-        "are not, so its small p-values are too small.\n\n"
+        f"\np-values are Holm-corrected for the number of pairs tested, intervals are not. The "
+        f"letters come from Welch's test at the level {ALPHA:g}. Mann-Whitney's p cannot be small "
+        f"with few seeds and many pairs: 0.22 at least for five seeds of eight networks. The last "
+        f"column counts the spectra that either network classifies correctly in more seeds than "
+        f"the other. McNemar's test, which rests on them, takes the spectra of one class for "
+        f"independent; they are not, so its small p-values are too small.\n"
     )
-    return note + as_markdown(header, lines)
+    unequal = [f"{c.a} − {c.b}" for c in comparisons if c.mcnemar is None]
+    if unequal:
+        note += (
+            f"\nMcNemar's test was not made for {names_text(unequal)}: it takes networks with "
+            f"equal numbers of seeds.\n"
+        )
+    return f"{note}\n{as_markdown(header, lines)}"
+
+
+def names_text(names):
+    return ", ".join(map(markdown_text, names))

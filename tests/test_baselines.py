@@ -15,8 +15,9 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 import baselines
-from baselines import cross_correlation, most_similar
+from baselines import most_similar
 from benchmark.class_file import read_class_file
+from benchmark.command_line import parse_flags
 from benchmark.dataset_folder import read_dataset
 from benchmark.peak_matching import match_peaks
 from benchmark.rendering import render
@@ -27,14 +28,41 @@ KERNEL = 2
 LIMITS = variation(max_shift=10, test_shift=5)
 
 
-def search_match(spectra, class_file):
-    return baselines.search_match(spectra, class_file, LIMITS.max_shift, 0.01)
+def answers(method, spectra, class_file, *flags):
+    """Return the classes that a method of the script answers when it is run with these flags."""
+    settings = parse_flags(baselines, list(map(str, flags)))
+    return baselines.methods(class_file, LIMITS, settings)[method](spectra)
+
+
+def search_match(spectra, class_file, *flags):
+    return answers("search_match", spectra, class_file, *flags)
 
 
 def validation_spectra(class_file, per_class):
     split = splits_of(LIMITS._replace(n_val=per_class))["val"]
     rows = range(per_class * class_file.classes)
     return render(*vary_rows(class_file, split, rows), class_file.datapoints)
+
+
+@pytest.fixture
+def write_classes(tmp_path):
+    """Return a function that writes a class file of patterns (positions, heights) and reads it."""
+
+    def write(*patterns, datapoints=300):
+        spectra = {
+            str(label): {"peak_positions": positions, "peak_heights": heights}
+            for label, (positions, heights) in enumerate(patterns)
+        }
+        path = tmp_path / "few.json"
+        config = {"datapoints": datapoints, "classes": len(patterns), "spectra": spectra}
+        path.write_text(json.dumps(config))
+        return read_class_file(path)
+
+    return write
+
+
+def spectrum_of(positions, heights, datapoints=300):
+    return render(np.array([positions]), np.array([heights]), np.array([KERNEL]), datapoints)
 
 
 @pytest.fixture
@@ -47,30 +75,65 @@ def classes(tmp_path):
     return class_file, validation_spectra(class_file, 4), np.repeat(np.arange(30), 4)
 
 
-def test_smoothed_cosine_compares_smoothed_spectra_with_smoothed_patterns(classes):
+def cosines(spectra, patterns):
+    """Return the cosine similarity of each spectrum to each pattern, in double precision."""
+    lengths = np.linalg.norm(spectra, axis=1)[:, None] * np.linalg.norm(patterns, axis=1)
+    return np.einsum("nd,cd->nc", spectra, patterns, dtype=np.float64) / lengths
+
+
+def test_cosine_answers_the_pattern_at_the_smallest_angle(classes):
+    class_file, spectra, _ = classes
+    ideal = baselines.ideal_patterns(class_file, KERNEL)
+    expected = cosines(spectra, ideal).argmax(axis=1)
+    np.testing.assert_array_equal(answers("cosine", spectra, class_file), expected)
+    assert (expected != (spectra @ ideal.T).argmax(axis=1)).any()  # the norms do matter
+
+
+@pytest.mark.parametrize(("flags", "sigma"), [((), 50), (("--smoothing", 5), 5)])
+def test_smoothed_cosine_compares_smoothed_spectra_with_smoothed_patterns(classes, flags, sigma):
     class_file, spectra, _ = classes
     ideal = baselines.ideal_patterns(class_file, KERNEL)
 
     def smooth(x):
-        return gaussian_filter1d(x.astype(np.float64), 20, axis=1, mode="constant")
+        return gaussian_filter1d(x.astype(np.float64), sigma, axis=1, mode="constant")
 
-    similarity = baselines.normalise(smooth(spectra)) @ baselines.normalise(smooth(ideal)).T
-    templates = baselines.smoothed_templates(ideal, 20)
-    np.testing.assert_array_equal(most_similar(spectra, templates), similarity.argmax(axis=1))
-    np.testing.assert_array_equal(most_similar(ideal, templates), np.arange(30))
-
-
-def test_cross_correlation_is_the_largest_cosine_over_all_shifts(classes):
-    class_file, spectra, _ = classes
-    ideal = baselines.normalise(baselines.ideal_patterns(class_file, KERNEL))
-    shifted = np.stack([np.roll(ideal, lag, axis=1) for lag in range(-8, 9)])
-    similarity = np.einsum("nd,lcd->nlc", spectra, shifted).max(axis=1)
-    sticks = baselines.stick_patterns(class_file, KERNEL)
-    found = cross_correlation(spectra, sticks, KERNEL, 8)
+    similarity = cosines(smooth(spectra), smooth(ideal))
+    found = answers("smoothed_cosine", spectra, class_file, *flags)
     chosen = similarity[np.arange(len(spectra)), found]
     np.testing.assert_allclose(chosen, similarity.max(axis=1), rtol=1e-5)
-    moved = np.roll(ideal, 8, axis=1)
-    np.testing.assert_array_equal(cross_correlation(moved, sticks, KERNEL, 8), np.arange(30))
+    ideals = answers("smoothed_cosine", ideal, class_file, "--smoothing", 5)
+    np.testing.assert_array_equal(ideals, np.arange(30))
+
+
+@pytest.mark.parametrize(
+    ("flags", "most"), [((), 50), (("--max-lag", 8), 8), (("--max-lag", 0), 0)]
+)
+def test_cross_correlation_is_the_largest_cosine_over_all_shifts(classes, flags, most):
+    class_file, spectra, _ = classes
+    ideal = baselines.normalise(baselines.ideal_patterns(class_file, KERNEL))
+    padded = np.pad(ideal, ((0, 0), (most, most)))
+    shifted = [padded[:, lag : lag + 400] for lag in range(2 * most + 1)]
+    similarity = np.max([np.einsum("nd,cd->nc", spectra, x) for x in shifted], axis=0)
+    found = answers("cross_correlation", spectra, class_file, *flags)
+    chosen = similarity[np.arange(len(spectra)), found]
+    np.testing.assert_allclose(chosen, similarity.max(axis=1), rtol=1e-5)
+    moved = np.roll(ideal, most, axis=1)
+    if most <= 40:  # where the first peaks are
+        found = answers("cross_correlation", moved, class_file, *flags)
+        np.testing.assert_array_equal(found, np.arange(30))
+
+
+def test_a_shift_beyond_the_largest_lag_is_not_undone(write_classes):
+    class_file = write_classes(([100, 150], [1, 0.5]), ([108, 172], [1, 0.5]))
+    spectrum = spectrum_of([108, 158], [1, 0.5])  # class 0, shifted by 8
+    for lag, answer in (8, 0), (3, 1):
+        found = answers("cross_correlation", spectrum, class_file, "--max-lag", lag)
+        assert found.tolist() == [answer]
+
+
+def test_what_is_shifted_out_of_the_spectrum_does_not_come_in_at_its_other_end(write_classes):
+    class_file = write_classes(([20], [1]), ([100, 260], [1, 1]))
+    assert answers("cross_correlation", spectrum_of([270], [1]), class_file).tolist() == [1]
 
 
 def test_search_match_tells_crowded_classes_apart(classes):
@@ -82,16 +145,52 @@ def test_search_match_tells_crowded_classes_apart(classes):
     assert wrong <= 6 < similar
 
 
-def test_two_peaks_that_shifts_bring_together_are_still_found(tmp_path):
-    config = {"datapoints": 300, "classes": 2, "spectra": {}}
-    patterns = ([50, 200, 210], [0.5, 0.8, 1]), ([90, 205], [0.28, 1])
-    for label, (positions, heights) in enumerate(patterns):
-        config["spectra"][str(label)] = {"peak_positions": positions, "peak_heights": heights}
-    (tmp_path / "c.json").write_text(json.dumps(config))
-    class_file = read_class_file(tmp_path / "c.json")
-    merged = np.array([[52, 205, 205]]), np.array([[0.5, 0.8, 1]]), np.array([3.0])
-    spectrum = render(*merged, 300)  # both peaks as one of height 1.8, the first as 0.28
+def test_two_peaks_that_shifts_bring_together_are_still_found(write_classes):
+    class_file = write_classes(([50, 200, 220], [0.5, 0.8, 1]), ([90, 210], [0.28, 1]))
+    spectrum = spectrum_of([52, 210, 210], [0.5, 0.8, 1])  # one peak of height 1.8, one of 0.28
     assert search_match(spectrum, class_file).tolist() == [0]
+
+
+@pytest.mark.parametrize(("height", "answer"), [(0.15, 0), (0.06, 1)])
+def test_a_peak_that_another_may_hide_costs_a_tenth_of_its_height(write_classes, height, answer):
+    class_file = write_classes(([200, 220], [0.8, 1]), ([210, 100], [1, height]))
+    merged = spectrum_of([210, 210], [0.8, 1])  # misses 0.08 of class 0, `height` of class 1
+    assert search_match(merged, class_file).tolist() == [answer]
+
+
+def test_peaks_are_hidden_only_by_a_detected_one(write_classes):
+    class_file = write_classes(([100, 200, 210], [1, 0.5, 0.5]), ([100, 250], [1, 0.3]))
+    assert search_match(spectrum_of([100], [1]), class_file).tolist() == [1]
+
+
+def test_peaks_that_appear_as_one_may_be_as_high_as_their_sum(write_classes):
+    class_file = write_classes(([50, 200, 220], [1, 0.4, 0.5]), ([50, 210], [1, 0.7]))
+    merged = spectrum_of([50, 210, 210], [1, 0.4, 0.5])
+    assert search_match(merged, class_file).tolist() == [0]
+    assert search_match(spectrum_of([50, 210], [1, 1]), class_file).tolist() == [0]
+    assert search_match(spectrum_of([50, 210], [1, 0.6]), class_file).tolist() == [0]
+
+
+def test_search_match_assigns_peaks_up_to_the_largest_training_shift(write_classes):
+    class_file = write_classes(([100, 200], [1, 0.5]), ([100], [1]))
+    for distance, answer in (10, 0), (11, 1):  # leaving 0.5 twice is worse than once
+        spectrum = spectrum_of([100, 200 + distance], [1, 0.5])
+        assert search_match(spectrum, class_file).tolist() == [answer]
+
+
+def test_search_match_detects_peaks_from_the_detection_height_on(write_classes):
+    class_file = write_classes(([50], [1]), ([50, 150], [1, 0.1]))
+    spectrum = spectrum_of([50, 150], [1, 0.1])
+    assert search_match(spectrum, class_file).tolist() == [1]
+    assert search_match(spectrum, class_file, "--detection-height", 0.2).tolist() == [0]
+
+
+def test_shifts_decide_between_classes_of_the_same_heights_only(write_classes):
+    class_file = write_classes(([50, 200], [1, 0.5]), ([56, 200], [1, 0.5]))
+    for position, answer in (51, 0), (55, 1):
+        assert search_match(spectrum_of([position, 200], [1, 0.5]), class_file).tolist() == [answer]
+    class_file = write_classes(([50, 200], [1, 0.5]), ([58, 200], [1, 0.52]))
+    assert search_match(spectrum_of([59, 200], [1, 0.5]), class_file).tolist() == [0]
 
 
 def test_search_match_does_not_depend_on_where_the_spectrum_begins(tmp_path):
@@ -122,7 +221,7 @@ def test_a_spectrum_without_peaks_is_given_some_class(classes):
 
 def test_no_class_fits_better_than_the_one_that_search_match_answers(classes):
     class_file, spectra, _ = classes
-    for spectrum, answer in zip(spectra[::4], search_match(spectra[::4], class_file), strict=True):
+    for spectrum, answer in zip(spectra, search_match(spectra, class_file), strict=True):
         charges = [charge_of(spectrum, class_file, label) for label in range(30)]
         assert charges[answer] == min(charges)
 
@@ -139,10 +238,10 @@ def charge_of(spectrum, class_file, label):
         most = heights[near].sum()
         reachable = np.abs(found - position) <= LIMITS.max_shift
         if reachable.any() and most > height:
-            alone[j] *= baselines.HIDDEN_CHARGE
+            alone[j] *= 0.1
         for i in np.flatnonzero(reachable):
             excess = max(height - detected[i], detected[i] - most, 0)
-            costs[i, j] = excess + baselines.SHIFT_CHARGE * abs(found[i] - position)
+            costs[i, j] = excess + 1e-4 * abs(found[i] - position)
     return match_peaks(costs, detected, alone)[1]
 
 
@@ -184,6 +283,18 @@ def test_methods_take_no_label_of_the_split_they_are_judged_on(run, class_file, 
         for split in "val", "test", "test_wide":
             name = f"{method}/{split}_predictions.npy"
             assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_answers_do_not_depend_on_how_many_spectra_are_classified_at_once(
+    class_file, dataset, tmp_path, monkeypatch
+):
+    flags = ["--dataset", str(dataset), "--config", str(class_file[0])]
+    for numbers, folder in (10**6, tmp_path / "a"), (5 * 120, tmp_path / "b"):
+        monkeypatch.setattr(baselines, "CHUNK", numbers)
+        baselines.main(parse_flags(baselines, [*flags, "--results", str(folder)]))
+    for path in (tmp_path / "a").glob("*/*.npy"):
+        other = tmp_path / "b" / path.parent.name / path.name
+        assert path.read_bytes() == other.read_bytes()
 
 
 def test_the_folder_of_a_method_holds_what_the_manual_says(run, class_file, dataset, tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from benchmark.class_file import ClassFile, read_class_file
 from benchmark.overlap import Limits, find_overlaps, summarise
 from benchmark.variants import nine_variants
-from dataset_config_generator import draw_classes
+from dataset_config_generator import distinct_classes, draw_classes
 
 ROUNDING = 1e-9
 
@@ -142,6 +142,67 @@ def test_avoid_overlap_redraws_until_no_classes_overlap():
     assert config == draw_classes(**options, avoid_overlap=True)
     assert config["spectra"]["0"] == plain["spectra"]["0"]
     assert config != plain
+
+
+ALONE = np.array([1000]), np.array([1.0])
+WITH_FAINT_PEAK = np.array([1000, 2000]), np.array([1.0, 0.05])  # which training may lose
+WITH_SMALL_PEAK = np.array([1000, 2000]), np.array([1.0, 0.2])  # which only test_wide may lose
+ELSEWHERE = np.array([3000]), np.array([1.0])
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (ALONE, WITH_FAINT_PEAK),
+        (WITH_FAINT_PEAK, ALONE),
+        (ALONE, WITH_SMALL_PEAK),
+        (WITH_SMALL_PEAK, ALONE),
+    ],
+)
+def test_a_class_is_redrawn_whichever_of_two_can_be_taken_for_the_other(first, second):
+    drawn = iter([first, second, second, ELSEWHERE])
+    found = distinct_classes(lambda: next(drawn), classes=2, max_peaks=2)
+    assert [positions[-1] for positions, _ in found] == [first[0][-1], 3000]
+
+
+def test_a_class_is_held_against_all_earlier_ones():
+    drawn = iter([ALONE, ELSEWHERE, WITH_FAINT_PEAK, WITH_SMALL_PEAK, (ALONE[0] + 500, ALONE[1])])
+    assert len(distinct_classes(lambda: next(drawn), classes=3, max_peaks=2)) == 3
+    assert list(drawn) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        (
+            ([100, 300, 500], [1, 0.5, 0.3]),
+            ([103, 301, 502], [1, 0.53, 0.31]),
+            "all peaks match, least alike 300 (height 0.5) of class 0 and 301 (height 0.53) of"
+            " class 1",
+        ),
+        (
+            ([100, 300], [1, 0.5]),
+            ([103, 301, 400, 450], [1, 0.53, 0.04, 0.02]),
+            "they match but for vanishing peaks: 400 (height 0.04) of class 1, 450 (height 0.02) of"
+            " class 1",
+        ),
+        (
+            ([100, 300, 400], [1, 0.5, 0.02]),  # of which test variants may lose one
+            ([103, 301], [1, 0.53]),
+            "they match but for vanishing peaks: 400 (height 0.02) of class 0",
+        ),
+        (
+            ([100, 300, 400], [1, 0.5, 0.02]),  # the first variant, the ideal pattern, loses none
+            ([103, 301, 402], [1, 0.5, 0.03]),
+            "all peaks match, least alike 400 (height 0.02) of class 0 and 402 (height 0.03) of"
+            " class 1",
+        ),
+    ],
+)
+def test_the_peaks_on_which_an_overlap_hangs_are_named(first, second, words):
+    positions, heights = (list(map(np.array, part)) for part in zip(first, second, strict=True))
+    (overlap,) = overlaps(positions, heights, Reach())
+    assert overlap.decided_by == words
 
 
 def test_avoid_overlap_leaves_distinct_classes_as_they_are(run, tmp_path):

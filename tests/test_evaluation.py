@@ -167,6 +167,44 @@ def test_papers_numbers_stand_beside_ours_on_the_papers_dataset_only(tmp_path):
     assert "paper" not in tables.markdown_tables(table(tmp_path / "other"))
 
 
+def drawn_of(results):
+    return evaluate.draw(evaluate.evaluate(results))
+
+
+def test_papers_range_is_drawn_on_the_papers_dataset_only(tmp_path, monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    write_run(tmp_path / "paper", "cnn6", 0, 4, dataset=PAPER)
+    (panel, *_) = drawn_of(tmp_path / "paper")["misclassifications"].axes
+    (bar,) = panel.patches
+    assert (bar.get_x(), bar.get_x() + bar.get_width()) == (12, 16)  # 14 ± 2
+    write_run(tmp_path / "own", "cnn6", 0, 4)
+    (panel, *_) = drawn_of(tmp_path / "own")["misclassifications"].axes
+    assert not panel.patches
+
+
+def test_confused_classes_of_both_test_splits_are_drawn(tmp_path, monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    write_run(tmp_path, "cnn6", 0, 2, dataset=PAPER)
+    (panel,) = drawn_of(tmp_path)["confused_classes"].axes
+    # The first 2 spectra of class 0 in test, and the first 6 in test_wide.
+    assert "classes 0 and 1: 8 test spectra confused in 1 run;" in panel.get_title("left")
+
+
+def test_figure_of_cost_says_where_machines_differ(tmp_path):
+    one, two = ({"device": "CPU", "threads": threads} for threads in (1, 2))
+    write_run(tmp_path, "cnn2", 0, 4, environments=[one])
+    write_run(tmp_path, "vgg", 0, 4, environments=[one])
+    assert drawn_of(tmp_path)["cost"].axes[0].get_xlabel() == "seconds per epoch"
+    write_run(tmp_path, "vgg", 1, 4, environments=[two])
+    assert "machines differ" in drawn_of(tmp_path)["cost"].axes[0].get_xlabel()
+
+
+def test_runs_are_ordered_by_seed(tmp_path):
+    for seed in 10, 2, 1:
+        write_run(tmp_path, "vgg", seed, 4)
+    assert [run.seed for run in evaluate.read_results(tmp_path)] == [1, 2, 10]
+
+
 def test_everything_the_manual_names_is_written(run, tmp_path):
     for model, tests in ("cnn6", (4, 5, 6)), ("vgg", (30, 32, 31)), ("cnn2", (5, 4, 6)):
         for seed, test in enumerate(tests):
@@ -284,6 +322,10 @@ def test_runs_of_different_data_or_protocols_never_share_a_table(tmp_path):
         "protocol": PROTOCOL,
         "dataset": DATASET | {"sha256": HASHES | {"x_train.npy": "b"}},
     }
+    (other / "run.json").write_text(json.dumps(run))
+    with pytest.raises(InputError, match=r"differ in the dataset file x_train\.npy"):
+        evaluate.read_results(tmp_path)
+    del run["dataset"]["sha256"]["x_train.npy"]
     (other / "run.json").write_text(json.dumps(run))
     with pytest.raises(InputError, match=r"differ in the dataset file x_train\.npy"):
         evaluate.read_results(tmp_path)

@@ -3,6 +3,7 @@ import json
 import re
 import zlib
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -257,6 +258,27 @@ def test_networks_of_the_same_cost_are_told_apart_by_the_legend(make_runs):
     assert len({(line.get_marker(), line.get_color()) for line in drawn}) == len(names)
 
 
+@pytest.mark.parametrize("name", ["net", LONG_NAME, 5 * LONG_NAME])
+def test_many_networks_and_many_runs_of_one_fit_their_figures(make_runs, name):
+    names = [f"{name}_{number}" for number in range(50)]
+    runs = make_runs(names, count=lambda network, seed: network**3)
+    runs += make_runs(["vgg"], 40, lambda network, seed: seed)
+    for figure in (
+        figures.misclassifications(runs, [], "test"),
+        figures.cost(runs, "test"),
+        figures.learning_curves(runs),
+    ):
+        assert_nothing_clipped_or_small(figure)
+    panel = figures.misclassifications(runs, [], "test").axes[0]
+    panel.figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in panel.get_yticklabels()]
+    assert all(above.y0 >= below.y1 for above, below in pairwise(boxes))
+    panel = figures.learning_curves(runs).axes[-1]
+    ticks = points(panel, marker="|")[:, 1]
+    lowest_loss = (panel.transData + panel.transAxes.inverted()).transform((1, 0.01))[1]
+    assert ticks.min() > 0 and ticks.max() < lowest_loss
+
+
 def test_learning_curves_show_every_seed_of_every_network(make_runs):
     runs = make_runs(["cnn2", "vgg", "mine"], 2)
     figure = figures.learning_curves(runs)
@@ -282,9 +304,11 @@ def test_ticks_of_the_learning_rate_stay_below_the_losses(make_runs):
     assert points(panel, marker="|")[:, 1].max() < lowest_loss
 
 
-@pytest.mark.parametrize("losses", [[0, 0], ["nan", "nan"], [1, "inf"], [1]])
+@pytest.mark.parametrize(
+    "losses", [[0, 0], ["nan", "nan"], [1, "inf"], [1], ["8e307", 1, "1e-320"], ["8e307", "1e38"]]
+)
 def test_learning_curves_survive_losses_without_logarithm(make_runs, tmp_path, losses):
-    runs = make_runs(["vgg"])
+    runs = make_runs(["vgg"], epochs=len(losses))
     write_history(runs[0].folder, 0, [float(loss) for loss in losses])
     save(figures.learning_curves(runs), tmp_path, "curves")
 

@@ -23,6 +23,9 @@ PATTERNS = [
     ([50, 350], [0.3, 1]),  # 5: nothing like 0
     ([112, 205, 298], [1, 0.52, 0.68]),  # 6: within the limits of some variants of 0
     ([20, 60, 105, 295, 350], [1, 0.2, 1, 1, 0.2]),  # 7: near the first and last peak of 2
+    ([100, 200, 250, 300], [1, 0.5, 0.1, 0.7]),  # 8: a peak more than 0 that is not small
+    ([100, 218, 300], [1, 0.5, 0.7]),  # 9: 0 within twice the training shift
+    ([100, 200, 300], [1, 0.59, 0.7]),  # 10: 0 within twice the training height change
 ]
 
 
@@ -57,6 +60,7 @@ def explained(runs, labels, class_file, limits):
         (3, "heights only"),
         (4, "positions only"),
         (5, "other"),
+        (8, "other"),
     ],
 )
 def test_reason_of_each_kind(class_file, predicted, reason):
@@ -77,8 +81,32 @@ def test_the_wider_test_split_allows_larger_height_changes(class_file):
     assert reason_of(class_file, wide, 0, 3, "test_wide") == "nearly overlapping"
 
 
+@pytest.mark.parametrize(("predicted", "in_test"), [(9, "positions only"), (10, "heights only")])
+def test_validation_spectra_vary_as_training_spectra_do(class_file, tmp_path, predicted, in_test):
+    labels = np.repeat(np.arange(len(PATTERNS)), 9)
+    splits = dict.fromkeys(("val", "test"), labels)
+    for split in splits:
+        run = run_of(tmp_path / "vgg", np.where(labels == 0, predicted, labels), split)
+    found = explained([run], splits, class_file, LIMITS)
+    assert [m.split for m in found] == ["val"] * 9 + ["test"] * 9
+    assert [m.reason for m in found] == ["nearly overlapping"] * 9 + [in_test] * 9
+    assert [m.variant for m in found] == [""] * 9 + list(range(9))
+
+
+def test_heights_match_up_to_the_limit_though_it_is_no_binary_fraction():
+    pattern, other = ((np.array([100, 200]), np.array([1, height])) for height in (0.21, 0.28))
+    assert 0.28 - 0.21 > 0.07  # as binary fractions
+    reach = misclassifications.Reach(shift=5, height_change=0.07, lowered_by=0)
+    assert misclassifications.reason_of(pattern, other, reach) == "nearly overlapping"
+
+
+def test_the_highest_peak_never_vanishes(class_file):
+    wide = LIMITS._replace(wide_test_height_change=0.95)
+    assert reason_of(class_file, wide, 0, 5, "test_wide", lowered=True) == "other"
+
+
 def run_of(folder, predictions, split="test"):
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     np.save(folder / f"{split}_predictions.npy", predictions)
     np.save(folder / f"{split}_confidences.npy", np.linspace(0.5, 1, len(predictions)))
     unknown = dict.fromkeys(Run._fields)
@@ -107,6 +135,7 @@ def test_one_row_per_misclassified_spectrum_with_variant_and_reason(class_file, 
     ]
     assert found[0][:3] == ("vgg", 3, "test")
     assert found[0].confidence == 0.5
+    assert found[2].confidence == pytest.approx(0.5 + 0.5 * 12 / (len(labels) - 1), abs=1e-6)
 
 
 def test_own_arrays_have_no_variant_and_no_reason(tmp_path):
@@ -138,3 +167,25 @@ def test_summary_counts_reasons_per_network_and_runs_per_class(class_file, tmp_p
     assert "| cnn2 | 1 | 0 |" in text  # in each of its two runs
     assert "| class | runs of 3 | spectra per run | mostly taken for |" in text
     assert "| 1 | 3 | 1.33 | 5 |\n| 0 | 1 | 0.333 | 5 |" in text
+
+
+def test_classes_come_in_the_order_of_runs_then_of_test_spectra(class_file, tmp_path):
+    labels = np.repeat(np.arange(len(PATTERNS)), 9)
+    a, b = labels.copy(), labels.copy()
+    a[0] = b[0] = 5  # class 0 in two runs
+    a[9:13] = 5  # class 1: four spectra in one run
+    a[18:21] = 5  # class 2: three
+    a[27:30] = 5  # class 3: three
+    runs = [run_of(tmp_path / "vgg", a), run_of(tmp_path / "cnn2", b)]
+    for run in runs:
+        np.save(run.folder / "val_predictions.npy", np.full(len(labels), 8))
+        np.save(run.folder / "val_confidences.npy", np.ones(len(labels)))
+    splits = dict.fromkeys(("test", "val"), labels)
+    found = explained(runs, splits, class_file, LIMITS)
+    *_, table = misclassifications.summarise(found, runs).split("\n\n")
+    assert table.splitlines()[2:] == [
+        "| 0 | 2 | 1 | 5 |",
+        "| 1 | 1 | 2 | 5 |",
+        "| 2 | 1 | 1.5 | 5 |",
+        "| 3 | 1 | 1.5 | 5 |",
+    ]

@@ -1,12 +1,14 @@
 """Statistics on results whose answer is known."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmark import significance
+from benchmark import significance, tables
 
 
 def wrong_spectra(counts, spectra=4500, first=0):
@@ -95,11 +97,53 @@ def test_mcnemar_counts_spectra_on_which_the_networks_differ():
 
 
 def test_mcnemar_compares_in_how_many_seeds_a_spectrum_is_misclassified():
-    a = np.array([[1, 1, 0, 0, 1], [0, 1, 0, 0, 1], [0, 1, 0, 1, 1]], bool)  # 1/3 1 0 1/3 1
-    b = np.array([[0, 1, 1, 0, 1], [1, 1, 0, 0, 0]], bool)  # 1/2 1 1/2 0 1/2
+    a = np.array([[1, 1, 0, 0, 1], [0, 1, 0, 0, 1], [0, 1, 0, 1, 1]], bool)  # 1 3 0 1 3
+    b = np.array([[0, 1, 1, 0, 1], [1, 1, 0, 0, 0], [1, 1, 0, 0, 0]], bool)  # 2 3 1 0 1
     p_value, favour_a, favour_b = significance.mcnemar(a, b)
     assert (favour_a, favour_b) == (2, 2)
     assert p_value == 1
+
+
+def copies_of_one_network(seeds_a, seeds_b, rng):
+    """Draw the misclassified spectra of two copies, as likely in either and with any seed."""
+    likely = rng.beta(0.05, 2, 4500)
+    return {
+        name: rng.random((seeds, len(likely))) < likely
+        for name, seeds in (("one", seeds_a), ("copy", seeds_b))
+    }
+
+
+def test_mcnemar_does_not_tell_copies_of_one_network_apart():
+    rng = np.random.default_rng(0)
+    p_values = []
+    for _ in range(100):
+        (found,) = significance.compare_networks(copies_of_one_network(5, 5, rng))
+        p_values.append(found.mcnemar)
+    assert 1 <= np.count_nonzero(np.array(p_values) < 0.05) <= 8  # 5 are expected
+
+
+def test_networks_with_different_numbers_of_seeds_are_not_compared_by_mcnemar():
+    wrong = copies_of_one_network(5, 3, np.random.default_rng(0))
+    comparisons = significance.compare_networks(wrong)
+    (found,) = comparisons
+    assert (found.mcnemar, found.favour_a, found.favour_b) == (None, None, None)
+    assert found.welch == significance.welch(wrong["one"], wrong["copy"])[-1]
+    text = tables.comparisons_text(comparisons)
+    assert "McNemar's test was not made for one − copy: it takes networks with equal" in text
+    assert text.splitlines()[-1].endswith(" |  |  |")
+    both = significance.compare_networks({"a": wrong["copy"], "b": wrong["copy"]})
+    assert "was not made" not in tables.comparisons_text(both)
+
+
+def test_only_the_tests_that_were_made_count_for_holm():
+    counts = {"a": [8, 9, 7], "b": [50, 53, 58], "c": [20, 26, 24, 23]}
+    wrong = {name: wrong_spectra(numbers) for name, numbers in counts.items()}
+    ab, ac, bc = significance.compare_networks(wrong)
+    assert (ac.mcnemar, bc.mcnemar) == (None, None)
+    assert ab.mcnemar == significance.mcnemar(wrong["a"], wrong["b"])[0]
+    assert ab.mcnemar < 1e-9
+    single = significance.welch(wrong["a"], wrong["c"])[-1]
+    assert ac.welch == pytest.approx(3 * single)
 
 
 def test_a_network_without_spread_is_compared_without_a_warning(recwarn):
@@ -118,16 +162,41 @@ def test_letters_begin_with_the_best_network_in_whatever_order_they_come():
     assert letters == {"worst": "c", "best": "a", "middle": "b"}
 
 
-def test_counts_without_any_spread_are_compared_by_the_mann_whitney_test():
+def test_counts_without_any_spread_are_not_compared_by_welchs_test():
     never, always = wrong_spectra([0, 0, 0]), wrong_spectra([7, 7, 7])
-    assert significance.welch(never, never)[-1] == 1
-    assert significance.welch(never, always) == (-7, None, None, pytest.approx(0.1))
+    assert significance.welch(never, always) == (-7, None, None, None)
+    wrong = {"never": never, "always": always, "between": wrong_spectra([3, 4, 3])}
+    wrong["worse"] = wrong_spectra([90, 95, 99])
+    comparisons = significance.compare_networks(wrong)
+    first = comparisons[0]
+    assert (first.a, first.b, first.welch, first.low, first.high) == (
+        *("never", "always"),
+        *(None, None, None),
+    )
+    assert first.mann_whitney == pytest.approx(0.6)  # 2 of 20 deals are as extreme, times six pairs
+    letters = significance.groups(wrong, comparisons)
+    assert letters == {"never": "a", "always": "a", "between": "b", "worse": "c"}
+    said = tables.groups_text("test", letters, comparisons)
+    assert "\nNot tested against each other: never, always. Each misclassifies" in said
+    (row,) = (
+        line for line in tables.comparisons_text(comparisons).splitlines() if "never − a" in line
+    )
+    assert row == "| never − always | -7.0 |  |  | 0.6 | 0.047 | 7 : 0 |"
+
+
+def test_what_was_tested_is_not_said_to_be_untested():
+    wrong = {"steady": wrong_spectra([7, 7, 7]), "other": wrong_spectra([8, 9, 8])}
+    comparisons = significance.compare_networks(wrong)
+    text = tables.groups_text("test", significance.groups(wrong, comparisons), comparisons)
+    assert "Not" not in text
 
 
 def test_holm_by_hand():
     assert significance.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert significance.holm([0.9, 0.6]) == [1, 1]
     assert significance.holm([]) == []
+    assert significance.holm([None, 0.03, None, 0.02]) == [None, 0.04, None, 0.04]
+    assert significance.holm([None]) == [None]
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
@@ -136,3 +205,110 @@ def test_holm_never_lowers_a_p_value_and_keeps_their_order(p_values):
     assert all(p <= c <= 1 for p, c in zip(p_values, corrected, strict=True))
     order = np.argsort(p_values)
     assert (np.diff(np.array(corrected)[order]) >= 0).all()
+
+
+def test_p_values_of_mcnemar_are_holm_corrected():
+    wrong = {
+        "a": wrong_spectra([4, 4, 5]),
+        "b": wrong_spectra([12, 13, 12]),
+        "c": wrong_spectra([6, 7, 6], first=100),
+    }
+    found = significance.compare_networks(wrong)
+    ab, ac, bc = (significance.mcnemar(wrong[c.a], wrong[c.b])[0] for c in found)
+    assert ab < bc < ac
+    assert [c.mcnemar for c in found] == pytest.approx([3 * ab, ac, max(2 * bc, 3 * ab)])
+
+
+def comparison(a, b, welch):
+    unknown = dict.fromkeys(significance.Comparison._fields)
+    return significance.Comparison(**unknown | {"a": a, "b": b, "welch": welch})
+
+
+def test_networks_differ_at_the_level_of_five_percent():
+    wrong = {"best": wrong_spectra([1, 2, 3]), "next": wrong_spectra([5, 6, 7])}
+    for p_value, letters in (0.049, "ab"), (0.05, "aa"), (0.2, "aa"), (None, "aa"):
+        found = significance.groups(wrong, [comparison("best", "next", p_value)])
+        assert "".join(found.values()) == letters
+
+
+def test_letters_follow_the_mean_over_the_seeds():
+    wrong = {"steady": wrong_spectra([20, 20, 21]), "seldom_bad": wrong_spectra([1, 2, 300])}
+    letters = significance.groups(wrong, [comparison("steady", "seldom_bad", 0.01)])
+    assert letters == {"steady": "a", "seldom_bad": "b"}
+
+
+def networks_of(size):
+    return {str(network): wrong_spectra([network, network + 1], 200) for network in range(size)}
+
+
+def comparisons_where(networks, differ):
+    return [
+        comparison(a, b, 0.01 if different else 0.5)
+        for (a, b), different in zip(combinations(networks, 2), differ, strict=True)
+    ]
+
+
+@given(st.integers(2, 7).flatmap(lambda n: st.tuples(st.just(n), pairs_of(n))))
+def test_letters_are_all_largest_groups_of_alike_networks(case):
+    size, differ = case
+    networks = networks_of(size)
+    comparisons = comparisons_where(networks, differ)
+    different = {frozenset((c.a, c.b)) for c in comparisons if c.welch < 0.05}
+    groups = [
+        set(members)
+        for count in range(1, size + 1)
+        for members in combinations(networks, count)
+        if not any(frozenset(pair) in different for pair in combinations(members, 2))
+    ]
+    largest = [group for group in groups if not any(group < other for other in groups)]
+    largest.sort(key=lambda group: sorted(map(int, group)))
+    expected = {
+        name: "".join("abcdefghijkl"[i] for i, group in enumerate(largest) if name in group)
+        for name in networks
+    }
+    assert significance.groups(networks, comparisons) == expected
+
+
+def pairs_of(networks):
+    pairs = networks * (networks - 1) // 2
+    return st.lists(st.booleans(), min_size=pairs, max_size=pairs)
+
+
+@pytest.mark.parametrize("share", [0, 0.9, 1])
+def test_sixty_networks_share_letters_just_where_they_are_alike(share):
+    networks = networks_of(60)
+    differ = np.random.default_rng(0).random(1770) < share
+    comparisons = comparisons_where(networks, differ)
+    letters = significance.groups(networks, comparisons)
+    for c in comparisons:
+        assert bool(set(letters[c.a]) & set(letters[c.b])) == (c.welch >= 0.05)
+    text = tables.groups_text("test", letters, comparisons)
+    listed = [line[2] for line in text.splitlines() if line.startswith("- ")]
+    assert listed == sorted(set("".join(letters.values())), key=significance.LETTERS.index)
+    assert "No letters" not in text
+
+
+def test_more_groups_than_letters_are_said_to_be_so():
+    networks = networks_of(60)
+    pairs = combinations(range(60), 2)  # 20 threes whose members differ: 3^20 groups
+    comparisons = comparisons_where(networks, [a // 3 == b // 3 for a, b in pairs])
+    letters = significance.groups(networks, comparisons)
+    assert set(letters.values()) == {""}
+    text = tables.groups_text("test", letters, comparisons)
+    assert "No letters: the networks fall into more than 336 groups." in text
+    assert "Not compared" not in text
+
+
+def test_columns_of_the_comparisons_hold_what_their_headers_say():
+    found = significance.Comparison("x", "y", 3.25, 1.5, 5, 0.011, 0.022, 0.033, 7, 4)
+    *_, header, _, row = tables.comparisons_text([found]).splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in (header, row)]
+    assert dict(zip(*cells, strict=True)) == {
+        "pair": "x − y",
+        "difference": "+3.2",
+        "95 % interval": "+1.5 to +5.0",
+        "Welch": "0.011",
+        "Mann-Whitney": "0.022",
+        "McNemar": "0.033",
+        "spectra in favour": "7 : 4",
+    }

@@ -1,0 +1,64 @@
+"""Tables as Markdown, LaTeX and CSV.
+
+A cell is one line of text, whatever a network, split or file is called: what has a meaning in the
+format is escaped.
+"""
+
+import csv
+import io
+import re
+
+LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "±": r"$\pm$",
+        "–": "--",
+        "[": "{[}",  # begins an option of the line break before a row, as * does
+        "*": "{*}",
+    }
+    | {character: rf"\{character}" for character in "_%$&#{}"}
+)
+
+
+def as_markdown(header, lines):
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    rows = [list(map(markdown_text, cells)) for cells in (header, *lines)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (rows[0], rule, *rows[1:]))
+
+
+def markdown_text(text):
+    """Escape what ends a cell or begins code, emphasis or HTML; names may hold "_" as they are."""
+    return re.sub(r"[\\|`*<]", r"\\\g<0>", one_line(text))
+
+
+def as_latex(header, lines):
+    """Format a table for LaTeX; it needs the package booktabs."""
+    rows = [" & ".join(map(latex_text, cells)) + r" \\" for cells in (header, *lines)]
+    body = [r"\toprule", rows[0], r"\midrule", *rows[1:], r"\bottomrule"]
+    columns = "l" + "r" * (len(header) - 1)
+    return "\n".join([rf"\begin{{tabular}}{{{columns}}}", *body, r"\end{tabular}"]) + "\n"
+
+
+def latex_text(text):
+    return one_line(text).translate(LATEX)
+
+
+def as_csv(columns, rows):
+    """Format dicts as CSV; columns: their keys."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(one_line, columns))
+    for row in rows:
+        cells = [row[column] for column in columns]
+        writer.writerow(one_line(cell) if isinstance(cell, str) else cell for cell in cells)
+    return text.getvalue()
+
+
+def one_line(text):
+    """Return a text without line breaks; bytes of a name that are no text become "?"."""
+    return " ".join(text.split()).encode(errors="replace").decode()

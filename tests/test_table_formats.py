@@ -1,0 +1,79 @@
+"""Whatever a cell holds, each format gives it back as one line."""
+
+import csv
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.figure_style import in_lines
+from benchmark.table_formats import as_csv, as_latex, as_markdown
+
+text = st.text("ab|\\_$&#{}~^%[]*`<>±– ,;\"'\n\r\t\udce9é", max_size=8)
+tables = st.integers(1, 4).flatmap(
+    lambda columns: st.lists(
+        st.lists(text, min_size=columns, max_size=columns), min_size=2, max_size=4
+    )
+)
+LATEX = {
+    **{r"\textbackslash{}": "\\", r"\textasciitilde{}": "~", r"\textasciicircum{}": "^"},
+    **{r"\textless{}": "<", r"\textgreater{}": ">", r"\textbar{}": "|", r"$\pm$": "±", "--": "–"},
+    **{"{[}": "[", "{*}": "*"},
+    **{"\\" + character: character for character in "_%$&#{}"},
+}
+
+
+def one_line(cell):
+    return " ".join(cell.replace("\udce9", "?").split())
+
+
+@given(tables)
+def test_markdown_cells_are_read_as_they_were_written(lines):
+    header, rule, *rows = as_markdown(lines[0], lines[1:]).removesuffix("\n").split("\n")
+    assert rule.count("---") == len(lines[0])
+    for row, cells in zip([header, *rows], lines, strict=True):
+        read = [cell.strip() for cell in re.findall(r"((?:\\.|[^\\|])*)\|", row)[1:]]
+        assert [re.sub(r"\\(.)", r"\1", cell) for cell in read] == list(map(one_line, cells))
+        assert not re.search(r"(?<!\\)(\\\\)*[`*<]", row)
+
+
+@given(tables)
+def test_latex_cells_are_read_as_they_were_written(lines):
+    begin, top, header, middle, *rows, bottom, end = as_latex(lines[0], lines[1:]).splitlines()
+    assert begin == rf"\begin{{tabular}}{{l{'r' * (len(lines[0]) - 1)}}}"
+    assert (top, middle, bottom, end) == (
+        *(r"\toprule", r"\midrule", r"\bottomrule"),
+        r"\end{tabular}",
+    )
+    for row, cells in zip([header, *rows], lines, strict=True):
+        assert row.endswith(r" \\")
+        assert [latex_cell(cell) for cell in row[:-3].split(" & ")] == list(map(one_line, cells))
+
+
+def latex_cell(cell):
+    """Read a cell; what is neither a known command nor an ordinary character is refused."""
+    known = "|".join(map(re.escape, LATEX))
+    tokens = re.findall(rf"{known}|(?![\\{{}}_%$&#~^<>|[*]).", cell)
+    assert "".join(tokens) == cell
+    return "".join(LATEX.get(token, token) for token in tokens)
+
+
+@given(tables)
+def test_csv_cells_are_read_as_they_were_written(lines):
+    columns = [f"{i}{name}" for i, name in enumerate(lines[0])]
+    content = as_csv(columns, [dict(zip(columns, cells, strict=True)) for cells in lines[1:]])
+    rows = list(csv.reader(content.splitlines(), strict=True))
+    assert rows == [list(map(one_line, cells)) for cells in (columns, *lines[1:])]
+
+
+def test_csv_leaves_a_cell_without_value_empty():
+    assert as_csv(["a", "b"], [{"a": None, "b": 0.5}]) == "a,b\n,0.5\n"
+
+
+@given(text, st.integers(4, 30))
+def test_names_in_figures_begin_no_formula_and_are_text(name, width):
+    shown = in_lines(name, width)
+    assert "$" not in shown.replace(r"\$", "")
+    shown.encode()
+    letters = name.replace("\udce9", "?").replace("$", r"\$")
+    assert "".join(shown.split()) == "".join(letters.split())
