@@ -13,6 +13,7 @@ from benchmark.command_line import InputError
 from benchmark.number_text import as_numbers, shortened
 
 MOST_POINTS = 10**7  # of a file: a few characters can repeat a y any number of times
+SURPLUS = 10**5  # points beyond NPOINTS with which a table is read on
 # The first character of a compressed number tells its form, sign and first digit.
 PSEUDO_DIGITS = {
     pseudo_digit: (form, sign, first + i)
@@ -57,9 +58,10 @@ def decode_table(path, rows, count):
     try:
         return *decode_lines(path, rows, count), ()
     except CheckError as error:
-        ordinates, lines = decode_lines(path, rows, count, with_checks=False)
-        if len(ordinates) != count:
-            raise InputError(error) from None
+        message = str(error)
+    ordinates, lines = decode_lines(path, rows, count, with_checks=False)
+    if len(ordinates) != count:
+        raise InputError(message)
     return ordinates, lines, ("its lines do not repeat the last y of the line before as a check",)
 
 
@@ -68,7 +70,8 @@ def decode_lines(path, rows, count, *, with_checks=True):
     ordinates, lines, check = [], [], False
     for number, line in rows:
         where = f"{path}: line {number}"
-        x, decoded, ends_in_difference = decode_line(where, line, count)
+        left = count + SURPLUS - len(ordinates)
+        x, decoded, ends_in_difference = decode_line(where, line, count, left)
         if not np.isfinite(decoded).all():
             raise InputError(f"{where} is {shortened(line)}, accepted: finite numbers")
         if with_checks and check:
@@ -81,14 +84,17 @@ def decode_lines(path, rows, count, *, with_checks=True):
         is_check = int(with_checks and check)
         lines.append(TableLine(number, x, len(ordinates) - is_check, is_check))
         ordinates += decoded
-        if len(ordinates) > count + MOST_POINTS // 10:
+        if len(ordinates) > count + SURPLUS:
             raise InputError(f"{path}: NPOINTS is {count}, but the file holds far more points")
         check = ends_in_difference
     return ordinates, lines
 
 
-def decode_line(where, line, count):
-    """Return x as text and y as a list, and whether the last y was given as a difference."""
+def decode_line(where, line, count, left):
+    """Return x as text and y as a list, and whether the last y was given as a difference.
+
+    count: NPOINTS; left: how many points more may come.
+    """
     fields = re.split(r"[\s,;]+", line)
     numbers = as_numbers(fields)
     if numbers is not None and len(numbers) > 1:
@@ -122,7 +128,8 @@ def decode_line(where, line, count):
                 form, step = kind, value
                 decoded.append(decoded[-1] + step)
             else:
-                if len(decoded) + value > count + 2:  # the y before it, and one that is a check
+                # Beside them stand the y before them, and one that is a check.
+                if len(decoded) + value > min(count + 2, left):
                     raise InputError(f"{where} repeats a y {value:g} times, but NPOINTS is {count}")
                 # A difference is added again, any other y stays as it is.
                 for _ in range(int(value) - 1):

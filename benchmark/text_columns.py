@@ -110,7 +110,8 @@ def without_block_comments(content):
 
 def is_quoted(content):
     """Tell a quoted number at the beginning of a row from a comment that begins with '."""
-    return bool(re.match(r"'[^']*\d[^']*'\s*([\s,;]|$)", content))
+    quoted, quote, _ = content[1:].partition("'")
+    return bool(content[0] == "'" and quote and re.match(r"[-+−–.,\d]", quoted.strip()))
 
 
 def fields(content, *, comma_separates=True):

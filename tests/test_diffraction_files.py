@@ -29,6 +29,7 @@ def xrdml(*scans, version="1.5"):
 
 
 OMEGA = f'<positions axis="Omega" unit="deg">{ENDS.replace("20.0", "10.0")}</positions>'
+TWO_THETA = f'<positions axis="2Theta" unit="deg">{ENDS}</positions>'
 FIXED = '<positions axis="Chi" unit="deg"><commonPosition>0</commonPosition></positions>'
 FACTORS = "<beamAttenuationFactors>1 1 188 1 1</beamAttenuationFactors>"
 
@@ -62,6 +63,7 @@ RAS = (
         xrdml(scan()),
         xrdml(scan(LIST)),
         xrdml(scan(more=OMEGA)),
+        xrdml(scan(ENDS.replace("20.0", "10.0"), axis="Omega", more=TWO_THETA)),
         xrdml(scan(), version="2.1").replace("intensities", "counts"),
         xrdml(scan(data=INTENSITIES + FACTORS)),
         xrdml(scan(attributes=' status="Completed"')),

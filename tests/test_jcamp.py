@@ -1,4 +1,5 @@
 import re
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -276,7 +277,10 @@ CONSISTENT = {
         "table": "11 1 1 1 1\n7 1 1 1 1\n3 1 9 1 1",
     },
     "checks": {"table": "400A%%%\n403A%%%%\n407A%Qq%\n411A"},
-    "x of the point after the check": {"table": "400A%%%\n404A%%%%\n408A%Qq%\n411A"},
+    "x of the point after the check": {"table": "400A%%%\n404A%%%%\n408A%Qq%\n412A"},
+    "x of the point after the check, with decimals": {
+        "table": "400.0A%%%\n404.0A%%%%\n408.0A%Qq%\n412.0A"
+    },
 }
 
 
@@ -556,7 +560,12 @@ def test_a_continuous_mass_spectrum_is_read(measured):
     assert read_measurement(measured(text)).y.tolist() == ORDINATES
 
 
-def test_repetitions_on_many_lines_do_not_fill_the_memory(measured):
-    text = jcamp("400As99999\n" * 400, npoints=10**6)
-    with pytest.raises(InputError, match="NPOINTS is 1000000, but the file holds far more"):
-        read_measurement(measured(text))
+@pytest.mark.parametrize("table", ["400As9999\n" * 99, "400Bs9999J\n" * 99])
+def test_repetitions_on_many_lines_do_not_fill_the_memory(table, measured):
+    path = measured(jcamp(table, npoints=10**5))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"NPOINTS is 100000|begins with y"):
+        read_measurement(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4e7
