@@ -70,8 +70,7 @@ def decode_lines(path, rows, count, *, with_checks=True):
     ordinates, lines, check = [], [], False
     for number, line in rows:
         where = f"{path}: line {number}"
-        left = count + SURPLUS - len(ordinates)
-        x, decoded, ends_in_difference = decode_line(where, line, count, left)
+        x, decoded, ends_in_difference = decode_line(where, line, count)
         if not np.isfinite(decoded).all():
             raise InputError(f"{where} is {shortened(line)}, accepted: finite numbers")
         if with_checks and check:
@@ -90,11 +89,8 @@ def decode_lines(path, rows, count, *, with_checks=True):
     return ordinates, lines
 
 
-def decode_line(where, line, count, left):
-    """Return x as text and y as a list, and whether the last y was given as a difference.
-
-    count: NPOINTS; left: how many points more may come.
-    """
+def decode_line(where, line, count):
+    """Return x as text and y as a list, and whether the last y was given as a difference."""
     fields = re.split(r"[\s,;]+", line)
     numbers = as_numbers(fields)
     if numbers is not None and len(numbers) > 1:
@@ -128,8 +124,7 @@ def decode_line(where, line, count, left):
                 form, step = kind, value
                 decoded.append(decoded[-1] + step)
             else:
-                # Beside them stand the y before them, and one that is a check.
-                if len(decoded) + value > min(count + 2, left):
+                if len(decoded) + value > count + 2:  # the y before it, and one that is a check
                     raise InputError(f"{where} repeats a y {value:g} times, but NPOINTS is {count}")
                 # A difference is added again, any other y stays as it is.
                 for _ in range(int(value) - 1):

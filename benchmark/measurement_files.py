@@ -51,13 +51,16 @@ def read_text(path):
     """Return the text of a file in UTF-8, Latin-1, or UTF-16 or UTF-32 with byte-order mark."""
     try:
         with open(path, "rb") as file:
-            content = file.read(MOST_BYTES + 1)
+            content = bytearray()
+            while len(content) <= MOST_BYTES and (piece := file.read(2**20)):
+                content += piece
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"measurement {path} does not exist") from None
     except IsADirectoryError:
         raise InputError(f"{path} is a folder, accepted: files with a measured spectrum") from None
     if len(content) > MOST_BYTES:
         raise InputError(f"{path} is larger than {MOST_BYTES} bytes, accepted: one spectrum")
+    content = bytes(content)
     refuse_foreign_bytes(path, content)
     for mark, encoding in BYTE_ORDER_MARKS:
         if content.startswith(mark):
