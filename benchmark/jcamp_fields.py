@@ -53,11 +53,16 @@ def equidistant_x(path, fields, lines, count, points):
         raise InputError(f"{path}: LASTX is {last:g}, accepted: another number than FIRSTX")
     step = (last - first) / max(points - 1, 1)
     delta = given_step(path, fields, step)
-    steps = line_steps(path, fields, lines)
-    notes = []
-    if steps and not steps.fit(step) and steps.count_points(points):
-        notes.append("the lines begin with the number of their first point, which tells no x")
-        steps = None
+    scale, notes = factor(path, fields, "XFACTOR"), []
+    steps = line_steps(path, lines, scale, rounding(fields.get("XFACTOR") or "1"))
+    if steps and not steps.fit(step):
+        unscaled = line_steps(path, lines, 1.0, 0.0)
+        if scale != 1 and unscaled.fit(step):
+            notes.append(f"XFACTOR is {scale:.7g}, but the x of the lines fit without it")
+            steps = unscaled
+        elif steps.count_points(points):
+            notes.append("the lines begin with the number of their first point, which tells no x")
+            steps = None
     agrees = delta is None or is_near(delta, step, fields["DELTAX"], points)
     if points != count:
         if points < 2 or not (agrees and disprove(count, points, step, delta, steps)):
@@ -129,23 +134,15 @@ class LineSteps(NamedTuple):
     """The x with which the lines of a table begin, to be compared with equal steps."""
 
     x: np.ndarray  # with XFACTOR
+    written: np.ndarray  # without
     tolerance: float  # of x, for rounding
-    written: np.ndarray  # without XFACTOR, which some programs have used up
-    written_tolerance: float
     indices: tuple[np.ndarray, ...]  # of the points that x is of
     step: float  # of all lines together
 
     def misfit(self, step):
         """Return by how much x strays from equal steps, from any first x on; 1 for rounding."""
         with np.errstate(all="ignore"):
-            return min(
-                np.ptp(x - step * index) / tolerance
-                for index in self.indices
-                for x, tolerance in (
-                    (self.x, self.tolerance),
-                    (self.written, self.written_tolerance),
-                )
-            )
+            return min(np.ptp(self.x - step * index) for index in self.indices) / self.tolerance
 
     def strays(self, step):
         return self.misfit(step) * self.tolerance
@@ -162,15 +159,17 @@ class LineSteps(NamedTuple):
         )
 
 
-def line_steps(path, fields, lines):
-    """Return the LineSteps of a table, None for a table of one line."""
+def line_steps(path, lines, scale, scale_error):
+    """Return the LineSteps of a table, None for a table of one line.
+
+    scale: XFACTOR, which may differ from what it was before rounding by scale_error.
+    """
     written = np.array([float(line.x) for line in lines])
     if not np.isfinite(written).all():
         number = lines[int(np.argmin(np.isfinite(written)))].number
         raise InputError(f"{path}: line {number} begins with x {written.max()}, accepted: numbers")
     if len(lines) < 2:
         return None
-    scale = factor(path, fields, "XFACTOR")
     # The x of a line that begins with a check is that of the check or, in some files, of the next.
     first = np.array([line.first for line in lines])
     indices = first, first + np.array([line.is_check for line in lines])
@@ -181,9 +180,7 @@ def line_steps(path, fields, lines):
     place = max(place, min(worth for worth, _ in places))
     with np.errstate(all="ignore"):
         x = written * scale
-        span, largest = np.ptp(written), np.abs(written).max()
-        written_tolerance = place + 1e-9 * largest + TINY
-        rounded = rounding(fields.get("XFACTOR") or "1") * span
-        tolerance = abs(scale) * written_tolerance + rounded + TINY
+        tolerance = abs(scale) * (place + 1e-9 * np.abs(written).max())
+        tolerance += scale_error * np.ptp(written) + TINY
         step = (x[-1] - x[0]) / max(first[-1] - first[0], 1)
-    return LineSteps(x, tolerance, written, written_tolerance, indices, step)
+    return LineSteps(x, written, tolerance, indices, step)

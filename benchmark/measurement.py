@@ -1,5 +1,6 @@
 """What the readers of measurement files return, and the choice among several spectra of a file."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -72,8 +73,12 @@ def chosen(path, titles, block, what):
 
 def same_unit(one, other):
     """Tell whether two units are the same, or one of them is not known."""
-    one, other = (
-        SAME_UNIT.get(unit, unit)
-        for unit in ("".join(unit.casefold().split()) for unit in (one, other))
-    )
+    one, other = plain(one), plain(other)
     return not one or not other or one == other
+
+
+def plain(unit):
+    """Return a unit in one way of writing it: of "Wavenumbers (cm-1)", 1/cm."""
+    in_brackets = re.search(r"[(\[](.+)[)\]]", unit)
+    unit = "".join((in_brackets[1] if in_brackets else unit).casefold().split())
+    return SAME_UNIT.get(unit, unit)

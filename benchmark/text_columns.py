@@ -253,12 +253,12 @@ def units_of(names):
 
 def check_columns(path, table, names):
     """Return a note where a third column is not read. Raises InputError for other columns."""
-    count = len(table[0].numbers)
-    numbered = ""
-    if count > 2:
-        columns = np.array([line.numbers[:2] for line in table])
-        if numbers_rows(*columns.T):
-            numbered = ", of which the first numbers the rows: keep columns 2 and 3"
+    count, numbered = len(table[0].numbers), ""
+    first, second = np.array([line.numbers[:2] for line in table]).T
+    if counts_rows(first) and count > 2 and goes_on(second):
+        numbered = ", of which the first numbers the rows: keep columns 2 and 3"
+    if counts_rows(first) and count == 2 and names and not names[0]:  # an index of pandas
+        numbered = ", of which the first numbers the rows, so x is missing"
     if count > 3 or numbered:
         refuse(path, table[0], f"{count} columns{numbered}")
     for line in table:
@@ -272,11 +272,12 @@ def check_columns(path, table, names):
     return ["the third column is taken for errors of y and not read"]
 
 
-def numbers_rows(first, second):
-    """Tell whether the first column counts rows from 0 or 1, and the second rises or falls."""
-    counts = first[0] in (0, 1) and len(first) > 1 and (first == first[0] + np.arange(len(first)))
-    goes_on = (second[1:] > second[:-1]).all() or (second[1:] < second[:-1]).all()
-    return bool(np.all(counts) and goes_on)
+def counts_rows(x):
+    return len(x) > 1 and x[0] in (0, 1) and bool((x == x[0] + np.arange(len(x))).all())
+
+
+def goes_on(x):
+    return bool((x[1:] > x[:-1]).all() or (x[1:] < x[:-1]).all())
 
 
 def are_errors(y, errors, names):

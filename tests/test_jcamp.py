@@ -264,7 +264,6 @@ CONSISTENT = {
     "lines that were rounded": {"firstx": 400.2, "lastx": 411.2},
     "lines with other offsets": {"table": LINES.replace("40", "70")},
     "lines in other units": {"XFACTOR": 0.5, "table": "800 1 1 1 1\n808 1 1 1 1\n816 1 9 1 1"},
-    "lines that XFACTOR was applied to": {"XFACTOR": 0.5},
     "lines with few digits": {
         "firstx": 98.4,
         "lastx": 109.4,
@@ -312,6 +311,7 @@ CONTRADICTORY = {
         "DELTAX is 1, which is taken",
     ),
     "DELTAX alone": ({"DELTAX": 2}, "DELTAX is 2"),
+    "lines that XFACTOR was applied to": ({"XFACTOR": 0.5}, "XFACTOR is 0.5"),
     "lines that count points": (
         {"table": "0 1 1 1 1\n4 1 1 1 1\n8 1 9 1 1", "lastx": 433, "firstx": 382},
         "the number of their first point",

@@ -132,7 +132,7 @@ def test_files_in_different_units_are_warned_of(measured, run, tmp_path):
         measured(f"x ({x}),y ({y})\n1,2\n2,5\n3,2\n", name)
         for name, x, y in (
             ("a", "cm-1", "counts"),
-            ("b", "1/cm", "counts"),
+            ("b", "1/CM", "Counts"),
             ("c", "nm", "counts"),
             ("d", "nm", "absorbance"),
         )

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from benchmark.command_line import InputError
+from benchmark.measurement import same_unit
 from benchmark.measurement_files import read_measurement
 
 X = [100.0, 101.0, 102.5, 104.0]
@@ -216,6 +217,10 @@ BROKEN = {
         ",Wavenumber,Intensity\n0,100,3\n1,101,7\n2,102,4\n",
         ["line 2", "3 columns", "the first numbers the rows", "keep columns 2 and 3"],
     ),
+    "numbered rows without x": (
+        ",Intensity\n0,3\n1,7\n2,4\n",
+        ["line 2", "2 columns", "the first numbers the rows", "x is missing"],
+    ),
     "numbered rows and errors": ("1 9 30 5\n2 8 70 8\n", ["4 columns", "keep columns 2 and 3"]),
     "columns that vary": ("1 2\n2 3\n3 4 5\n", ["line 3", "3 columns after 2"]),
     "a second table": (
@@ -296,3 +301,20 @@ def test_files_beyond_all_measure_are_refused(measured, monkeypatch):
     monkeypatch.setattr("benchmark.measurement_files.MOST_BYTES", 20)
     with pytest.raises(InputError, match="larger than 20 bytes"):
         read_measurement(measured(TABLE))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("1/CM", "cm-1", True),
+        ("Wavenumbers (cm-1)", "1/cm", True),
+        ("", "nm", True),
+        ("NANOMETERS", "nm", True),
+        ("ARBITRARY UNITS", "a.u.", True),
+        ("nm", "cm-1", False),
+        ("ABSORBANCE", "TRANSMITTANCE", False),
+    ],
+)
+def test_units_are_the_same_however_they_are_written(one, other, same):
+    assert same_unit(one, other) is same
+    assert same_unit(other, one) is same
