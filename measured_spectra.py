@@ -39,6 +39,7 @@ from typing import Annotated
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 import dataset_config_generator
 from benchmark.command_line import LARGEST, LONGEST, InputError, in_one_line, require, run_script
@@ -204,20 +205,23 @@ def busiest_excerpt(spectrum, datapoints=EXCERPT):
 
 
 def printable(name):
-    """Return a file name with a replacement for what is no text, and without a long middle."""
+    """Return a file name as the figure can show it, with a replacement for all other characters."""
+    characters = get_font(findfont(FontProperties())).get_charmap()
     text = os.fsencode(name).decode("utf-8", "replace")
-    text = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    text = "".join(
+        sign if ord(sign) in characters else "\N{REPLACEMENT CHARACTER}" for sign in text
+    )
     return text if len(text) <= LONGEST_TITLE else f"{text[: LONGEST_TITLE - 21]}…{text[-20:]}"
 
 
+@matplotlib.rc_context(STYLE)
 def draw_spectra(names, spectra):
     """Draw one row per spectrum: all of it, and its busiest excerpt. Returns the figure.
 
     names: titles of the rows; spectra: array (spectra, datapoints), from 0 to 1.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure((WIDTH, 0.4 + ROW_HEIGHT * len(spectra)), layout="constrained")
-        rows = figure.subplots(len(spectra), 2, sharey=True, squeeze=False, width_ratios=(1.6, 1))
+    figure = Figure((WIDTH, 0.4 + ROW_HEIGHT * len(spectra)), layout="constrained")
+    rows = figure.subplots(len(spectra), 2, sharey=True, squeeze=False, width_ratios=(1.6, 1))
     for name, spectrum, (whole, part) in zip(names, spectra, rows, strict=True):
         excerpt = busiest_excerpt(spectrum)
         datapoints = np.arange(len(spectrum))

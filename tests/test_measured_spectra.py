@@ -198,7 +198,7 @@ def test_unreadable_files_may_be_skipped(measured, run, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    [b"\xff\xfe.txt", b"a $x_{.txt", b"$$.txt", b"a\tb\n.txt", "2θ é.txt".encode(), b"x" * 250],
+    [b"\xff\xfe.txt", b"a $x_{.txt", b"$$.txt", b"a\tb\n.txt", "2θ 钛 é.txt".encode(), b"x" * 250],
 )
 def test_any_file_name_may_stand_in_the_figure(name, tmp_path, run):
     path = tmp_path / os.fsdecode(name)
