@@ -79,4 +79,5 @@ def refuse_foreign_text(path, text):
 
 
 def refuse(path, what, instead):
-    raise InputError(f"{path} is {what}, which is not read, accepted: exported as {instead}")
+    accepted = instead if instead.startswith("the file") else f"its export as {instead}"
+    raise InputError(f"{path} is {what}, which is not read, accepted: {accepted}")

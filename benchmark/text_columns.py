@@ -15,7 +15,7 @@ from benchmark.measurement import Measurement
 from benchmark.number_text import as_numbers, as_written, points, shortened
 
 COMMENT_SIGNS = ("#", "'", "!", ";", "%", "//")  # at the beginning of a line
-TRAILING_COMMENT = re.compile("#|!|//|%")  # after numbers
+TRAILING_COMMENT = re.compile(r"#|!|//|%|[;']\s*(?=[^\W\d])")  # after numbers
 DECIMAL_COMMA = re.compile(r"[-+−–]?(\d+(,\d+)?|,\d+)([eEdD][+-]?\d+)?")
 THOUSANDS = re.compile(r"[-+−–]?[1-9]\d{0,2}(,\d{3})+")
 NO_VALUE = re.compile(r"\?|-+|nan|n/?a|[-+]?inf", re.IGNORECASE)
@@ -89,12 +89,24 @@ def without_comments(path, lines):
             continue
         content = without_block_comments(content)
         if re.match(r"[-+−–.,\d\"']", content):
-            content = TRAILING_COMMENT.split(content, maxsplit=1)[0]
+            content = without_trailing_comment(content)
         content = content.rstrip(",;\t ")
         if content:
             yield number, line.strip(), content
     if opened is not None:
         raise InputError(f"{path}: line {opened} opens a comment /*, accepted: one with its end */")
+
+
+def without_trailing_comment(content):
+    """Return a row without the comment after it; semicolons and ' may as well be part of it."""
+    comment = TRAILING_COMMENT.search(content)
+    if not comment:
+        return content
+    before = content[: comment.start()].strip()
+    if comment[0][0] in "#!/%":
+        return before
+    rows = (as_written(fields(text)) or [] for text in (before, before.replace(",", ".")))
+    return before if any(len(row) > 1 for row in rows) else content
 
 
 def without_block_comments(content):
@@ -211,8 +223,13 @@ def is_preamble(parsed, start, stop):
 
 
 def is_damaged(line, columns=None):
-    """Tell damaged rows, such as "1o0.5 20", from other lines, such as "532 nm"."""
+    """Tell damaged rows, such as "1o0.5 20", from other lines, such as "532 nm".
+
+    columns: of the table, if the line stands before it, where numbers are usual.
+    """
     row = fields(line.content)
+    if as_numbers(re.split(r"[\s;,]+", line.content)[:2]) and len(row) > 1:
+        return True
     if columns and len(row) != columns:
         return False
     mostly_digits = [2 * sum(map(str.isdigit, field)) >= len(field) for field in row]

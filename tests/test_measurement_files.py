@@ -57,6 +57,14 @@ KINDS = {
     "comments of TeX": ("% sample A\n% 20 30\n" + TABLE.replace("110", "110 % first"), 0),
     "comments of C++": ("// sample\n//1 2\n" + TABLE.replace("110", "110 // first"), 0),
     "comments of C": ("/* scan 1\n# steps = 5\n 1 2\n*/\n" + TABLE, 0),
+    "comments after rows": (TABLE.replace("110", "110 ; first").replace("480", "480 ' top"), 0),
+    "comments after decimal commas": (
+        TABLE.replace("110", "110 ; first")
+        .replace(".", ",")
+        .replace(" 1", ";1")
+        .replace(" 4", ";4"),
+        0,
+    ),
     "a comment of C within a row": (TABLE.replace("20.02 ", "20.02 /* a */"), 0),
     "two comments of C in one line": ("/* a */ /* b */\n" + TABLE, 0),
     "percents": ("cm-1,%T\n" + TABLE.replace(" ", ",").replace("110", "110%"), 0),
@@ -227,6 +235,7 @@ BROKEN = {
         "nm counts\n1 2\n2 3\nnm counts of the background\n1 2\n2 3\n",
         ["line 4", "second header line in line 4"],
     ),
+    "a first row with a word": ("20 110 a\n21 120\n22 480\n", ["line 1", "'20 110 a'"]),
     "a row without y between others": ("1 2\n2\n3 4\n", ["line 2", "'2'"]),
     "no value": ("1 2\n2 ?\n3 4\n", ["line 2", "'2 ?'"]),
     "no value in the first row": ("nm counts\n1 -\n2 3\n3 4\n", ["line 2", "'1 -'"]),
@@ -287,7 +296,7 @@ FOREIGN = {
 def test_formats_that_are_not_read_are_named_with_what_to_export(name, measured):
     for content in FOREIGN[name]:
         with pytest.raises(
-            InputError, match=rf"is .*{name}.*, which is not read, accepted: export"
+            InputError, match=rf"is .*{name}.*, which is not read, accepted: (its export|the file)"
         ):
             read_measurement(measured(content))
 
