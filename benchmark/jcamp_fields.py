@@ -74,7 +74,7 @@ def equidistant_x(path, fields, lines, count, points):
     if not steps:
         notes.append(f"{said}, but DELTAX is {delta:.7g}, which is taken")
         return first + delta * np.arange(points), notes
-    if not agrees and steps.fit(delta) and steps.misfit(delta) <= steps.misfit(step):
+    if not agrees and steps.fit(delta) and steps.strays(delta) <= steps.strays(step):
         notes.append(f"{said}, but DELTAX is {delta:.7g}, which is taken, as the lines have it")
         return first + delta * np.arange(points), notes
     if not agrees and steps.fit(step):
@@ -139,16 +139,14 @@ class LineSteps(NamedTuple):
     indices: tuple[np.ndarray, ...]  # of the points that x is of
     step: float  # of all lines together
 
-    def misfit(self, step):
-        """Return by how much x strays from equal steps, from any first x on; 1 for rounding."""
-        with np.errstate(all="ignore"):
-            return min(np.ptp(self.x - step * index) for index in self.indices) / self.tolerance
-
     def strays(self, step):
-        return self.misfit(step) * self.tolerance
+        """Return by how much x strays from equal steps, from any first x on."""
+        with np.errstate(all="ignore"):
+            return min(np.ptp(self.x - step * index) for index in self.indices)
 
     def fit(self, step):
-        return self.misfit(step) <= 1.01
+        """Tell whether x strays by less than a quarter of a step, or than rounding makes it."""
+        return self.strays(step) <= max(1.01 * self.tolerance, abs(step) / 4)
 
     def count_points(self, points):
         """Tell whether the lines begin with the number of their first point, up or down."""
