@@ -27,7 +27,9 @@ UNITS = re.compile(
     re.IGNORECASE,
 )
 NAME_OF_X = re.compile(r"x\b|2?-?th|tth|two|2θ|angle|wave|raman|shift|energy|nm|cm|q\b", re.I)
-NAME_OF_ERROR = re.compile(r"e$|d[yi]$|.*(err|sig|σ|±|esd|e\.s\.d|std|dev|unc)", re.IGNORECASE)
+NAME_OF_ERROR = re.compile(
+    r"e$|d[yi]$|.*(\b[a-z]?err|\bsig(ma)?\b|σ|±|\besd|e\.s\.d|\bstd|\bdev|\bunc)", re.IGNORECASE
+)
 
 
 class Line(NamedTuple):

@@ -138,6 +138,14 @@ KINDS = {
         "x,y,error\n20.00,110,100\n20.02,120.5,1\n20.04,480,400\n20.06,130,3\n",
         1,
     ),
+    "an error called sigma": (
+        "2theta I sigma(I)\n20.00 110 100\n20.02 120.5 1\n20.04 480 400\n20.06 130 3\n",
+        1,
+    ),
+    "an error called yerr": (
+        "x\ty\tyerr\n20.00\t110\t100\n20.02\t120.5\t1\n20.04\t480\t400\n20.06\t130\t3\n",
+        1,
+    ),
     "a title of three words above errors": (
         "Raman quartz sample\n20.00 110 1\n20.02 120.5 1\n20.04 480 1\n20.06 130 1\n",
         1,
@@ -219,6 +227,10 @@ BROKEN = {
     "a third column below 0": ("1 90 2\n2 95 -2\n3 91 2\n", ["3 columns"]),
     "a third column with another name": (
         "wavelength,S1,S2\n610,140,11\n611,141,12\n612,180,13\n",
+        ["line 2", "3 columns"],
+    ),
+    "a third column that is called signal": (
+        "angle,background,signal\n1,50,5\n2,70,7\n3,51,5\n",
         ["line 2", "3 columns"],
     ),
     "a column that numbers the rows": (
