@@ -23,6 +23,10 @@ CONSISTENT = {
     },
     "DELTAX that was rounded": {"DELTAX": "0.9999", "lastx": 410.999},
     "lines that were rounded": {"firstx": 400.2, "lastx": 411.2},
+    "LASTX that was rounded": {
+        "lastx": 411.05,
+        "table": "400.000 1 1 1 1\n404.000 1 1 1 1\n408.000 1 9 1 1",
+    },
     "lines with other offsets": {"table": LINES.replace("40", "70")},
     "lines in other units": {"XFACTOR": 0.5, "table": "800 1 1 1 1\n808 1 1 1 1\n816 1 9 1 1"},
     "lines with few digits": {
