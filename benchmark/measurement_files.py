@@ -3,6 +3,8 @@
 import codecs
 import re
 
+import numpy as np
+
 from benchmark.command_line import InputError
 from benchmark.diffraction_files import UXD_START, UXD_TABLE, read_ras, read_uxd, read_xrdml
 from benchmark.foreign_files import refuse_foreign_bytes, refuse_foreign_text
@@ -26,8 +28,11 @@ def read_measurement(path, block=None):
     what is accepted.
     """
     text = read_text(path)
-    measurement = read_any(path, text, block)
+    with np.errstate(over="ignore", invalid="ignore"):
+        measurement = read_any(path, text, block)
     x, y = measurement.x, measurement.y
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise InputError(f"{path} holds x or y beyond floating point, accepted: finite numbers")
     if len(x) < 2:
         raise InputError(f"{path} holds {len(x)} points x, y, accepted: 2 or more")
     return measurement if x[0] < x[-1] else measurement._replace(x=x[::-1], y=y[::-1])

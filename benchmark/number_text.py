@@ -48,7 +48,7 @@ def without_equal_x(table, place):
         dropped += len(run) - len(different)
         if len(different) > 1:
             averaged.append(single[i])
-            single[i, 2] = (different / len(different)).sum()
+            single[i, 2] = different.mean()
     notes = []
     if dropped:
         notes.append(f"{dropped} rows repeat another with the same x and y and are dropped")

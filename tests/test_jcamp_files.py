@@ -389,3 +389,9 @@ def test_repetitions_on_many_lines_do_not_fill_the_memory(table, measured):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4e7
+
+
+@pytest.mark.parametrize("fields", [{"YFACTOR": 1e308}, {"lastx": 1e308, "firstx": -1e308}])
+def test_x_and_y_beyond_floating_point_are_refused(fields, measured):
+    with pytest.raises(InputError, match="beyond floating point"):
+        read_measurement(measured(jcamp("400 1 2 300", npoints=3, **fields)))

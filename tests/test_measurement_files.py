@@ -212,6 +212,10 @@ BROKEN = {
     "damaged number": ("1 2\n2 3\n3 4x\n", ["line 3", "'3 4x'"]),
     "damaged first number": ("1o 2\n2 3\n3 4\n", ["line 1", "'1o 2'"]),
     "NaN": ("1 2\n2 nan\n3 4\n", ["line 2", "nan"]),
+    "a mean beyond floating point": (
+        "1 1.7e308\n1 1.6e308\n2 3\n",
+        ["beyond floating point", "finite numbers"],
+    ),
     "infinity": ("1 2\n2 3\n3 1e999\n", ["line 3", "inf"]),
     "equal x only": ("2 3\n2 4\n2 3\n", ["1 points", "2 or more"]),
     "x that turns": ("1 2\n3 3\n2 4\n", ["line 3", "x 2 after 3", "only rises or only falls"]),
