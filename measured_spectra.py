@@ -1,27 +1,37 @@
 """Read measured spectra, draw them, and bring them into the form of the synthetic ones.
 
-    python measured_spectra.py --measured quartz.txt ethanol.jdx pattern.csv
+    python measured_spectra.py --measured quartz.txt ethanol.jdx pattern.xrdml
     python measured_spectra.py --measured *.txt --save datasets/mine/x_test_measured.npy
 
 The figure is made as Figure 1 of Schuetzke, Szymanski and Reischl, "A universal synthetic dataset
 for machine learning on spectroscopic data" (2022): one row per file, on the left all of a spectrum,
 on the right the 1000 datapoints with the largest variance.
 
-Files are recognised by their content, whatever their names. Each holds one spectrum:
+Files are recognised by their content, whatever their names. Each gives one spectrum:
 
-    RRUFF text      lines "##KEY=value", then lines "x, y"
-    two columns     x and y with decimal points, separated by comma, semicolon, tab or blanks;
-                    what follows a # is a comment, and the first line may be a header
-    JCAMP-DX        (X++(Y..Y)) in the forms AFFN, PAC, SQZ, DIF and DUP, or (XY..XY)
+    columns     x and y, separated by semicolon, tab, comma or blanks; header lines, comments
+                (# ' ! ; % // and /* */), quotes, decimal commas where they can be nothing else; a
+                third column if it holds the errors of y. RRUFF's files are of this kind
+    JCAMP-DX    (X++(Y..Y)) in the forms AFFN, PAC, SQZ, DIF and DUP, (XY..XY), pages of NTUPLES
+    XRDML, UXD, RAS    of powder diffractometers
 
-x may rise or fall, but not turn or stand still. A spectrum is interpolated to DATAPOINTS equally
-spaced datapoints, from the smallest x of the file to the largest, or over RANGE, which spectra that
-are to be compared must share. Then its minimum is subtracted and it is divided by its maximum. A
-background that slopes or bends stays in. Datapoints further apart than the measured points may miss
-the top of a peak; give more of them then. Peaks that point down, as those of transmittance do, stay
-so.
+Of a file with several spectra BLOCK chooses one. Peak tables and mass spectra are refused, as they
+are not continuous; so are binary formats, with what to export instead. Whatever was left out,
+averaged or decided about a file is said in a warning.
+
+x may rise or fall, but not turn; of equal x the y are averaged. A spectrum is brought to DATAPOINTS
+equally spaced datapoints, from the smallest x of the file to the largest, or over RANGE, which
+spectra that are to be compared must share. Then its minimum is subtracted and it is divided by its
+maximum. A background that slopes or bends stays in. Peaks that point down, as those of
+transmittance do, stay so.
+
+Where datapoints are closer than the measured points, they are interpolated. Where they are further
+apart, each stands for all measured points that are nearer to it than to any other, and takes the
+one furthest from the level around it: so narrow lines keep their heights, while noise is drawn as
+its upper edge. Lines narrower than a datapoint are warned of, with how many DATAPOINTS would do.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -29,12 +39,15 @@ from typing import Annotated
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 import dataset_config_generator
-from benchmark.command_line import LARGEST, InputError, require, run_script
+from benchmark.command_line import LARGEST, LONGEST, InputError, in_one_line, require, run_script
 from benchmark.figure_style import BLUE, STYLE, WIDTH, save
 from benchmark.files import replace_file
+from benchmark.measurement import same_unit
 from benchmark.measurement_files import read_measurement
+from benchmark.resampling import losses, resample
 
 # Files
 MEASURED: Annotated[tuple[str, ...] | None, "Measurements to read, one spectrum in each file."] = (
@@ -44,6 +57,10 @@ SAVE: Annotated[
     str | None, "File for the spectra as the networks read them, x_NAME.npy; none by default."
 ] = None
 FIGURE: Annotated[str, "Figure to write, both as .png and as .pdf."] = "figures/measured.png"
+BLOCK: Annotated[
+    str | None, "Spectrum to read from files that hold several: its number from 1, or its title."
+] = None
+SKIP_UNREADABLE: Annotated[bool, "Go on without the files that cannot be read."] = False
 
 # Spectra
 DATAPOINTS: Annotated[int, "Datapoints per spectrum."] = dataset_config_generator.DATAPOINTS
@@ -54,10 +71,34 @@ RANGE: Annotated[
 EXCERPT = 1000  # datapoints of the right-hand side
 MOST_ROWS = 20  # of the figure; more would not fit on any page
 ROW_HEIGHT = 1.5  # inches
+LONGEST_TITLE = 80  # characters of a file name in the figure
 EXCERPT_COLOUR = "#e0e0e0"
 
 
 def main(settings):
+    check(settings)
+    paths, measurements, spectra = read_all(settings)
+    for path, measurement in zip(paths, measurements, strict=True):
+        x, y = measurement.x, measurement.y
+        print(f"{path}: {len(x)} points from {x[0]:g} to {x[-1]:g}")
+        for note in (*measurement.notes, *losses(x, y, settings.datapoints, settings.range)):
+            warn(f"{path}: {note}")
+    warn_of_different_units(paths, measurements)
+    if settings.save is not None:
+        with replace_file(settings.save) as file:
+            np.save(file, spectra)
+        print(f"{settings.save}: {len(spectra)} spectra of {settings.datapoints} datapoints")
+        if not settings.range:
+            warn_of_different_ranges(paths, measurements)
+    figure = Path(settings.figure)
+    names = [Path(path).name for path in paths]
+    drawn = draw_spectra(names[:MOST_ROWS], spectra[:MOST_ROWS])
+    save(drawn, figure.parent, figure.stem)
+    shown = f"the first {MOST_ROWS}" if len(names) > MOST_ROWS else "all"
+    print(f"{figure.with_suffix('.png')} and .pdf: {shown} of {len(names)} spectra")
+
+
+def check(settings):
     if not settings.measured:
         raise InputError("no measurement is given, accepted: --measured with one or more files")
     accepted = f"2 to {LARGEST}"
@@ -72,59 +113,82 @@ def main(settings):
         first, last = settings.range
         rises = -np.inf < first < last < np.inf
         require(rises, "RANGE", f"{first:g} {last:g}", "two numbers, the smaller one first")
-    spectra = np.empty((len(settings.measured), settings.datapoints), np.float32)
-    ranges = {}
-    for row, path in enumerate(settings.measured):
-        x, y = read_measurement(path)
-        try:
-            spectra[row] = resample(x, y, settings.datapoints, settings.range)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
-        print(f"{path}: {len(x)} points from {x[0]:g} to {x[-1]:g}")
-        ranges[f"{x[0]:g} to {x[-1]:g}"] = path
-    if settings.save is not None:
-        with replace_file(settings.save) as file:
-            np.save(file, spectra)
-        print(f"{settings.save}: {len(spectra)} spectra of {settings.datapoints} datapoints")
-        if len(ranges) > 1 and not settings.range:
-            (one, path), (other, other_path), *_ = ranges.items()
-            print(
-                f"warning: {path} goes from {one} and {other_path} from {other}, so the same "
-                f"datapoint is another x in either; RANGE makes it the same",
-                file=sys.stderr,
-            )
-    names = [Path(path).name for path in settings.measured]
-    drawn = draw_spectra(names[:MOST_ROWS], spectra[:MOST_ROWS])
-    save(drawn, figure.parent, figure.stem)
-    shown = f"the first {MOST_ROWS}" if len(names) > MOST_ROWS else "all"
-    print(f"{figure.with_suffix('.png')} and .pdf: {shown} of {len(names)} spectra")
 
 
-def resample(x, y, datapoints=DATAPOINTS, limits=None):
-    """Bring a measurement into the form of the synthetic spectra.
+def read_all(settings):
+    """Return paths, measurements and spectra of the files that can be read.
 
-    x, y: arrays (points,), x rising, of any unit; limits: x of the first and the last datapoint, by
-    default those of the measurement. Returns a float32 array (datapoints,), linearly interpolated
-    at equal distances of x, with minimum 0 and maximum 1.
-
-    Raises InputError if the measurement does not cover the limits, or if y does not vary over these
-    datapoints, or varies beyond floating point.
+    Raises InputError naming all others with their reasons, unless they are to be skipped.
     """
-    first, last = limits or (x[0], x[-1])
-    if not x[0] <= first < last <= x[-1]:
-        raise InputError(
-            f"x goes from {x[0]:g} to {x[-1]:g}, accepted: all of RANGE, {first:g} to {last:g}"
+    paths, measurements, spectra, reasons = [], [], [], []
+    for path in settings.measured:
+        try:
+            measurement = read_measurement(path, settings.block)
+            try:
+                spectrum = resample(
+                    measurement.x, measurement.y, settings.datapoints, settings.range
+                )
+            except InputError as error:
+                raise InputError(f"{path}: {error}") from None
+        except InputError as error:
+            reasons.append(in_one_line(error))
+            continue
+        except OSError as error:
+            if not settings.skip_unreadable:
+                raise
+            reasons.append(f"{path}: {error.strerror}")
+            continue
+        paths.append(path)
+        measurements.append(measurement)
+        spectra.append(spectrum)
+    if reasons and not (settings.skip_unreadable and spectra):
+        refuse_all(reasons, len(settings.measured))
+    for reason in reasons:
+        warn(f"skipped: {reason}")
+    if reasons:
+        warn(f"{len(reasons)} of {len(settings.measured)} files are skipped")
+    return paths, measurements, np.array(spectra)
+
+
+def refuse_all(reasons, files):
+    """Raise InputError that gives the reasons, or refers to them where they are too long."""
+    if len(reasons) == 1:
+        raise InputError(reasons[0])
+    counted = f"{len(reasons)} of {files} files cannot be read"
+    message = f"{counted}: {'; '.join(reasons)}"
+    if len(message) <= LONGEST:
+        raise InputError(message)
+    for reason in reasons:
+        warn(reason)
+    raise InputError(f"{counted}, for the reasons above; accepted: others, or SKIP_UNREADABLE")
+
+
+def warn(message):
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def warn_of_different_units(paths, measurements):
+    for axis in "x", "y":
+        units = {}
+        for path, measurement in zip(paths, measurements, strict=True):
+            unit = getattr(measurement, f"{axis}_unit")
+            if unit and not any(same_unit(unit, other) for other in units):
+                units[unit] = path
+        if len(units) > 1:
+            (one, path), (other, other_path), *_ = units.items()
+            warn(f"{path} has {axis} in {one} and {other_path} in {other}, which are not converted")
+
+
+def warn_of_different_ranges(paths, measurements):
+    ranges = {}
+    for path, measurement in zip(paths, measurements, strict=True):
+        ranges[f"{measurement.x[0]:g} to {measurement.x[-1]:g}"] = path
+    if len(ranges) > 1:
+        (one, path), (other, other_path), *_ = ranges.items()
+        warn(
+            f"{path} goes from {one} and {other_path} from {other}, so the same datapoint is "
+            f"another x in either; RANGE makes it the same"
         )
-    with np.errstate(over="ignore", invalid="ignore"):
-        spectrum = np.interp(np.linspace(first, last, datapoints), x, y)
-        lowest, highest = spectrum.min(), spectrum.max()
-        height = highest - lowest
-        if not 0 < height < np.inf:
-            raise InputError(
-                f"y goes from {lowest:g} to {highest:g} over {datapoints} datapoints, accepted: a "
-                f"finite difference above 0"
-            )
-        return ((spectrum - lowest) / height).astype(np.float32)
 
 
 def busiest_excerpt(spectrum, datapoints=EXCERPT):
@@ -140,14 +204,24 @@ def busiest_excerpt(spectrum, datapoints=EXCERPT):
     return slice(first, first + datapoints)
 
 
+def printable(name):
+    """Return a file name as the figure can show it, with a replacement for all other characters."""
+    characters = get_font(findfont(FontProperties())).get_charmap()
+    text = os.fsencode(name).decode("utf-8", "replace")
+    text = "".join(
+        sign if ord(sign) in characters else "\N{REPLACEMENT CHARACTER}" for sign in text
+    )
+    return text if len(text) <= LONGEST_TITLE else f"{text[: LONGEST_TITLE - 21]}…{text[-20:]}"
+
+
+@matplotlib.rc_context(STYLE)
 def draw_spectra(names, spectra):
     """Draw one row per spectrum: all of it, and its busiest excerpt. Returns the figure.
 
     names: titles of the rows; spectra: array (spectra, datapoints), from 0 to 1.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure((WIDTH, 0.4 + ROW_HEIGHT * len(spectra)), layout="constrained")
-        rows = figure.subplots(len(spectra), 2, sharey=True, squeeze=False, width_ratios=(1.6, 1))
+    figure = Figure((WIDTH, 0.4 + ROW_HEIGHT * len(spectra)), layout="constrained")
+    rows = figure.subplots(len(spectra), 2, sharey=True, squeeze=False, width_ratios=(1.6, 1))
     for name, spectrum, (whole, part) in zip(names, spectra, rows, strict=True):
         excerpt = busiest_excerpt(spectrum)
         datapoints = np.arange(len(spectrum))
@@ -160,7 +234,7 @@ def draw_spectra(names, spectra):
         whole.set_yticks([0, 0.5, 1])
         whole.set_ylabel("relative intensity")
         # A file name may hold dollar signs, which are no formula.
-        whole.set_title(name, loc="left", parse_math=False)
+        whole.set_title(printable(name), loc="left", parse_math=False)
     for axes in rows[-1]:
         axes.set_xlabel("datapoint")
     return figure

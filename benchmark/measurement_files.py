@@ -1,71 +1,86 @@
 """Measurement files: spectra as instruments and databases write them, told apart by content."""
 
+import codecs
 import re
-from pathlib import Path
+
+import numpy as np
 
 from benchmark.command_line import InputError
+from benchmark.diffraction_files import UXD_START, UXD_TABLE, read_ras, read_uxd, read_xrdml
+from benchmark.foreign_files import refuse_foreign_bytes, refuse_foreign_text
 from benchmark.jcamp import JCAMP_LABELS, labelled, read_jcamp
-from benchmark.number_text import as_numbers, points, shortened
+from benchmark.text_columns import read_columns
+
+MOST_BYTES = 2**27
+BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
-def read_measurement(path):
-    """Read a measured spectrum from RRUFF text, two columns or JCAMP-DX, told by the content.
+def read_measurement(path, block=None):
+    """Read a measured spectrum, in whatever of the accepted forms, told by the content.
 
-    Returns x and y, float64 arrays (points,), x rising, in the units of the file. Raises InputError
-    naming the file, the line or field, the value and what is accepted.
+    block: which spectrum, as its number from 1 or its title, where the file holds several. Returns
+    a Measurement with x rising. Raises InputError naming the file, the line or field, the value and
+    what is accepted.
     """
-    lines = read_lines(path)
-    labels = {label for label, _ in map(labelled, lines)}
-    x, y = read_jcamp(path, lines) if labels & JCAMP_LABELS else read_columns(path, lines)
+    text = read_text(path)
+    with np.errstate(over="ignore", invalid="ignore"):
+        measurement = read_any(path, text, block)
+    x, y = measurement.x, measurement.y
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise InputError(f"{path} holds x or y beyond floating point, accepted: finite numbers")
     if len(x) < 2:
         raise InputError(f"{path} holds {len(x)} points x, y, accepted: 2 or more")
-    return (x, y) if x[0] < x[-1] else (x[::-1], y[::-1])
+    return measurement if x[0] < x[-1] else measurement._replace(x=x[::-1], y=y[::-1])
 
 
-def read_lines(path):
-    """Return the lines of a text file in UTF-8 or Latin-1."""
+def read_any(path, text, block):
+    if re.search(r"<(\w+:)?xrdMeasurements\b", text[:4000]):
+        return read_xrdml(path, text, block)
+    lines = re.split(r"\r\n|\r|\n", text)
+    if {label for label, _ in map(labelled, lines)} & JCAMP_LABELS:
+        return read_jcamp(path, lines, block)
+    if any(map(UXD_START.match, lines)) or any(map(UXD_TABLE.match, lines)):
+        return read_uxd(path, lines, block)
+    if any(line.startswith("*RAS_") for line in lines):
+        return read_ras(path, lines, block)
+    refuse_foreign_text(path, text)
+    return read_columns(path, lines)
+
+
+def read_text(path):
+    """Return the text of a file in UTF-8, Latin-1, or UTF-16 or UTF-32 with byte-order mark."""
     try:
-        content = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            content = bytearray()
+            while len(content) <= MOST_BYTES and (piece := file.read(2**20)):
+                content += piece
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"measurement {path} does not exist") from None
     except IsADirectoryError:
         raise InputError(f"{path} is a folder, accepted: files with a measured spectrum") from None
+    if len(content) > MOST_BYTES:
+        raise InputError(f"{path} is larger than {MOST_BYTES} bytes, accepted: one spectrum")
+    content = bytes(content)
+    refuse_foreign_bytes(path, content)
+    for mark, encoding in BYTE_ORDER_MARKS:
+        if content.startswith(mark):
+            try:
+                return content.decode(encoding).rstrip("\x00")
+            except UnicodeDecodeError as error:
+                raise InputError(f"{path} is damaged {encoding.upper()}: {error.reason}") from None
     content = content.rstrip(b"\x1a")  # with which DOS ends a file
     control = re.search(rb"[^\t\n\v\f\r\x20-\xff]", content)
     if control:
         raise InputError(
             f"{path} is no text: byte {control.start()} is {control[0][0]:#04x}, accepted: text in "
-            f"UTF-8 or Latin-1"
+            f"UTF-8 or Latin-1, or UTF-16 with byte-order mark"
         )
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    return re.split(r"\r\n|\r|\n", text)
-
-
-def read_columns(path, lines):
-    rows, header = [], False
-    for number, line in enumerate(lines, 1):
-        content = line.partition("#")[0].strip()
-        if not content:
-            continue
-        fields = re.split(r"\s*[,;]\s*|\s+", content)
-        if not rows and not header and is_header(fields):
-            header = True
-            continue
-        numbers = as_numbers(fields)
-        if numbers is None or len(numbers) != 2:
-            raise InputError(
-                f"{path}: line {number} is {shortened(content)}, accepted: two numbers with "
-                f"decimal points, x and y"
-            )
-        rows.append((number, *numbers))
-    return points(path, rows)
-
-
-def is_header(fields):
-    """Tell headers, such as "2Theta Counts", from damaged rows, such as "1o0.5 20"."""
-    if as_numbers(fields[:1]):
-        return False
-    return fields[0][:1].isalpha() or not any(as_numbers([field]) for field in fields)
+        return content.decode("latin-1")

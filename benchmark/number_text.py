@@ -4,30 +4,75 @@ import numpy as np
 
 from benchmark.command_line import InputError
 
+# Minus signs that are no hyphen, and the exponent that Fortran writes for double precision
+AS_PYTHON = str.maketrans({"−": "-", "–": "-", "D": "E", "d": "e"})
 
-def points(path, rows):
-    """Return x and y of rows (line number, x, y), whose x must only rise or only fall."""
-    falling = len(rows) > 1 and rows[0][1] > rows[1][1]
-    before = None
-    for number, x, y in rows:
-        if not np.isfinite([x, y]).all():
-            raise InputError(f"{path}: line {number} has x {x:g} and y {y:g}, accepted: numbers")
-        if before is not None and not (x < before if falling else x > before):
-            raise InputError(
-                f"{path}: line {number} has x {x:.10g} after {before:.10g}, accepted: x that only "
-                f"rises or only falls"
-            )
-        before = x
+
+def points(path, rows, place="line"):
+    """Return x, y and notes of rows (line number, x, y), whose x must only rise or only fall.
+
+    place: what the number counts, if not lines. Rows that repeat the one before are dropped, and
+    the y of equal x averaged; the notes say so.
+    """
     table = np.array(rows, np.float64).reshape(-1, 3)
-    return table[:, 1], table[:, 2]
+    finite = np.isfinite(table).all(axis=1)
+    if not finite.all():
+        number, x, y = rows[int(np.argmin(finite))]
+        raise InputError(f"{path}: {place} {number} has x {x:g} and y {y:g}, accepted: numbers")
+    table, notes = without_equal_x(table, place)
+    numbers, x, y = table.T
+    falling = len(x) > 1 and x[0] > x[1]
+    goes_on = x[1:] < x[:-1] if falling else x[1:] > x[:-1]
+    if not goes_on.all():
+        i = int(np.argmin(goes_on))
+        raise InputError(
+            f"{path}: {place} {numbers[i + 1]:.0f} has x {x[i + 1]:.10g} after {x[i]:.10g}, "
+            f"accepted: x that only rises or only falls"
+        )
+    return x.copy(), y.copy(), notes
+
+
+def without_equal_x(table, place):
+    """Make one row of neighbours with equal x, of the mean of their different y."""
+    x = table[:, 1]
+    first = np.concatenate([[True], x[1:] != x[:-1]])[: len(x)]
+    if first.all():
+        return table, ()
+    starts = np.flatnonzero(first)
+    ends = np.append(starts[1:], len(x))
+    single = table[starts]
+    dropped, averaged = 0, []
+    for i in np.flatnonzero(ends - starts > 1):
+        run = table[starts[i] : ends[i], 2]
+        different = np.unique(run)
+        dropped += len(run) - len(different)
+        if len(different) > 1:
+            averaged.append(single[i])
+            single[i, 2] = different.mean()
+    notes = []
+    if dropped:
+        notes.append(f"{dropped} rows repeat another with the same x and y and are dropped")
+    if averaged:
+        line, x, _ = averaged[0]
+        notes.append(
+            f"{len(averaged)} x stand there more than once, first {x:.10g} in {place} {line:.0f}; "
+            f"their y are averaged"
+        )
+    return single, tuple(notes)
 
 
 def as_numbers(fields):
     """Return the fields as floats, or None if one is no number."""
     try:
-        return [float(field) for field in fields]
+        numbers = [float(field) for field in fields]
     except ValueError:
         return None
+    return None if any("_" in field for field in fields) else numbers
+
+
+def as_written(fields):
+    """Return fields as floats, in the ways of Fortran and typesetters too, or None."""
+    return as_numbers(fields) or as_numbers([field.translate(AS_PYTHON) for field in fields])
 
 
 def shortened(line):

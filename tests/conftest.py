@@ -44,6 +44,18 @@ def run():
 
 
 @pytest.fixture
+def measured(tmp_path):
+    """Write a measurement; returns its path."""
+
+    def write(content, name="measured"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture
 def class_file(tmp_path):
     """Write a small valid class file; returns its path and a function that changes its content."""
     path = tmp_path / "small.json"

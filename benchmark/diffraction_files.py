@@ -1,0 +1,221 @@
+"""Powder diffractometers' own files that are text: PANalytical XRDML, Bruker UXD, Rigaku RAS.
+
+Sources for the formats: the XRDML schema's public namespace (xrdml.com), the UXD description in
+xylib (github.com/wojdyr/xylib), and what public readers of RAS agree on (xrayutilities, GenX).
+"""
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+
+from benchmark.command_line import InputError
+from benchmark.measurement import Measurement, chosen
+from benchmark.number_text import as_numbers, points, shortened
+
+UXD_START = re.compile(r"\s*_(FILEVERSION|SAMPLE)\s*=")
+UXD_TABLE = re.compile(r"_(2THETA)?(COUNTS|CPS)(TIME)?\s*$", re.IGNORECASE)
+UXD_KEY = re.compile(r"_(\w+)\s*=\s*(.*)")
+RAS_KEY = re.compile(r"\*(\w+)\s+\"?([^\"]*)")
+
+
+def read_xrdml(path, text, block=None):
+    """Read a scan of an XRDML file: counts or intensities at equal steps or listed positions."""
+    if re.search("<!(DOCTYPE|ENTITY)", text):
+        raise InputError(f"{path} declares a document type, accepted: XRDML, which has none")
+    try:
+        root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text))
+    except ElementTree.ParseError as error:
+        raise InputError(f"{path} is damaged or no XRDML: {error}") from None
+    for element in root.iter():
+        element.tag = str(element.tag).rpartition("}")[2]  # its namespace tells the version
+    scans = [scan for scan in root.iter("scan") if scan.find("dataPoints") is not None]
+    if not scans:
+        raise InputError(f"{path} holds 0 scans with dataPoints, accepted: 1")
+    titles = [scan_title(scan, i) for i, scan in enumerate(scans, 1)]
+    scan = scans[chosen(path, titles, block, "scans")]
+    data, notes = scan.find("dataPoints"), []
+    y, y_unit = xrdml_counts(path, data, notes)
+    axis, x = xrdml_positions(path, data, scan.get("scanAxis", ""), len(y))
+    if axis.get("axis") != "2Theta":
+        notes.append(f"x is {axis.get('axis')}, as 2Theta stands still")
+    if scan.get("status", "Completed") != "Completed":
+        notes.append(f"the scan is {scan.get('status')}, not Completed")
+    rows = list(zip(range(1, len(x) + 1), x, y, strict=True))
+    x, y, merged = points(path, rows, place="point")
+    title = root.findtext("sample/id") or root.findtext("sample/name") or ""
+    return Measurement(x, y, axis.get("unit", ""), y_unit, title.strip(), (*notes, *merged))
+
+
+def scan_title(scan, number):
+    """Name a scan by its axis and where it begins and ends."""
+    ends = [
+        f"{positions.get('axis')} {positions.findtext('startPosition', '').strip()} to "
+        f"{positions.findtext('endPosition', '').strip()}"
+        for positions in scan.iter("positions")
+        if positions.find("startPosition") is not None
+    ]
+    return ends[0] if ends else f"scan {number}"
+
+
+def xrdml_counts(path, data, notes):
+    """Return intensities and their unit; counts are multiplied by the attenuation factors.
+
+    The element `intensities` of version 1 holds them multiplied already, `counts` of version 2
+    does not.
+    """
+    element, counts = data.find("intensities"), data.find("counts")
+    if element is None:
+        element = counts
+    if element is None:
+        raise InputError(f"{path} has no intensities or counts among its dataPoints")
+    y = xml_numbers(path, element)
+    attenuation = data.find("beamAttenuationFactors")
+    if element is counts and attenuation is not None:
+        factors = xml_numbers(path, attenuation)
+        if len(factors) != len(y):
+            raise InputError(
+                f"{path}: beamAttenuationFactors are {len(factors)}, accepted: one for each of "
+                f"{len(y)} counts"
+            )
+        y = y * factors
+        if len(np.unique(factors)) > 1:
+            notes.append(
+                f"counts are multiplied by beamAttenuationFactors of {factors.min():g} to "
+                f"{factors.max():g}"
+            )
+    return y, element.get("unit", "counts")
+
+
+def xrdml_positions(path, data, scan_axis, count):
+    """Return the element of the axis that moves, 2Theta before all others, and its positions."""
+    moving = [
+        positions
+        for positions in data.findall("positions")
+        if positions.find("commonPosition") is None
+    ]
+    if not moving:
+        raise InputError(f"{path} has no positions that move, accepted: 2Theta of a scan")
+    wanted = ("2Theta", scan_axis)
+    axis = min(
+        moving,
+        key=lambda p: wanted.index(p.get("axis")) if p.get("axis") in wanted else len(wanted),
+    )
+    listed = axis.find("listPositions")
+    if listed is not None:
+        x = xml_numbers(path, listed)
+    else:
+        first, last = (
+            xml_numbers(path, axis.find(name), name)[0] for name in ("startPosition", "endPosition")
+        )
+        x = np.linspace(first, last, count)
+    if len(x) != count:
+        raise InputError(f"{path}: listPositions are {len(x)}, but intensities {count}")
+    return axis, x
+
+
+def xml_numbers(path, element, name=None):
+    text = "" if element is None else element.text or ""
+    numbers = as_numbers(text.split())
+    if not numbers or not np.isfinite(numbers).all():
+        name = name or element.tag
+        raise InputError(f"{path}: {name} is {shortened(text.strip())}, accepted: numbers")
+    return np.array(numbers)
+
+
+def read_uxd(path, lines, block=None):
+    """Read a range of a UXD file: counts at equal steps, or in pairs with 2Theta."""
+    keys, ranges, rows = {}, [], None
+    for number, line in enumerate(lines, 1):
+        content = line.partition(";")[0].strip()
+        table, key = UXD_TABLE.match(content), UXD_KEY.match(content)
+        if table:
+            rows = []
+            ranges.append((table, dict(keys), rows))
+        elif content.startswith("_"):
+            rows = None
+            if key:
+                keys[key[1].upper()] = key[2].strip().strip("'\"")
+        elif content and rows is not None:
+            rows.append((number, content))
+    if not ranges:
+        raise InputError(f"{path} is UXD without data, accepted: _COUNTS, _CPS or _2THETACOUNTS")
+    titles = [f"{keys.get('DRIVE', 'scan')} from {start_of(keys)}" for _, keys, _ in ranges]
+    table, keys, rows = ranges[chosen(path, titles, block, "ranges")]
+    paired, unit, timed = table.groups()
+    columns = 1 if not paired else 3 if timed else 2
+    values = []
+    for number, content in rows:
+        numbers = as_numbers(re.split(r"[\s,]+", content))
+        if numbers is None or len(numbers) % columns:
+            raise InputError(
+                f"{path}: line {number} is {shortened(content)}, accepted: "
+                f"{'counts' if columns == 1 else f'{columns} numbers, x first'}"
+            )
+        values += [(number, *numbers[i : i + columns]) for i in range(0, len(numbers), columns)]
+    if columns == 1:
+        first, step = (uxd_number(path, keys, name) for name in ("START", "STEPSIZE"))
+        values = [(n, first + step * i, y) for i, (n, y) in enumerate(values)]
+    if "STEPCOUNT" in keys and uxd_number(path, keys, "STEPCOUNT") != len(values):
+        raise InputError(
+            f"{path}: _STEPCOUNT is {keys['STEPCOUNT']}, but the range holds {len(values)} points"
+        )
+    x, y, notes = points(path, [value[:3] for value in values])
+    drive = keys.get("DRIVE", "COUPLED")
+    if drive.upper() not in ("COUPLED", "2THETA", "DETECTOR"):
+        notes = (f"x is {drive}, as _DRIVE says", *notes)
+    return Measurement(x, y, "deg", unit.lower(), keys.get("SAMPLE", ""), notes)
+
+
+def start_of(keys):
+    return keys.get("START") or keys.get("2THETA") or "?"
+
+
+def uxd_number(path, keys, name):
+    text = start_of(keys) if name == "START" else keys.get(name, "missing")
+    numbers = as_numbers([text])
+    if numbers is None or not np.isfinite(numbers[0]):
+        raise InputError(f"{path}: _{name} is {text}, accepted: a number")
+    return numbers[0]
+
+
+def read_ras(path, lines, block=None):
+    """Read a scan of a RAS file: x, y, and the factor of the attenuator, which is not applied."""
+    keys, scans, rows = {}, [], None
+    for number, line in enumerate(lines, 1):
+        content = line.strip()
+        if content.startswith("*RAS_INT_START"):
+            rows = []
+            scans.append((dict(keys), rows))
+        elif content.startswith("*"):
+            rows = None
+            key = RAS_KEY.match(content)
+            if key:
+                keys[key[1]] = key[2].strip()
+        elif content and rows is not None:
+            numbers = as_numbers(content.split())
+            if numbers is None or not 2 <= len(numbers) <= 3:
+                raise InputError(
+                    f"{path}: line {number} is {shortened(content)}, accepted: x, y and a factor"
+                )
+            rows.append((number, *numbers, *[1.0] * (3 - len(numbers))))
+    if not scans:
+        raise InputError(f"{path} is RAS without data, accepted: *RAS_INT_START and its rows")
+    titles = [f"{k.get('MEAS_SCAN_AXIS_X', 'scan')} {k.get('FILE_COMMENT', '')}" for k, _ in scans]
+    keys, rows = scans[chosen(path, [t.strip() for t in titles], block, "scans")]
+    x, y, notes = points(path, [row[:3] for row in rows])
+    factors = {row[3] for row in rows}
+    if len(factors) > 1:
+        notes = (
+            f"the third column, factors of the attenuator from {min(factors):g} to "
+            f"{max(factors):g}, is not applied",
+            *notes,
+        )
+    return Measurement(
+        x,
+        y,
+        x_unit=keys.get("MEAS_SCAN_UNIT_X", ""),
+        y_unit=keys.get("MEAS_SCAN_UNIT_Y", ""),
+        title=keys.get("FILE_SAMPLE", ""),
+        notes=notes,
+    )

@@ -1,0 +1,84 @@
+"""What the readers of measurement files return, and the choice among several spectra of a file."""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmark.command_line import InputError
+from benchmark.number_text import shortened
+
+MOST_LISTED = 8  # spectra of one file in a message
+# Ways of writing a unit, in lower case and without blanks, that are no other unit
+SAME_UNIT = {
+    "cm-1": "1/cm",
+    "cm^-1": "1/cm",
+    "cm⁻¹": "1/cm",
+    "cm^{-1}": "1/cm",
+    "wavenumbers": "1/cm",
+    "nanometers": "nm",
+    "micrometers": "um",
+    "microns": "um",
+    "µm": "um",
+    "degrees": "deg",
+    "deg.": "deg",
+    "°": "deg",
+    "a.u.": "arbitraryunits",
+    "arbitraryunit": "arbitraryunits",
+    "abs": "absorbance",
+    "%t": "%transmittance",
+    "transmission": "transmittance",
+}
+
+
+class Measurement(NamedTuple):
+    """One measured spectrum, as its file holds it."""
+
+    x: np.ndarray  # float64 (points,), rising
+    y: np.ndarray  # float64 (points,)
+    x_unit: str = ""  # as the file writes it; "" where it says nothing
+    y_unit: str = ""
+    title: str = ""
+    notes: tuple[str, ...] = ()  # what was left out, averaged or decided; a sentence each
+
+
+def chosen(path, titles, block, what):
+    """Return the index of the spectrum that is meant among those of a file.
+
+    titles: one for each spectrum; block: number from 1 or title of one, None if nobody chose;
+    what: the plural of the thing. Raises InputError listing the titles unless one is meant.
+    """
+    if len(titles) == 1:
+        return 0
+    if block is not None:
+        meant = [i for i in range(len(titles)) if block.strip() == str(i + 1)]
+        meant = meant or [
+            i for i, title in enumerate(titles) if title.casefold() == block.strip().casefold()
+        ]
+        if len(meant) == 1:
+            return meant[0]
+    listed = ", ".join(f"{i} {shortened(t)}" for i, t in enumerate(titles[:MOST_LISTED], 1))
+    if len(titles) > MOST_LISTED:
+        listed += f" and {len(titles) - MOST_LISTED} more"
+    if block is None:
+        raise InputError(
+            f"{path} holds {len(titles)} {what}: {listed}; accepted: 1, or BLOCK with the number "
+            f"or title of one"
+        )
+    raise InputError(
+        f"{path}: BLOCK is {shortened(block)}, accepted: the number or title of one of "
+        f"{len(titles)} {what}: {listed}"
+    )
+
+
+def same_unit(one, other):
+    """Tell whether two units are the same, or one of them is not known."""
+    one, other = plain(one), plain(other)
+    return not one or not other or one == other
+
+
+def plain(unit):
+    """Return a unit in one way of writing it: of "Wavenumbers (cm-1)", 1/cm."""
+    in_brackets = re.search(r"[(\[](.+)[)\]]", unit)
+    unit = "".join((in_brackets[1] if in_brackets else unit).casefold().split())
+    return SAME_UNIT.get(unit, unit)

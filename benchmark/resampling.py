@@ -1,0 +1,115 @@
+"""Resampling: bringing a measurement to datapoints at equal distances, with narrow lines kept."""
+
+import numpy as np
+from scipy.ndimage import median_filter
+
+from benchmark.command_line import InputError
+
+LEVEL = 51  # datapoints whose median is the level around a datapoint
+SMALL = 0.05  # of the height of a spectrum: what noise may be
+LINE = 0.2  # of the height of a spectrum: what is a line, not noise
+
+
+def resample(x, y, datapoints, limits=None):
+    """Bring a measurement into the form of the synthetic spectra.
+
+    x, y: arrays (points,), x rising, of any unit; limits: x of the first and the last datapoint, by
+    default those of the measurement. Returns a float32 array (datapoints,) at equal distances of x,
+    with minimum 0 and maximum 1; see `at_datapoints`.
+
+    Raises InputError if the measurement does not cover the limits but for one step of its own, or
+    if y does not vary over these datapoints, or varies beyond floating point.
+    """
+    first, last = limits or (x[0], x[-1])
+    begins, ends = x[0] - first <= x[1] - x[0], last - x[-1] <= x[-1] - x[-2]
+    if not (begins and ends and first < last):
+        raise InputError(
+            f"x goes from {x[0]:g} to {x[-1]:g}, accepted: all of RANGE, {first:g} to {last:g}"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        spectrum, _ = at_datapoints(x, y, np.linspace(first, last, datapoints))
+        lowest, highest = spectrum.min(), spectrum.max()
+        height = highest - lowest
+        if not 0 < height < np.inf:
+            raise InputError(
+                f"y goes from {lowest:g} to {highest:g} over {datapoints} datapoints, accepted: a "
+                f"finite difference above 0"
+            )
+        return ((spectrum - lowest) / height).astype(np.float32)
+
+
+def at_datapoints(x, y, grid):
+    """Return y at the datapoints of an equidistant grid, and the level around each.
+
+    Where measured points are further apart than datapoints, y is interpolated linearly; before the
+    first and after the last it is theirs. Where they are closer, a datapoint stands for those
+    nearer to it than to any other. It takes the highest of them and of the interpolated y, unless
+    the lowest is further from the level around, the median of LEVEL datapoints, by more than noise.
+    A mean would keep areas instead; but lines narrower than a datapoint would lose height, by as
+    much as they are narrower and by how they lie to the datapoints.
+    """
+    interpolated = np.interp(grid, x, y)
+    level = median_filter(interpolated, LEVEL)
+    points, datapoint = dense_points(x, grid)
+    highest, lowest = interpolated.copy(), interpolated.copy()
+    np.maximum.at(highest, datapoint, y[points])
+    np.minimum.at(lowest, datapoint, y[points])
+    noise = SMALL * (highest.max() - lowest.min())
+    points_down = (level - lowest) - (highest - level) > noise
+    return np.where(points_down, lowest, highest), level
+
+
+def dense_points(x, grid):
+    """Return the indices of measured points that are closer than datapoints, and of the latter."""
+    step = (grid[-1] - grid[0]) / (len(grid) - 1)
+    closer = np.diff(x) < step * (1 - 1e-9)  # not by rounding alone
+    closer = np.append(closer, False) | np.insert(closer, 0, False)
+    points = np.flatnonzero(closer & (x >= grid[0]) & (x <= grid[-1]))
+    return points, np.rint((x[points] - grid[0]) / step).astype(int)
+
+
+def losses(x, y, datapoints, limits=None):
+    """Return a sentence for each way in which datapoints differ from the measurement."""
+    first, last = limits or (x[0], x[-1])
+    notes = []
+    if first < x[0]:
+        notes.append(
+            f"x begins at {x[0]:g}: datapoints from {first:g} on take the first y, {y[0]:g}"
+        )
+    if last > x[-1]:
+        notes.append(f"x ends at {x[-1]:g}: datapoints up to {last:g} take the last y, {y[-1]:g}")
+    with np.errstate(all="ignore"):
+        enough = datapoints_for_lines(x, y, np.linspace(first, last, datapoints))
+    if enough:
+        notes.append(
+            f"lines are narrower than the distance of {datapoints} datapoints: their heights are "
+            f"kept, their widths are not; DATAPOINTS of {enough} would resolve them"
+        )
+    return notes
+
+
+def datapoints_for_lines(x, y, grid):
+    """Return how many datapoints make two of the narrowest line, None if no line is below one.
+
+    Lines are the points that stand for a datapoint and lie further from the level around than LINE
+    of the spectrum's height; their width is that at half their height.
+    """
+    spectrum, level = at_datapoints(x, y, grid)
+    points, datapoint = dense_points(x, grid)
+    height = np.abs(spectrum - level)[datapoint]
+    is_line = (y[points] == spectrum[datapoint]) & (height > LINE * np.ptp(spectrum))
+    tops, levels = points[is_line], level[datapoint[is_line]]
+
+    def narrower_than(width):
+        half = (y[tops] - levels) / 2
+        ends = [np.interp(x[tops] + side, x, y) - levels for side in (-width / 2, width / 2)]
+        return bool(((ends[0] / half < 1) & (ends[1] / half < 1)).any())
+
+    span = grid[-1] - grid[0]
+    step = span / (len(grid) - 1)
+    if not len(tops) or not narrower_than(step):
+        return None
+    closest = np.diff(x).min()
+    while step > closest and narrower_than(2 * step):
+        step *= 0.9
+    return int(np.ceil(span / max(step, closest) - 1e-6)) + 1

@@ -1,0 +1,323 @@
+"""Text in columns: x and y as instruments, spreadsheets and people write them.
+
+Header lines may stand before the table and other lines after it. What separates the columns, and
+whether commas mark decimals, is told from all lines of the file together.
+"""
+
+import csv
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmark.command_line import InputError
+from benchmark.measurement import Measurement
+from benchmark.number_text import as_numbers, as_written, points, shortened
+
+COMMENT_SIGNS = ("#", "'", "!", ";", "%", "//")  # at the beginning of a line
+TRAILING_COMMENT = re.compile(r"#|!|//|%|[;']\s*(?=[^\W\d])")  # after numbers
+DECIMAL_COMMA = re.compile(r"[-+−–]?(\d+(,\d+)?|,\d+)([eEdD][+-]?\d+)?")
+THOUSANDS = re.compile(r"[-+−–]?[1-9]\d{0,2}(,\d{3})+")
+NO_VALUE = re.compile(r"\?|-+|nan|n/?a|[-+]?inf", re.IGNORECASE)
+KEY = re.compile(r"\W*(TITLE|NAMES|XUNITS|YUNITS)\s*[=:;,\t]+\s*(.*\S)", re.IGNORECASE)
+IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]|/\s*(\S+)\s*$")
+UNITS = re.compile(
+    r"nm|cm\^?-1|cm⁻¹|1/cm|µm|um|å|deg\.?|°|kev|ev|[km]?hz|ppm|counts|cps|a\.u\.|arb\.? ?units|"
+    r"abs\.?|absorbance|%?\s?t|%?\s?transmittance|%?\s?reflectance",
+    re.IGNORECASE,
+)
+NAME_OF_X = re.compile(r"x\b|2?-?th|tth|two|2θ|angle|wave|raman|shift|energy|nm|cm|q\b", re.I)
+NAME_OF_ERROR = re.compile(
+    r"e$|d[yi]$|.*(\b[a-z]?err|\bsig(ma)?\b|σ|±|\besd|e\.s\.d|\bstd|\bdev|\bunc)", re.IGNORECASE
+)
+
+
+class Line(NamedTuple):
+    """A line that is neither empty nor a comment."""
+
+    number: int
+    text: str  # as it stands there
+    content: str  # without comment and separators at the end
+    numbers: list | None  # of its columns, if all are numbers
+
+
+def read_columns(path, lines):
+    """Read x and y from lines of text. Returns a Measurement, x rising or falling.
+
+    Raises InputError naming file, line and reason.
+    """
+    contents = list(without_comments(path, lines))
+    parsed = [Line(*line, as_written(fields(line[-1]))) for line in contents]
+    if any("," in line.content for line in parsed):
+        parsed = with_decimal_commas(path, parsed)
+    start, stop = table_of(path, parsed)
+    table = parsed[start:stop]
+    header = parsed[:start]
+    names = column_names(header, table)
+    notes = [*check_columns(path, table, names)]
+    notes += [
+        f"line {line.number}, {shortened(line.content)}, stands among header lines and is not read"
+        for line in header
+        if line.numbers and len(line.numbers) > 1
+    ]
+    if stop < len(parsed):
+        notes.append(f"what follows the table from line {parsed[stop].number} on is not read")
+    x, y, merged = points(path, [(line.number, *line.numbers[:2]) for line in table])
+    keys = dict(key.groups() for key in map(KEY.match, lines[: table[0].number - 1]) if key)
+    keys = {name.upper(): value.strip("\"'") for name, value in keys.items()}
+    x_unit, y_unit = units_of(names)
+    return Measurement(
+        x,
+        y,
+        x_unit=keys.get("XUNITS", x_unit),
+        y_unit=keys.get("YUNITS", y_unit),
+        title=keys.get("TITLE", keys.get("NAMES", "")),
+        notes=(*notes, *merged),
+    )
+
+
+def without_comments(path, lines):
+    """Yield number, text and content of the lines that are neither empty nor a comment."""
+    opened = None
+    for number, line in enumerate(lines, 1):
+        content = line.strip()
+        if opened is not None or content.startswith("/*"):
+            opened = opened or number
+            _, end, content = content.partition("*/")
+            if not end:
+                continue
+            opened, content = None, content.strip()
+        if not content or (content.startswith(COMMENT_SIGNS) and not is_quoted(content)):
+            continue
+        content = without_block_comments(content)
+        if re.match(r"[-+−–.,\d\"']", content):
+            content = without_trailing_comment(content)
+        content = content.rstrip(",;\t ")
+        if content:
+            yield number, line.strip(), content
+    if opened is not None:
+        raise InputError(f"{path}: line {opened} opens a comment /*, accepted: one with its end */")
+
+
+def without_trailing_comment(content):
+    """Return a row without the comment after it; semicolons and ' may as well be part of it."""
+    comment = TRAILING_COMMENT.search(content)
+    if not comment:
+        return content
+    before = content[: comment.start()].strip()
+    if comment[0][0] in "#!/%":
+        return before
+    rows = (as_written(fields(text)) or [] for text in (before, before.replace(",", ".")))
+    return before if any(len(row) > 1 for row in rows) else content
+
+
+def without_block_comments(content):
+    kept = ""
+    while "*/" in content:
+        before, _, rest = content.partition("/*")
+        _, end, rest = rest.partition("*/")
+        if not end:
+            break
+        kept, content = kept + before, rest
+    return kept + content
+
+
+def is_quoted(content):
+    """Tell a quoted number at the beginning of a row from a comment that begins with '."""
+    quoted, quote, _ = content[1:].partition("'")
+    return bool(content[0] == "'" and quote and re.match(r"[-+−–.,\d]", quoted.strip()))
+
+
+def fields(content, *, comma_separates=True):
+    """Split a line at the strongest separator that it has: semicolon, tab, comma, then blanks."""
+    outside = outside_quotes(content)
+    for separator in ";\t," if comma_separates else ";\t":
+        if separator not in outside:
+            continue
+        if '"' in content:
+            try:
+                split = next(csv.reader([content], delimiter=separator, skipinitialspace=True))
+            except (csv.Error, StopIteration):
+                return [content]
+        else:
+            split = content.split(separator)
+        split = [field.strip() for field in split]
+        return [unquoted(field) for field in split if field or separator != "\t"]
+    return [unquoted(field) for field in content.split()]
+
+
+def outside_quotes(content):
+    return re.sub(r'"[^"]*"', "", content) if '"' in content else content
+
+
+def unquoted(field):
+    quoted = len(field) > 1 and field[0] == field[-1] and field[0] in "\"'"
+    return field[1:-1].strip() if quoted else field
+
+
+def with_decimal_commas(path, parsed):
+    """Read the commas as decimal signs if more lines are rows of numbers then.
+
+    Raises InputError where they may as well group thousands.
+    """
+    split = [
+        fields(line.content, comma_separates='"' in line.content) for line in parsed
+    ]  # those between quoted fields still do
+    commas = [
+        line._replace(numbers=as_written([field.replace(",", ".") for field in row]))
+        if all(map(DECIMAL_COMMA.fullmatch, row))
+        else line._replace(numbers=None)
+        for line, row in zip(parsed, split, strict=True)
+    ]
+    if len(rows_of(commas)) <= len(rows_of(parsed)):
+        return parsed
+    columns = {}
+    for line, row in zip(commas, split, strict=True):
+        if line.numbers and len(row) > 1:
+            for column, field in enumerate(row):
+                columns.setdefault(column, []).append((line, field))
+    written = [field for column in columns.values() for _, field in column if "," in field]
+    if all(map(THOUSANDS.fullmatch, written)):
+        for column in columns.values():
+            line = next((line for line, field in column if "," in field), None)
+            if line and not all("," in field for _, field in column):
+                raise InputError(
+                    f"{path}: line {line.number} is {shortened(line.content)}, whose comma may "
+                    f"mark decimals or thousands, accepted: decimal points"
+                )
+    return commas
+
+
+def rows_of(parsed):
+    return [i for i, line in enumerate(parsed) if line.numbers and len(line.numbers) > 1]
+
+
+def table_of(path, parsed):
+    """Return start and stop of the table among the lines: all rows of numbers, in one piece."""
+    rows = rows_of(parsed)
+    if not rows:
+        wrong = next((line for line in parsed if line.numbers), parsed[-1] if parsed else None)
+        if wrong is None:
+            raise InputError(f"{path} holds 0 points x, y, accepted: 2 or more")
+        refuse(path, wrong, "1 column" if wrong.numbers else "no row of numbers")
+    start = stop = rows[0]
+    while stop < len(parsed):
+        if parsed[stop].numbers and len(parsed[stop].numbers) > 1:
+            stop += 1
+        elif is_preamble(parsed, start, stop):
+            start = stop = next(i for i in rows if i > stop)
+        else:
+            break
+    if start and is_damaged(parsed[start - 1], len(parsed[start].numbers)):
+        refuse(path, parsed[start - 1], "no row of numbers")
+    if stop < len(parsed):
+        if is_damaged(parsed[stop]):
+            refuse(path, parsed[stop], "no row of numbers")
+        if rows[-1] >= stop:
+            refuse(path, parsed[stop], f"second header line in line {parsed[stop].number}")
+    return start, stop
+
+
+def is_preamble(parsed, start, stop):
+    """Tell whether the few rows from start to stop belong to the header of a longer table."""
+    few = 10 * (stop - start) <= len(rows_of(parsed[stop:]))
+    return few and not is_damaged(parsed[stop])
+
+
+def is_damaged(line, columns=None):
+    """Tell damaged rows, such as "1o0.5 20", from other lines, such as "532 nm".
+
+    columns: of the table, if the line stands before it, where numbers are usual.
+    """
+    row = fields(line.content)
+    if as_numbers(re.split(r"[\s;,]+", line.content)[:2]) and len(row) > 1:
+        return True
+    if columns and len(row) != columns:
+        return False
+    mostly_digits = [2 * sum(map(str.isdigit, field)) >= len(field) for field in row]
+    return any(as_numbers([field]) for field in row) and all(
+        digits or NO_VALUE.fullmatch(field)
+        for digits, field in zip(mostly_digits, row, strict=True)
+    )
+
+
+def refuse(path, line, reason):
+    raise InputError(
+        f"{path}: line {line.number} is {shortened(line.text)}, {reason}, accepted: two numbers "
+        f"with decimal points, x and y"
+    )
+
+
+def column_names(header, table):
+    """Return the names of the columns that the last header line gives, or None."""
+    names = fields(header[-1].content) if header else []
+    if len(names) != len(table[0].numbers):
+        return None
+    if len(names) == 3 and not re.search(r"[;\t,]", header[-1].content):
+        return names if NAME_OF_ERROR.match(names[2]) else None  # three words may be a title
+    return names
+
+
+def units_of(names):
+    """Return the units of x and y that the last header lines give; "" for those not known."""
+    if not names:
+        return "", ""
+    units = []
+    for name in names[:2]:
+        found = None if UNITS.fullmatch(name) else IN_BRACKETS.search(name)
+        unit = (found[1] or found[2]) if found else name
+        units.append(unit if UNITS.fullmatch(unit) else "")
+    return tuple(units)
+
+
+def check_columns(path, table, names):
+    """Return a note where a third column is not read. Raises InputError for other columns."""
+    count, numbered = len(table[0].numbers), ""
+    first, second = np.array([line.numbers[:2] for line in table]).T
+    if counts_rows(first) and count > 2 and goes_on(second):
+        numbered = ", of which the first numbers the rows: keep columns 2 and 3"
+    if counts_rows(first) and count == 2 and names and not names[0]:  # an index of pandas
+        numbered = ", of which the first numbers the rows, so x is missing"
+    if count > 3 or numbered:
+        refuse(path, table[0], f"{count} columns{numbered}")
+    for line in table:
+        if len(line.numbers) != count:
+            refuse(path, line, f"{len(line.numbers)} columns after {count}")
+    if count == 2:
+        return []
+    _, y, errors = np.array([line.numbers for line in table]).T
+    if not are_errors(y, errors, names):
+        refuse(path, table[0], "3 columns, of which the third is no error of y")
+    return ["the third column is taken for errors of y and not read"]
+
+
+def counts_rows(x):
+    return len(x) > 1 and x[0] in (0, 1) and bool((x == x[0] + np.arange(len(x))).all())
+
+
+def goes_on(x):
+    return bool((x[1:] > x[:-1]).all() or (x[1:] < x[:-1]).all())
+
+
+def are_errors(y, errors, names):
+    """Tell whether a third column is clearly the error of y: by its name, or as errors behave.
+
+    They do not fall below 0, and are as the square root of the counts, or else small where y is
+    large.
+    """
+    if not (errors >= 0).all():
+        return False
+    if names and NAME_OF_ERROR.match(names[2]):
+        return True
+    if names and NAME_OF_X.match(names[0]):
+        return False
+    with np.errstate(all="ignore"):
+        ratio = errors[y > 0] ** 2 / y[y > 0]
+        typical = np.median(ratio) if len(ratio) else 0
+        high = y >= np.median(y)
+        counted = (
+            typical > 0
+            and len(ratio) > 2
+            and np.mean(abs(ratio - typical) <= 0.25 * typical) >= 0.9
+        )
+        return bool(counted or (errors[high] < y[high] / 2).all())

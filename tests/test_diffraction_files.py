@@ -1,0 +1,189 @@
+import numpy as np
+import pytest
+
+from benchmark.command_line import InputError
+from benchmark.measurement_files import read_measurement
+
+X = [20.0, 20.02, 20.04, 20.06, 20.08]
+Y = [110, 120, 480, 130, 112]
+COUNTS = "110 120 480 130 112"
+ENDS = "<startPosition>20.00</startPosition><endPosition>20.08</endPosition>"
+LIST = "<listPositions>20.00 20.02 20.04 20.06 20.08</listPositions>"
+INTENSITIES = f'<intensities unit="counts">{COUNTS}</intensities>'
+
+
+def scan(positions=ENDS, data=INTENSITIES, axis="2Theta", more="", attributes=""):
+    return (
+        f'<scan scanAxis="Gonio"{attributes}><dataPoints>'
+        f'<positions axis="{axis}" unit="deg">{positions}</positions>{more}'
+        f"<commonCountingTime>1.0</commonCountingTime>{data}</dataPoints></scan>"
+    )
+
+
+def xrdml(*scans, version="1.5"):
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<xrdMeasurements '
+        f'xmlns="http://www.xrdml.com/XRDMeasurement/{version}"><sample><id>quartz</id></sample>'
+        f"<xrdMeasurement>{''.join(scans)}</xrdMeasurement></xrdMeasurements>\n"
+    )
+
+
+OMEGA = f'<positions axis="Omega" unit="deg">{ENDS.replace("20.0", "10.0")}</positions>'
+TWO_THETA = f'<positions axis="2Theta" unit="deg">{ENDS}</positions>'
+FIXED = '<positions axis="Chi" unit="deg"><commonPosition>0</commonPosition></positions>'
+FACTORS = "<beamAttenuationFactors>1 1 188 1 1</beamAttenuationFactors>"
+
+UXD = """; (Data for Range number 1)
+_FILEVERSION=2
+_SAMPLE='quartz'
+_DRIVE='COUPLED'
+_STEPTIME=1.000000
+_STEPSIZE=0.020000
+_STEPCOUNT=5
+_START=20.000000
+_COUNTS
+   110   120   480
+   130   112
+"""
+UXD_PAIRS = "_FILEVERSION = 2\n_SAMPLE = 'quartz'\n_STEPCOUNT = 5\n_2THETACOUNTS\n" + "".join(
+    f"  {x:.4f}   {y}\n" for x, y in zip(X, Y, strict=True)
+)
+RAS = (
+    '*RAS_DATA_START\n*RAS_HEADER_START\n*FILE_SAMPLE "quartz"\n*FILE_COMMENT "first"\n'
+    '*MEAS_SCAN_AXIS_X "TwoThetaTheta"\n*MEAS_SCAN_UNIT_X "deg"\n*MEAS_SCAN_UNIT_Y "counts"\n'
+    "*RAS_HEADER_END\n*RAS_INT_START\n"
+    + "".join(f"{x:.4f} {y:.4f} 1.0000\n" for x, y in zip(X, Y, strict=True))
+    + "*RAS_INT_END\n*RAS_DATA_END\n"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        xrdml(scan()),
+        xrdml(scan(LIST)),
+        xrdml(scan(more=OMEGA)),
+        xrdml(scan(ENDS.replace("20.0", "10.0"), axis="Omega", more=TWO_THETA)),
+        xrdml(scan(), version="2.1").replace("intensities", "counts"),
+        xrdml(scan(data=INTENSITIES + FACTORS)),
+        xrdml(scan(attributes=' status="Completed"')),
+        xrdml(scan()).encode("utf-16"),
+        UXD,
+        UXD.replace("_COUNTS", "_2THETA=1\n_COUNTS").replace("_START=", "_2THETA=1\n_START="),
+        UXD.replace("\n   130", " ; a comment\n   130"),
+        UXD_PAIRS,
+        RAS,
+        RAS.replace(" 1.0000", ""),
+        RAS.replace("\n", "\r\n"),
+    ],
+)
+def test_files_of_diffractometers_are_read(text, measured):
+    measurement = read_measurement(measured(text))
+    np.testing.assert_allclose(measurement.x, X, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(measurement.y, Y)
+    assert measurement.x.dtype == measurement.y.dtype == np.float64
+    assert measurement[2:] == ("deg", "counts", "quartz", ())
+
+
+def test_counts_are_multiplied_by_the_attenuation_and_intensities_are_not(measured):
+    text = xrdml(scan(data=INTENSITIES + FACTORS))
+    np.testing.assert_array_equal(read_measurement(measured(text)).y, Y)
+    counts = read_measurement(measured(text.replace("intensities", "counts")))
+    np.testing.assert_array_equal(counts.y, [110, 120, 480 * 188, 130, 112])
+    assert "1 to 188" in counts.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        (xrdml(scan(attributes=' status="Aborted"')), "Aborted"),
+        (xrdml(scan(axis="Omega", more=FIXED)), "x is Omega"),
+        (UXD.replace("COUPLED", "THETA"), "x is THETA"),
+        (RAS.replace("480.0000 1.0000", "480.0000 7.5000"), "from 1 to 7.5, is not applied"),
+        (
+            UXD_PAIRS.replace("5", "6", 1).replace("_2THETACOUNTS", "_2THETACOUNTS\n20 110"),
+            "dropped",
+        ),
+    ],
+)
+def test_what_was_decided_about_a_scan_is_noted(text, note, measured):
+    (found,) = read_measurement(measured(text)).notes
+    assert note in found
+
+
+def test_counts_per_second_keep_their_unit(measured):
+    assert read_measurement(measured(UXD.replace("_COUNTS", "_CPS"))).y_unit == "cps"
+
+
+@pytest.mark.parametrize(
+    ("text", "titles"),
+    [
+        (
+            xrdml(scan(), scan(data=INTENSITIES.replace("480", "490"))),
+            ["2Theta 20.00 to 20.08"] * 2,
+        ),
+        (
+            UXD + UXD.replace("480", "490"),
+            ["COUPLED from 20"] * 2,
+        ),
+        (RAS + RAS.replace("480", "490").replace("first", "again"), ["first", "again"]),
+    ],
+)
+def test_of_several_scans_one_is_chosen(text, titles, measured):
+    path = measured(text)
+    with pytest.raises(InputError, match=r"holds 2 (scans|ranges)") as error:
+        read_measurement(path)
+    assert "BLOCK" in str(error.value)
+    for title in titles:
+        assert title in str(error.value)
+    assert read_measurement(path, block="1").y[2] == 480
+    assert read_measurement(path, block="2").y[2] == 490
+    with pytest.raises(
+        InputError, match=r"BLOCK is '3', accepted: the number or title of one of 2"
+    ):
+        read_measurement(path, block="3")
+
+
+def test_a_scan_may_be_chosen_by_its_title(measured):
+    path = measured(RAS + RAS.replace("480", "490").replace("first", "again"))
+    assert read_measurement(path, block="twothetatheta again").y[2] == 490
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (xrdml(scan())[:300], ["damaged or no XRDML"]),
+        (xrdml(), ["0 scans"]),
+        (xrdml(scan(data="")), ["no intensities or counts"]),
+        (
+            xrdml(scan(data=INTENSITIES.replace("480", "4x0"))),
+            ["intensities is '110 120 4x0 130 112'"],
+        ),
+        (xrdml(scan(data=INTENSITIES.replace("480", "nan"))), ["intensities", "numbers"]),
+        (xrdml(scan(LIST.replace("20.00 ", ""))), ["listPositions are 4", "intensities 5"]),
+        (xrdml(scan(LIST.replace("20.06", "20.00"))), ["point 4", "rises"]),
+        (xrdml(scan(ENDS.replace("endPosition", "end"))), ["endPosition is ''", "numbers"]),
+        (xrdml(scan("<commonPosition>20</commonPosition>")), ["no positions that move"]),
+        (
+            xrdml(
+                scan(data=INTENSITIES.replace("intensities", "counts") + FACTORS.replace("188", ""))
+            ),
+            ["beamAttenuationFactors are 4", "5 counts"],
+        ),
+        ('<!DOCTYPE a [<!ENTITY b "c">]>' + xrdml(scan())[39:], ["document type"]),
+        (UXD.replace("130   112", "130"), ["_STEPCOUNT is 5", "4 points"]),
+        (UXD.replace("_STEPSIZE", "_STEPS"), ["_STEPSIZE is missing"]),
+        (UXD.replace("_START=20.000000", ""), ["_START is ?"]),
+        (UXD.replace("480", "48o"), ["line 10", "'110   120   48o'", "counts"]),
+        (UXD_PAIRS.replace("480", ""), ["line 7", "2 numbers"]),
+        (UXD[:150], ["UXD without data"]),
+        (RAS.replace("480.0000", "480.0.0"), ["line 12", "x, y and a factor"]),
+        (RAS[:150], ["RAS without data"]),
+    ],
+)
+def test_damaged_files_of_diffractometers_are_refused(text, words, measured):
+    path = measured(text)
+    with pytest.raises(InputError) as error:
+        read_measurement(path)
+    for word in [str(path), *words]:
+        assert word in str(error.value)

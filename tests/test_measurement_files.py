@@ -1,0 +1,345 @@
+import numpy as np
+import pytest
+
+from benchmark.command_line import InputError
+from benchmark.measurement import same_unit
+from benchmark.measurement_files import read_measurement
+
+X = [100.0, 101.0, 102.5, 104.0]
+Y = [3.0, 7.5, 1.0, 2.0]
+
+RRUFF = """##NAMES=Quartz
+##RRUFFID=R040031
+##IDEAL CHEMISTRY=SiO_2_
+##URL=rruff.info/R040031
+
+100.0000, 3.0
+101.0000, 7.5
+102.5000, 1
+104.0000, 2.0
+##END=
+"""
+COMMA = "100,3\n101,7.5\n102.5,1\n104,2\n"
+SEMICOLON = "wavenumber; intensity (at 532 nm)\n100;3\n101; 7.5\n102.5 ;1\n104;2\n"
+TAB = "# a comment\n100\t3\n101\t7.5  # another\n\n102.5\t1\n104\t2"
+BLANKS = "2Theta Counts\r\n 100   3\r\n 101   7.5\r\n 1.025e2 1\r\n 104   2\r\n"
+DESCENDING = "104 2\n102.5 1\n101 7.5\n100 3\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        RRUFF,
+        COMMA,
+        SEMICOLON,
+        TAB,
+        BLANKS,
+        DESCENDING,
+        RRUFF.replace("##END=", ""),
+        "\ufeff" + COMMA,
+    ],
+)
+def test_text_is_recognised_by_its_content(text, measured):
+    for name in "spectrum.dat", "spectrum.jdx":
+        x, y, *_ = read_measurement(measured(text, name))
+        assert (x.dtype, y.dtype) == (np.float64, np.float64)
+        np.testing.assert_array_equal(x, X)
+        np.testing.assert_array_equal(y, Y)
+
+
+# One table, as many programs write it: x, y and the number of notes
+TABLE = "20.00 110\n20.02 120.5\n20.04 480\n20.06 130\n"
+KINDS = {
+    "comments of Python": ("# 2theta counts\n#1 2\n" + TABLE, 0),
+    "comments of EVA": ('\'Id: "a" Comment: "1"\n\'20 30\n' + TABLE, 0),
+    "comments of Fortran": ("! 1 2 3\n" + TABLE.replace("110", "110 ! first"), 0),
+    "comments of assemblers": ("; sample A\n;20 30\n" + TABLE, 0),
+    "comments of TeX": ("% sample A\n% 20 30\n" + TABLE.replace("110", "110 % first"), 0),
+    "comments of C++": ("// sample\n//1 2\n" + TABLE.replace("110", "110 // first"), 0),
+    "comments of C": ("/* scan 1\n# steps = 5\n 1 2\n*/\n" + TABLE, 0),
+    "comments after rows": (TABLE.replace("110", "110 ; first").replace("480", "480 ' top"), 0),
+    "comments after decimal commas": (
+        TABLE.replace("110", "110 ; first")
+        .replace(".", ",")
+        .replace(" 1", ";1")
+        .replace(" 4", ";4"),
+        0,
+    ),
+    "a comment of C within a row": (TABLE.replace("20.02 ", "20.02 /* a */"), 0),
+    "two comments of C in one line": ("/* a */ /* b */\n" + TABLE, 0),
+    "percents": ("cm-1,%T\n" + TABLE.replace(" ", ",").replace("110", "110%"), 0),
+    "quotes": (
+        '"x","y"\n' + "".join(f'"{a}","{b}"\n' for a, b in map(str.split, TABLE.splitlines())),
+        0,
+    ),
+    "single quotes": ("".join(f"'{a}' '{b}'\n" for a, b in map(str.split, TABLE.splitlines())), 0),
+    "trailing commas": ("x,y,\n" + TABLE.replace(" ", ",").replace("\n", ",\n"), 0),
+    "trailing tabs": (TABLE.replace(" ", "\t").replace("\n", "\t\t\n"), 0),
+    "two tabs": ("#Wave\t\t#Intensity\n" + TABLE.replace(" ", "\t\t"), 0),
+    "two header lines": ("Wavelength,S1\nnm,CPS\n" + TABLE.replace(" ", ","), 0),
+    "decimal commas and semicolons": (
+        '"2Theta";"Counts"\n' + TABLE.replace(" ", ";").replace(".", ","),
+        0,
+    ),
+    "decimal commas and blanks": (TABLE.replace(".", ","), 0),
+    "decimal commas and tabs": ("Winkel\tZähler\n" + TABLE.replace(" ", "\t").replace(".", ","), 0),
+    "decimal commas in quotes": (
+        "".join(f'"{a}","{b}"\n' for a, b in map(str.split, TABLE.replace(".", ",").splitlines())),
+        0,
+    ),
+    "exponents of Fortran": (TABLE.replace("480", "4.8D+02"), 0),
+    "another minus sign": (TABLE.replace("20.02 ", "+20.02 ").replace("110", "110.0e0"), 0),
+    "UTF-16": (("counts\r\n" + TABLE).encode("utf-16"), 0),
+    "UTF-16, the other way": (b"\xfe\xff" + TABLE.encode("utf-16-be"), 0),
+    "UTF-32": (TABLE.encode("utf-32"), 0),
+    "Ocean Optics": (
+        "OOIBase32 Version Data File\n++++++++++\nDate: 10-08-2003, 17:22:13\nUser: A\n"
+        "Integration Time (msec): 100\nNumber of Pixels in File: 2048\nGraph Title:\n"
+        ">>>>>Begin Spectral Data<<<<<\n" + TABLE + ">>>>>End Spectral Data<<<<<\n",
+        1,
+    ),
+    "JASCO": (
+        "TITLE\tA\nDATA TYPE\tINFRARED SPECTRUM\nDATE\t20/01/05\nRESOLUTION\t4\nDELTAX\t0.02\n"
+        "XUNITS\t1/CM\nYUNITS\tABSORBANCE\nFIRSTX\t20\nNPOINTS\t4\nXYDATA\n"
+        + TABLE.replace(" ", "\t")
+        + "\n##### Extended Information\n[Comments]\nUser name\tA\n",
+        1,
+    ),
+    "Cary": (
+        "Sample1,,\nWavelength (nm),Abs,\n"
+        + TABLE.replace(" ", ",").replace("\n", ",\n")
+        + "\nSample1\nCollection Time: 1/5/2020 10:11:12 AM\nScan Rate (nm/min) 600.000\n",
+        1,
+    ),
+    "PANalytical": (
+        "[Measurement conditions]\nSample identification,A\nK-Alpha1 wavelength,1.54060\n"
+        "Scan range,20.0,20.06\nTime per step,10\n\n[Scan points]\nAngle,Intensity\n"
+        + TABLE.replace(" ", ","),
+        0,
+    ),
+    "PerkinElmer": (
+        "PE IR       SPECTRUM    ASCII\n   1.60\n  -1\nA.sp\n20/01/05\n10:11:12.00\n#HDR\n"
+        "      60\n#GR\nCM-1\n%T\n 20.06\n -0.02\n       4\n#DATA\n" + TABLE.replace(" ", "\t"),
+        0,
+    ),
+    "Shimadzu": (
+        '"A - RawData"\n"Wavelength nm.","Abs."\n' + TABLE.replace(" ", ","),
+        0,
+    ),
+    "errors as a third column": (
+        "20.00 110 10.5\n20.02 120.5 11.0\n20.04 480 21.9\n20.06 130 11.4\n",
+        1,
+    ),
+    "few counts and their errors": (
+        "".join(f"{line} {float(line.split()[1]) ** 0.5 * 7:.3f}\n" for line in TABLE.splitlines()),
+        1,
+    ),
+    "a third column that is called error": (
+        "x,y,error\n20.00,110,100\n20.02,120.5,1\n20.04,480,400\n20.06,130,3\n",
+        1,
+    ),
+    "an error called sigma": (
+        "2theta I sigma(I)\n20.00 110 100\n20.02 120.5 1\n20.04 480 400\n20.06 130 3\n",
+        1,
+    ),
+    "an error called yerr": (
+        "x\ty\tyerr\n20.00\t110\t100\n20.02\t120.5\t1\n20.04\t480\t400\n20.06\t130\t3\n",
+        1,
+    ),
+    "a title of three words above errors": (
+        "Raman quartz sample\n20.00 110 1\n20.02 120.5 1\n20.04 480 1\n20.06 130 1\n",
+        1,
+    ),
+    "repeated rows": (TABLE.replace("20.04 480\n", "20.04 480\n" * 3), 1),
+    "equal x": (TABLE.replace("20.04 480\n", "20.04 490\n20.04 470\n"), 1),
+    "equal x at the beginning": ("20.00 100\n20.00 120\n" + TABLE[10:], 1),
+    "repeated rows among equal x": (
+        TABLE.replace("20.04 480\n", "20.04 490\n20.04 490\n20.04 470\n"),
+        2,
+    ),
+    "a row of numbers in the header": (
+        "1024 2\nnm counts\n" + "".join(f"{x} 0\n" for x in range(10, 20)) + TABLE,
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_text_of_instruments_is_read_as_the_table_that_it_holds(kind, measured):
+    content, notes = KINDS[kind]
+    measurement = read_measurement(measured(content))
+    np.testing.assert_array_equal(measurement.x[-4:], [20, 20.02, 20.04, 20.06])
+    np.testing.assert_array_equal(measurement.y[-4:], [110, 120.5, 480, 130])
+    assert len(measurement.x) == 4 + 10 * (kind == "a row of numbers in the header")
+    assert len(measurement.notes) == notes, measurement.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("Wavelength (nm),Abs\n1,2\n2,3\n", ("nm", "Abs", "")),
+        ("Wavelength,S1\nnm,CPS\n1,2\n2,3\n", ("nm", "CPS", "")),
+        ("Raman shift/cm-1,Intensity [a.u.]\n1,2\n2,3\n", ("cm-1", "a.u.", "")),
+        ("cm-1,%T\n1,2\n2,3\n", ("cm-1", "%T", "")),
+        ("x,y (at 532 nm)\n1,2\n2,3\n", ("", "", "")),
+        (
+            "TITLE\tA b\nXUNITS\t1/CM\nYUNITS\tABSORBANCE\n1\t2\n2\t3\n",
+            ("1/CM", "ABSORBANCE", "A b"),
+        ),
+        (RRUFF, ("", "", "Quartz")),
+        (COMMA, ("", "", "")),
+    ],
+)
+def test_units_and_title_are_those_of_the_header(text, units, measured):
+    assert read_measurement(measured(text))[2:5] == units
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+def test_headers_may_be_utf_8_or_latin_1(encoding, measured):
+    header = "2θ" if encoding != "latin-1" else "größe …"
+    content = f"{header}, µ\n1, 2\n2, 3\n".replace("…", "\x85").encode(encoding)
+    x, y, *_ = read_measurement(measured(content))
+    assert (x.tolist(), y.tolist()) == ([1, 2], [2, 3])
+
+
+BROKEN = {
+    "nothing": ("", ["0 points", "2 or more"]),
+    "words": ("a text\nwithout numbers\n", ["line 2", "'without numbers'", "two numbers"]),
+    "one point": ("1 2\n", ["1 points", "2 or more"]),
+    "one column": ("1\n2\n", ["line 1", "'1'", "two numbers"]),
+    "three columns": ("1 2 3\n", ["line 1", "'1 2 3'", "two numbers"]),
+    "missing value": ("1,2\n2,\n", ["line 2", "'2,'", "two numbers"]),
+    "damaged number": ("1 2\n2 3\n3 4x\n", ["line 3", "'3 4x'"]),
+    "damaged first number": ("1o 2\n2 3\n3 4\n", ["line 1", "'1o 2'"]),
+    "NaN": ("1 2\n2 nan\n3 4\n", ["line 2", "nan"]),
+    "a mean beyond floating point": (
+        "1 1.7e308\n1 1.6e308\n2 3\n",
+        ["beyond floating point", "finite numbers"],
+    ),
+    "infinity": ("1 2\n2 3\n3 1e999\n", ["line 3", "inf"]),
+    "equal x only": ("2 3\n2 4\n2 3\n", ["1 points", "2 or more"]),
+    "x that turns": ("1 2\n3 3\n2 4\n", ["line 3", "x 2 after 3", "only rises or only falls"]),
+    "RRUFF without end": (RRUFF[:130], ["line 9", "two numbers"]),
+    "binary": (b"\x89PNG\r\n\x1a\n\x00\x00", ["byte 6", "0x1a", "UTF-8 or Latin-1"]),
+    "UTF-16 without mark": ("1 2\n2 3\n".encode("utf-16-le"), ["byte 1", "0x00", "UTF-8"]),
+    "half of UTF-16": (b"\xff\xfe1\0 \0002", ["damaged UTF-16"]),
+    "four columns": ("100\t1\t2\t3\n101\t7\t8\t9\n", ["line 1", "4 columns"]),
+    "a third column that is another spectrum": (
+        "100 30 28\n101 70 81\n102 45 40\n",
+        ["line 1", "3 columns", "no error of y"],
+    ),
+    "a third column below 0": ("1 90 2\n2 95 -2\n3 91 2\n", ["3 columns"]),
+    "a third column with another name": (
+        "wavelength,S1,S2\n610,140,11\n611,141,12\n612,180,13\n",
+        ["line 2", "3 columns"],
+    ),
+    "a third column that is called signal": (
+        "angle,background,signal\n1,50,5\n2,70,7\n3,51,5\n",
+        ["line 2", "3 columns"],
+    ),
+    "a column that numbers the rows": (
+        ",Wavenumber,Intensity\n0,100,3\n1,101,7\n2,102,4\n",
+        ["line 2", "3 columns", "the first numbers the rows", "keep columns 2 and 3"],
+    ),
+    "numbered rows without x": (
+        ",Intensity\n0,3\n1,7\n2,4\n",
+        ["line 2", "2 columns", "the first numbers the rows", "x is missing"],
+    ),
+    "numbered rows and errors": ("1 9 30 5\n2 8 70 8\n", ["4 columns", "keep columns 2 and 3"]),
+    "columns that vary": ("1 2\n2 3\n3 4 5\n", ["line 3", "3 columns after 2"]),
+    "a second table": (
+        "nm counts\n1 2\n2 3\nnm counts of the background\n1 2\n2 3\n",
+        ["line 4", "second header line in line 4"],
+    ),
+    "a first row with a word": ("20 110 a\n21 120\n22 480\n", ["line 1", "'20 110 a'"]),
+    "a row without y between others": ("1 2\n2\n3 4\n", ["line 2", "'2'"]),
+    "no value": ("1 2\n2 ?\n3 4\n", ["line 2", "'2 ?'"]),
+    "no value in the first row": ("nm counts\n1 -\n2 3\n3 4\n", ["line 2", "'1 -'"]),
+    "commas that may group thousands": (
+        "100\t987\n101\t1,234\n102\t990\n",
+        ["line 2", "decimals or thousands", "decimal points"],
+    ),
+    "decimal points and commas": ("1.5;2,5\n1.6;2,6\n", ["line 2", "'1.6;2,6'"]),
+    "thousands beside points": ("20.00 1,234\n20.02 1,250\n", ["line 2", "'20.02 1,250'"]),
+    "a number with an underscore": ("1 2\n2 1_0\n3 4\n", ["line 2", "'2 1_0'"]),
+    "an open comment": ("/* a\n1 2\n2 3\n", ["line 1", "comment /*", "*/"]),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_broken_files_are_refused_with_place_value_and_what_is_accepted(kind, measured):
+    content, words = BROKEN[kind]
+    path = measured(content)
+    with pytest.raises(InputError) as error:
+        read_measurement(path)
+    message = str(error.value)
+    assert "\n" not in message
+    for word in [str(path), *words]:
+        assert word in message
+
+
+@pytest.mark.parametrize("name", ["missing.txt", "file/below.txt", "."])
+def test_missing_files_and_folders_are_refused(name, tmp_path):
+    (tmp_path / "file").write_text(COMMA)
+    with pytest.raises(InputError, match=r"does not exist|is a folder"):
+        read_measurement(tmp_path / name)
+
+
+ZIP = b"PK\x03\x04" + 26 * b"\0"
+FOREIGN = {
+    "Bruker RAW": [b"RAW1.01\0", b"RAW4.00\0", b"RAW2\0", b"RAW \0"],
+    "Renishaw WDF": [b"WDF1\0\2\0\0"],
+    "Galactic SPC": [b"\x80\x4b\0" + 600 * b"\1", b"\0\x4d\0" + 600 * b"\1"],
+    "Bruker OPUS": [b"\x0a\x0a\xfe\xfe\0"],
+    "OMNIC SPA": [b"Spectral Data File\r\n\0"],
+    "PerkinElmer SP": [b"PEPE2D constant interval\0"],
+    "JEOL JDF": [b"JEOL.NMR\1\0"],
+    "Bruker BRML": [ZIP + b"Experiment0/RawData0.xml"],
+    "Rigaku RASX": [ZIP + b"Data0/Profile0.txt"],
+    "Excel workbook": [ZIP + b"xl/workbook.xml"],
+    "zip archive": [ZIP],
+    "HDF5": [b"\x89HDF\r\n\x1a\n\0"],
+    "PDF": [b"%PDF-1.7\n1 0 obj\n"],
+    "web page": [b"<!DOCTYPE html>\n<html>1 2\n</html>", b"\n<HTML>\n"],
+    "XML with the root mzML": [b'<?xml version="1.0"?>\n<!-- a --><mzML>1 2\n2 3\n</mzML>'],
+    "JSON": [b'{"x": [1, 2]}', b"[[1, 2], [2, 3]]"],
+    "CIF": [b"data_quartz\nloop_\n_pd_meas_2theta_scan\n_pd_meas_counts_total\n1 2\n2 3\n"],
+    "GSAS": [b"a title\nBANK 1 4 4 CONST 2000 2 0 0 FXYE\n2000 110 10\n2002 120 11\n"],
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_formats_that_are_not_read_are_named_with_what_to_export(name, measured):
+    for content in FOREIGN[name]:
+        with pytest.raises(
+            InputError, match=rf"is .*{name}.*, which is not read, accepted: (its export|the file)"
+        ):
+            read_measurement(measured(content))
+
+
+def test_text_that_begins_like_a_binary_format_is_read(measured):
+    x, *_ = read_measurement(measured("RAW data\n" + TABLE))
+    assert len(x) == 4
+
+
+def test_files_beyond_all_measure_are_refused(measured, monkeypatch):
+    monkeypatch.setattr("benchmark.measurement_files.MOST_BYTES", 20)
+    with pytest.raises(InputError, match="larger than 20 bytes"):
+        read_measurement(measured(TABLE))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("1/CM", "cm-1", True),
+        ("Wavenumbers (cm-1)", "1/cm", True),
+        ("", "nm", True),
+        ("NANOMETERS", "nm", True),
+        ("ARBITRARY UNITS", "a.u.", True),
+        ("nm", "cm-1", False),
+        ("ABSORBANCE", "TRANSMITTANCE", False),
+    ],
+)
+def test_units_are_the_same_however_they_are_written(one, other, same):
+    assert same_unit(one, other) is same
+    assert same_unit(other, one) is same

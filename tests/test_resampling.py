@@ -1,0 +1,159 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.command_line import InputError
+from benchmark.resampling import losses, resample
+
+
+def gaussians(x, positions, heights, width):
+    return sum(
+        height * np.exp(-(((x - position) / width) ** 2) / 2)
+        for position, height in zip(positions, heights, strict=True)
+    )
+
+
+def by_hand(x, y, datapoints, first, last):
+    """Find the highest measured or interpolated y of each datapoint, one after the other."""
+    step = (last - first) / (datapoints - 1)
+    spectrum = []
+    for i in range(datapoints):
+        at = first + i * step
+        values = [np.interp(at, x, y)]
+        for j, (a, b) in enumerate(zip(x, y, strict=True)):
+            neighbours = [abs(a - x[k]) for k in (j - 1, j + 1) if 0 <= k < len(x)]
+            if first <= a <= last and abs(a - at) < step / 2 and min(neighbours) < step:
+                values.append(b)
+        spectrum.append(max(values))
+    spectrum = np.array(spectrum) - min(spectrum)
+    return spectrum / spectrum.max()
+
+
+POSITIONS, HEIGHTS = [12.3, 40.07, 77.77], [1.0, 0.52, 0.7]
+
+
+def test_lines_narrower_than_a_datapoint_keep_their_heights():
+    x = np.linspace(0, 100, 131_001)
+    y = gaussians(x, POSITIONS, HEIGHTS, width=0.002)
+    spectrum = resample(x, y, 5000)
+    for position, height in zip(POSITIONS, HEIGHTS, strict=True):
+        around = round(position / 100 * 4999)
+        assert spectrum[around - 1 : around + 2].max() == pytest.approx(height, rel=0.02)
+    assert np.count_nonzero(spectrum > 0.1) <= 6
+
+
+def test_lines_that_point_down_keep_their_depths_beside_those_that_point_up():
+    x = np.linspace(0, 100, 50_001)
+    y = 0.9 - gaussians(x, POSITIONS, [0.8, 0.4, -0.1], width=0.004) + 0.001 * np.sin(50 * x)
+    spectrum = resample(x, y, 1000)
+    depths = [spectrum[round(p / 100 * 999) + np.arange(-1, 2)] for p in POSITIONS]
+    level = np.median(spectrum)
+    assert depths[0].min() == 0
+    assert depths[1].min() == pytest.approx(level - 0.4 / 0.9, abs=0.01)
+    assert depths[2].max() == 1
+    assert level == pytest.approx(0.8 / 0.9, abs=0.01)
+
+
+@given(st.integers(80, 300), st.integers(0, 2**32 - 1))
+def test_a_datapoint_is_the_highest_of_the_points_nearest_to_it(datapoints, seed):
+    rng = np.random.default_rng(seed)
+    x = np.cumsum(rng.choice([0.01, 0.1, 0.5, 2], 300) * rng.uniform(0.5, 1.5, 300))
+    y = np.zeros(300)
+    y[rng.choice(300, 6, replace=False)] = rng.uniform(0.1, 1, 6)
+    expected = by_hand(x, y, datapoints, x[0], x[-1])
+    np.testing.assert_allclose(resample(x, y, datapoints), expected, atol=1e-6)
+
+
+def test_dense_and_sparse_regions_are_resampled_by_their_own_density():
+    x = np.concatenate([np.linspace(0, 10, 2001), np.linspace(12, 40, 15)])
+    y = np.zeros(len(x))
+    y[[333, 1234]] = [1, 0.6]  # single points between datapoints 1 apart
+    y[-8] = 0.8  # x = 26, between neighbours at 24 and 28
+    spectrum = resample(x, y, 41)
+    expected = np.zeros(41)
+    expected[[2, 6, 25, 26, 27]] = [1, 0.6, 0.4, 0.8, 0.4]
+    np.testing.assert_allclose(spectrum, expected, atol=1e-6)
+    np.testing.assert_allclose(spectrum, by_hand(x, y, 41, 0, 40), atol=1e-6)
+
+
+@pytest.mark.parametrize("datapoints", [300, 301, 5000])
+def test_datapoints_closer_than_measured_points_are_interpolated_linearly(datapoints):
+    rng = np.random.default_rng(0)
+    x = np.linspace(100.3, 1412.7, 300)
+    y = rng.normal(size=300)
+    plain = np.interp(np.linspace(x[0], x[-1], datapoints), x, y)
+    plain = ((plain - plain.min()) / (plain.max() - plain.min())).astype(np.float32)
+    np.testing.assert_array_equal(resample(x, y, datapoints), plain)
+
+
+def test_points_outside_of_the_range_do_not_count():
+    x = np.linspace(0, 10, 1001)
+    y = np.where((x < 1.99) | (x > 8.01), 100.0, x)
+    np.testing.assert_allclose(resample(x, y, 4, (2.0, 8.0)), [0, 1 / 3, 2 / 3, 1], atol=0.2)
+
+
+@pytest.mark.parametrize(
+    ("limits", "notes", "spectrum"),
+    [
+        ((9.0, 12.0), ["x begins at 10: datapoints from 9 on take the first y, 3"], [0, 0, 1, 0.5]),
+        ((11.0, 14.0), ["x ends at 13: datapoints up to 14 take the last y, 4"], [1, 1 / 3, 0, 0]),
+        ((9.0, 14.0), ["x begins", "x ends"], [0, 0, 1, 0.5, 0.25, 0.25]),
+        ((10.0, 13.0), [], [0, 1, 0.5, 0.25]),
+    ],
+)
+def test_an_end_missed_by_a_measured_step_takes_the_last_y_and_that_is_noted(
+    limits, notes, spectrum
+):
+    x, y = np.arange(10.0, 14.0), np.array([3.0, 7.0, 5.0, 4.0])
+    found = losses(x, y, len(spectrum), limits)
+    assert len(found) == len(notes)
+    for note, start in zip(found, notes, strict=True):
+        assert note.startswith(start)
+    np.testing.assert_allclose(resample(x, y, len(spectrum), limits), spectrum, atol=1e-6)
+
+
+@pytest.mark.parametrize("limits", [(8.9, 12.0), (11.0, 14.1), (20.0, 30.0), (0.0, 5.0)])
+def test_an_end_missed_by_more_is_refused(limits):
+    with pytest.raises(InputError, match=r"x goes from 10 to 13, accepted: all of RANGE, \S+ to"):
+        resample(np.arange(10.0, 14.0), np.array([3.0, 7.0, 5.0, 4.0]), 4, limits)
+
+
+def test_lines_narrower_than_a_datapoint_are_noted_with_datapoints_that_resolve_them():
+    x = np.linspace(0, 100, 131_001)
+    y = gaussians(x, POSITIONS, HEIGHTS, width=0.005)
+    (note,) = losses(x, y, 5000)
+    needed = int(note.split("DATAPOINTS of ")[1].split()[0])
+    width = 0.005 * 2 * np.sqrt(2 * np.log(2))
+    assert 100 / (width / 2) <= needed <= 1.3 * 100 / (width / 2)
+    assert losses(x, y, needed) == []
+
+
+def test_lines_of_single_points_need_as_many_datapoints_as_there_are_points():
+    y = np.zeros(10_001)
+    y[5000] = 1
+    (note,) = losses(np.linspace(0, 1, 10_001), y, 500)
+    assert "DATAPOINTS of 10001 would" in note
+
+
+@pytest.mark.parametrize(
+    ("points", "datapoints", "width"), [(3000, 5000, 0.001), (131_001, 5000, 0.05)]
+)
+def test_nothing_is_noted_where_datapoints_are_closer_than_points_or_lines_are_wide(
+    points, datapoints, width
+):
+    x = np.linspace(0, 100, points)
+    y = gaussians(x, POSITIONS, HEIGHTS, width) + 1e-3 * np.sin(1e4 * x)
+    assert losses(x, y, datapoints) == []
+
+
+def test_spectra_are_interpolated_at_equal_distances_from_0_to_1():
+    spectrum = resample(np.array([0.0, 1.0, 4.0]), np.array([-5.0, 5.0, -3.0]), 5)
+    assert spectrum.dtype == np.float32
+    np.testing.assert_allclose(spectrum, [0, 1, (22 / 3) / 10, (14 / 3) / 10, 0.2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("y", [[2.0, 2.0, 2.0], [-1e308, -1e308, 1e308]])
+def test_spectra_that_do_not_vary_or_vary_beyond_floating_point_are_refused(y):
+    with pytest.raises(InputError, match=r"y goes from \S+ to \S+ over 2 datapoints, accepted"):
+        resample(np.arange(3.0), np.array(y), 2)
