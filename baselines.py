@@ -42,7 +42,7 @@ from benchmark.overlap import tabulate
 from benchmark.peak_matching import match_peaks
 from benchmark.rendering import render
 from benchmark.run_folder import Count, counts_text, predictions_name
-from spectra_from_config import labels_of, splits_of, stack, vary_rows
+from spectra_from_config import splits_of, stack, vary_rows
 
 # Files
 DATASET: Annotated[str, "Dataset folder that spectra_from_config.py wrote."] = "datasets/dataset500"
@@ -144,20 +144,24 @@ def judge(name, classify, dataset, folder):
 
 
 def judge_ideal_observer(class_file, variation, dataset, folder):
-    """Let the ideal observer answer for the rendered splits and save that; returns split -> Count.
+    """Let the ideal observer answer for all but the training split; returns split -> Count.
 
-    It is told the visible peaks of each spectrum, which are drawn again from the random streams.
+    It is told the visible peaks of each spectrum, which are drawn again from the random streams; of
+    test splits that were not rendered it knows none, and has no answer.
     """
     observer = IdealObserver(class_file, variation)
+    rendered = splits_of(class_file, variation)
     misclassified = {}
-    for name, split in splits_of(class_file, variation).items():
-        if name == "train" or name not in dataset.splits:
+    for name, (_, labels) in dataset.splits.items():
+        if name == "train":
             continue
-        labels = labels_of(split)
-        positions, heights, _ = vary_rows(class_file, split, range(len(labels)))
-        peaks = zip(positions, heights, strict=True)
-        progress = tqdm(peaks, f"ideal_observer, {name}", len(labels), leave=False, disable=None)
-        answers = [observer.answer(*spectrum).classes for spectrum in progress]
+        answers = [()] * len(labels)  # of spectra whose peaks nobody knows
+        if name in rendered:
+            positions, heights, _ = vary_rows(class_file, rendered[name], range(len(labels)))
+            peaks = zip(positions, heights, strict=True)
+            title = f"ideal_observer, {name}"
+            progress = tqdm(peaks, title, len(labels), leave=False, disable=None)
+            answers = [observer.answer(*spectrum).classes for spectrum in progress]
         misclassified[name] = count_answers(answers, labels)
         with replace_file(folder / predictions_name(name)) as file:
             np.save(file, np.array([classes[0] if classes else -1 for classes in answers]))
@@ -171,8 +175,9 @@ def count_answers(answers, labels):
         for classes, label in zip(answers, labels.tolist(), strict=True)
         if classes
     )
+    wrong = round(wrong, 6)
     return Count(
-        misclassified=round(wrong, 6),
+        misclassified=int(wrong) if wrong == int(wrong) else wrong,
         spectra=len(labels),
         unanswered=sum(not classes for classes in answers),
         tied=sum(len(classes) > 1 for classes in answers),

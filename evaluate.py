@@ -7,7 +7,9 @@ Reads the run folders of train_models.py and the methods' folders of baselines.p
 folder, and writes beside them
 
     table.md, table.csv, table.tex   misclassified spectra per network over all seeds, as in Table 2
-                                     of the paper, whose numbers stand beside ours for its dataset
+                                     of the paper; published numbers stand beside ours for the
+                                     datasets of the papers
+    agreement.md                     whether ours and single published runs can be alike
     significance.md, .csv            which differences between networks are real
     misclassified.csv                every misclassified spectrum, with the reason
     misclassified.md                 the reasons per network, and the classes most runs get wrong
@@ -40,7 +42,7 @@ from benchmark.misclassifications import (
     list_misclassifications,
     summarise,
 )
-from benchmark.published_results import TABLE_2, is_paper_dataset
+from benchmark.published_results import PUBLISHED, Published, published_of
 from benchmark.run_folder import (
     CHECKPOINT,
     FAILURE,
@@ -51,10 +53,10 @@ from benchmark.run_folder import (
     read_run,
 )
 from benchmark.run_sharing import LOCK
-from benchmark.significance import Comparison, compare_networks, groups
+from benchmark.significance import FEWEST_SEEDS, Comparison, agreement, compare_networks, groups
 from benchmark.table_formats import as_csv, one_line
 from benchmark.variants import variants_of
-from spectra_from_config import splits_of
+from spectra_from_config import Split, labels_of, splits_of
 
 # Files
 RESULTS: Annotated[str, "Folder with the run folders of one dataset."] = "results/dataset500"
@@ -79,6 +81,8 @@ class Evaluation(NamedTuple):
     comparisons: dict  # split -> list of Comparison
     letters: dict  # split -> network -> letters of its groups
     misclassified: list  # of Misclassification
+    published: Published | None  # of this dataset
+    agreements: list  # of Agreement
     class_file: ClassFile | None  # None for arrays of one's own
     variation: Variation | None
 
@@ -87,20 +91,28 @@ def main(settings):
     folder = Path(settings.results)
     evaluation = evaluate(folder, settings.dataset, settings.config)
     texts = {
-        "table.md": tables.markdown_tables(evaluation.rows) + tables.times_text(evaluation.runs),
+        "table.md": tables.markdown_tables(evaluation.rows, evaluation.published)
+        + tables.distance_from_ideal(evaluation.rows)
+        + tables.times_text(evaluation.runs),
         "table.csv": tables.csv_table(evaluation.rows),
-        "table.tex": tables.latex_tables(evaluation.rows),
+        "table.tex": tables.latex_tables(evaluation.rows, evaluation.published),
         "significance.md": significance_text(evaluation),
         "significance.csv": significance_csv(evaluation),
         "misclassified.csv": misclassified_csv(evaluation),
         "misclassified.md": summarise(evaluation.misclassified, evaluation.runs),
     }
+    if evaluation.agreements:
+        texts["agreement.md"] = tables.agreement_text(evaluation.agreements, evaluation.published)
     drawn = draw(evaluation) if settings.figures else {}
     for name, text in texts.items():
         with replace_file(folder / name) as file:
             file.write(text.encode())
     print(texts["table.md"])
     print(groups_text(evaluation, evaluation.shown))
+    if evaluation.agreements:
+        print(texts["agreement.md"])
+    else:  # of an earlier evaluation with more runs
+        (folder / "agreement.md").unlink(missing_ok=True)
     print(texts["misclassified.md"], end="")
     if settings.figures:
         save_figures(folder / "figures", drawn)
@@ -113,16 +125,20 @@ def evaluate(folder, dataset_folder=None, config=None):
     runs = read_results(folder)
     dataset = runs[0].dataset
     baselines = read_baselines(folder, runs[0])
+    class_file, variation = read_classes(dataset._asdict(), config)
+    rendered = splits_of(class_file, variation) if class_file else {}
     labels = {
-        split: read_labels(dataset, split, count.spectra, dataset_folder)
+        split: read_labels(dataset, split, count.spectra, rendered.get(split), dataset_folder)
         for split, count in runs[0].misclassified.items()
     }
     wrong = wrong_predictions(runs, labels)
     comparisons = {split: compare_networks(wrong[split]) for split in labels}
     letters = {split: groups(wrong[split], comparisons[split]) for split in labels}
-    # What is held against Table 2, if it is there.
+    published = published_of(dataset)
+    # What is held against the published results, if it is there.
     shown = "test_wide" if "test_wide" in labels else list(labels)[-1]
-    class_file, variation = read_classes(dataset._asdict(), config)
+    if published and published.split in labels:
+        shown = published.split
     misclassified = list_misclassifications(runs, labels)
     if class_file:
         misclassified = explain(misclassified, class_file, variation)
@@ -134,9 +150,23 @@ def evaluate(folder, dataset_folder=None, config=None):
         comparisons=comparisons,
         letters=letters,
         misclassified=misclassified,
+        published=published,
+        agreements=agree(runs, published),
         class_file=class_file,
         variation=variation,
     )
+
+
+def agree(runs, published):
+    """Return an Agreement for each network with single published runs and enough of ours."""
+    agreements = []
+    for name, network in (published.networks if published else {}).items():
+        seeds = [run for run in runs if run.model == name]
+        judged = seeds and published.split in seeds[0].misclassified
+        if network.runs and judged and len(seeds) >= FEWEST_SEEDS:
+            ours = [run.misclassified[published.split].misclassified for run in seeds]
+            agreements.append(agreement(name, ours, network.runs))
+    return agreements
 
 
 def read_results(folder):
@@ -160,10 +190,11 @@ def read_results(folder):
     for run in runs:
         check_comparable(run, runs[0])
     check_seeds(runs)
-    order = list(TABLE_2)
+    order = list(PUBLISHED["paper"].networks)
 
     def rank(run):
-        return order.index(run.model) if run.model in order else len(order), run.model, run.seed
+        name = run.model.partition(":")[0]
+        return order.index(name) if name in order else len(order), run.model, run.seed
 
     return sorted(runs, key=rank)
 
@@ -217,17 +248,18 @@ def check_seeds(runs):
             )
 
 
-def read_labels(dataset, split, spectra, folder=None):
+def read_labels(dataset, split, spectra, rendered=None, folder=None):
     """Return the true classes of a split, int64 (spectra,), those that the runs were judged by.
 
-    dataset: DatasetRecord. Rendered datasets are ordered by class, so their labels need no file.
-    Those of one's own arrays are read from the dataset folder. Raises InputError if they are not
-    the ones of the runs.
+    dataset: DatasetRecord; rendered: Split of a rendered dataset, whose labels need no file, and
+    neither do equally many spectra of each class in their order. Those of other arrays are read
+    from the dataset folder. Raises InputError if they are not the ones of the runs.
     """
     name = f"y_{split}.npy"
     recorded = dataset.sha256.get(name)
-    if spectra % dataset.classes == 0:
-        ordered = np.repeat(np.arange(dataset.classes), spectra // dataset.classes)
+    if rendered or spectra % dataset.classes == 0:
+        per_class = [spectra // dataset.classes] * dataset.classes
+        ordered = labels_of(rendered or Split(per_class, vary=None))
         content = io.BytesIO()
         np.save(content, ordered)
         if hashlib.sha256(content.getvalue()).hexdigest() == recorded:
@@ -250,8 +282,8 @@ def wrong_predictions(runs, labels):
     for split, y in labels.items():
         seeds = {}
         for run in runs:
-            counted = run.misclassified[split].misclassified
-            predictions = read_predictions(run.folder, split, y, run.dataset.classes, counted)
+            count = run.misclassified[split]
+            predictions = read_predictions(run.folder, split, y, run.dataset.classes, count)
             seeds.setdefault(run.model, []).append(predictions != y)
         wrong[split] = {model: np.stack(rows) for model, rows in seeds.items()}
     return wrong
@@ -285,12 +317,14 @@ def misclassified_csv(evaluation):
 def draw(evaluation):
     """Draw all figures; returns name -> figure, None for one that these results do not allow."""
     runs, shown = evaluation.runs, evaluation.shown
-    paper = None
-    if is_paper_dataset(runs[0].dataset):
-        paper = {name: row.misclassified for name, row in TABLE_2.items()}
+    published = evaluation.published
+    if published and published.split != shown:
+        published = None
     drawn = {
         "class_variation": None,
-        "misclassifications": figures.misclassifications(runs, evaluation.baselines, shown, paper),
+        "misclassifications": figures.misclassifications(
+            runs, evaluation.baselines, shown, published
+        ),
         "learning_curves": figures.learning_curves(runs),
         "confused_classes": None,
         "cost": figures.cost(runs, shown, comparable=not tables.times_text(runs)),
@@ -300,7 +334,7 @@ def draw(evaluation):
         vary = partial(vary_class, *classes)
         label = class_figures.most_telling_class(evaluation.class_file)
         drawn["class_variation"] = class_figures.class_variation(*classes, label, vary)
-        tests = variants_of(evaluation.variation)
+        tests = variants_of(*classes)
         confusions = [m for m in evaluation.misclassified if m.split in tests]
         if confusions:
             drawn["confused_classes"] = class_figures.confused_classes(confusions, *classes, vary)
@@ -309,9 +343,9 @@ def draw(evaluation):
 
 def vary_class(class_file, variation, split, label):
     """Return positions, heights and widths of a class's spectra in a split of the dataset."""
-    split = splits_of(variation)[split]
+    split = splits_of(class_file, variation)[split]
     pattern = class_file.positions[label], class_file.heights[label]
-    return split.vary(*pattern, label=label, spectra=range(split.per_class))
+    return split.vary(*pattern, label=label, spectra=range(split.per_class[label]))
 
 
 def save_figures(folder, drawn):

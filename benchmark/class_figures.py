@@ -46,10 +46,17 @@ def class_variation(class_file, variation, label, vary):
     class_file: a ClassFile; variation: a Variation; label: class index. Left stand the ideal
     pattern and the first two training spectra, in datapoints and relative intensity. Right stands
     one peak, its position (datapoints) against its height before the spectrum is divided by its
-    maximum, in all training spectra and all variants of both test splits.
+    maximum, in all training spectra and all variants of the test splits.
     """
     check_label(class_file, label, "label")
-    trained, tested, wide = (vary(split, label) for split in ("train", "test", "test_wide"))
+    trained, tested = vary("train", label), vary("test", label)
+    shown_splits = [
+        ("training spectra", trained, {"marker": "o", "color": SKY, "markersize": 3}),
+        ("test", tested, {"marker": "s", "color": VERMILION, "fillstyle": "none"}),
+    ]
+    if variation.wide_test:
+        style = {"marker": "x", "color": BLACK, "markersize": 5}
+        shown_splits.append(("test_wide", vary("test_wide", label), style))
     peak = peak_to_follow(class_file.heights[label])
     centre = class_file.positions[label][peak]
     shown = [("ideal pattern", tested, 0), ("training spectrum", trained, 0)]
@@ -73,11 +80,7 @@ def class_variation(class_file, variation, label, vary):
     panels[shown[len(shown) // 2][0]].set_ylabel("relative intensity")
 
     panel = panels["peak"]
-    for name, (positions, heights, _), style in (
-        ("training spectra", trained, {"marker": "o", "color": SKY, "markersize": 3}),
-        ("test", tested, {"marker": "s", "color": VERMILION, "fillstyle": "none"}),
-        ("test_wide", wide, {"marker": "x", "color": BLACK, "markersize": 5}),
-    ):
+    for name, (positions, heights, _), style in shown_splits:
         style |= {"linestyle": "", "label": f"{name} ({len(positions)})"}
         panel.plot(positions[:, peak], heights[:, peak], **style)
     panel.set_title(f"class {label}, peak at {centre}", loc="left")
@@ -122,15 +125,16 @@ def confused_classes(confusions, class_file, variation, vary):
 
 def confused_pairs(confusions, class_file, variation):
     """Group confusions by their two classes, whichever is the true one; the most frequent first."""
-    tests = variants_of(variation)
+    tests = variants_of(class_file, variation)
     pairs = {}
     for case in confusions:
         for name in "true_class", "predicted_class":
             check_label(class_file, getattr(case, name), name)
         if case.split not in tests:
             raise InputError(f"split is {case.split}, accepted: {', '.join(tests)}")
-        if not 0 <= case.variant < len(tests[case.split]):
-            last = len(tests[case.split]) - 1
+        variants = tests[case.split][case.true_class]
+        if not 0 <= case.variant < len(variants):
+            last = len(variants) - 1
             raise InputError(f"variant is {case.variant}, accepted: 0 to {last}")
         pair = tuple(sorted((case.true_class, case.predicted_class)))
         pairs.setdefault(pair, []).append(case)
@@ -152,7 +156,9 @@ def draw_confusion(panel, cases, vary, class_file, variation):
     draw_pattern(panel, patterns[0], BLUE, "o", "-", f"ideal {true} (true)")
     draw_pattern(panel, patterns[1], VERMILION, "s", "--", f"ideal {predicted} (predicted)")
 
-    window = variation.max_shift + variation.test_shift
+    variants = variants_of(class_file, variation)[split][true]
+    test_shift = max(abs(shift) for shift, _ in variants)
+    window = variation.max_shift + test_shift
     peaks = [
         (label, positions[peak], heights[peak])
         for label, (positions, heights), peak in zip(
@@ -160,8 +166,8 @@ def draw_confusion(panel, cases, vary, class_file, variation):
         )
         if peak is not None
     ]
-    mark_peaks(panel, peaks, spectrum, variation.test_shift)
-    shown = variant_text(variants_of(variation)[split][variant])
+    mark_peaks(panel, peaks, spectrum, test_shift)
+    shown = variant_text(variants[variant])
     counts = f"{confusion_counts(cases)}; shown: {split}, {shown}"
     panel.set_title(f"{counts}\n{decision(peaks, pair)}", loc="left", pad=19)
     spacing = {"columnspacing": 1.2, "handlelength": 1.5, "handletextpad": 0.5}

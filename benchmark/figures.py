@@ -41,21 +41,18 @@ TICK_ROWS = 0.5  # of it at most, for those of all seeds
 
 
 @matplotlib.rc_context(STYLE)
-def misclassifications(runs, baselines, split, paper=None):
+def misclassifications(runs, baselines, split, published=None):
     """Draw the misclassified spectra of a split: a row per network, a point per seed, their mean.
 
-    baselines: list of Baseline, in rows of their own; those that have not judged the split are
-    left out. paper: network -> "mean ± deviation", from
-    the paper's Table 2.
+    baselines: list of Baseline, in rows of their own; those that have no answer for a part of the
+    split are left out. published: Published, whose networks are drawn beside ours.
     """
     networks = by_network(runs)
     counts = {network: counts_of(seeds, split) for network, seeds in networks.items()}
-    ranges = {
-        row: paper_range(network, paper[network])
-        for row, network in enumerate(networks)
-        if paper and network in paper
-    }
-    judged = [baseline for baseline in baselines if split in baseline.misclassified]
+    known = published.networks if published else {}
+    theirs = {row: known[name] for row, name in enumerate(networks) if name in known}
+    ranges = {row: network.range() for row, network in theirs.items()}
+    judged = [baseline for baseline in baselines if answered_all(baseline, split)]
     found = [baseline.misclassified[split].misclassified for baseline in judged]
     names = [in_lines(name, 28) for name in [*networks, *(b.method for b in judged)]]
 
@@ -74,13 +71,21 @@ def misclassifications(runs, baselines, split, paper=None):
     for row, (low, high) in ranges.items():
         panel.barh(row, high - low, 0.72, left=low, color=GREY, alpha=0.6, linewidth=0)
     if ranges:
-        handles.append(Patch(color=GREY, alpha=0.6, label="paper: mean ± deviation"))
+        handles.append(Patch(color=GREY, alpha=0.6, label="published: mean ± deviation"))
+    single = {row: network.runs for row, network in theirs.items() if network.runs}
+    for row, values in single.items():
+        rows = row + np.linspace(-0.3, 0.3, len(values))
+        label = None if row > min(single) else "published run"
+        style = {"color": VERMILION, "fillstyle": "none", "markersize": 4, "zorder": 2}
+        points = panel.plot(values, rows, "s", label=label, **style)
+        handles += points if label else []
     if judged:
         rows = len(networks) + np.arange(len(judged))
         handles += panel.plot(found, rows, "D", color=VERMILION, markersize=5, label="baseline")
         panel.axhline(len(networks) - 0.5, color=GREY, linewidth=0.8)
 
     highest = [max(values) for values in counts.values()] + [high for _, high in ranges.values()]
+    highest += [max(values) for values in single.values()]
     scale_counts(panel, "x", max(highest + found))
     spectra = runs[0].misclassified[split].spectra
     panel.set_xlabel(f"misclassified of {spectra} spectra of {in_lines(split, 28)} {SCALE}")
@@ -88,12 +93,18 @@ def misclassifications(runs, baselines, split, paper=None):
     panel.set_ylim(len(names) - 0.5, -0.5)
     panel.tick_params(axis="y", length=0)
     means = panel.secondary_yaxis("right")
-    means.set_yticks(range(len(names)), [f"{mean(v):.4g}" for v in counts.values()] + found)
+    means.set_yticks(
+        range(len(names)), [f"{mean(v):.4g}" for v in [*counts.values(), *([f] for f in found)]]
+    )
     means.tick_params(length=0)
     means.spines["right"].set_visible(False)
     panel.text(1.01, 1, "mean", transform=panel.transAxes, fontsize=8, va="bottom")
     figure.legend(handles=handles, loc="outside upper center", ncols=4)
     return figure
+
+
+def answered_all(baseline, split):
+    return split in baseline.misclassified and not baseline.misclassified[split].unanswered
 
 
 def lines_of(text):
@@ -117,16 +128,6 @@ def counts_of(seeds, split):
             accepted = ", ".join(run.misclassified)
             raise InputError(f"{run.folder} has not judged {split!r}, accepted: {accepted}")
     return [run.misclassified[split].misclassified for run in seeds]
-
-
-def paper_range(network, text):
-    try:
-        average, deviation = map(float, text.split("±"))
-    except ValueError:
-        raise InputError(
-            f"the paper's count for {network} is {text!r}, accepted: 'mean ± deviation'"
-        ) from None
-    return max(0, average - deviation), average + deviation
 
 
 def scale_counts(panel, axis, most):

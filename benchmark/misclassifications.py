@@ -16,7 +16,7 @@ from benchmark.overlap import ROUNDING, find_overlaps, limits_of
 from benchmark.peak_matching import match_as_many
 from benchmark.run_folder import confidences_name, predictions_name
 from benchmark.table_formats import as_markdown
-from benchmark.variants import variants_of
+from benchmark.variants import variant_numbers, variants_of
 
 SMALL_PEAK = 0.1  # relative to the highest peak
 
@@ -95,15 +95,16 @@ def read_confidences(folder, split, shape):
 
 def explain(found, class_file, variation):
     """Add variants and reasons to a list of Misclassification of a rendered dataset."""
-    tests = variants_of(variation)
+    tests = variants_of(class_file, variation)
+    numbers = {split: variant_numbers(variants) for split, variants in tests.items()}
     overlaps = {
         split: ambiguous_spectra(class_file, limits)
-        for split, limits in limits_of(variation).items()
+        for split, limits in limits_of(class_file, variation).items()
     }
     reasons, explained = {}, []
     for m in found:
-        variants = tests.get(m.split)
-        variant = m.spectrum % len(variants) if variants else ""
+        variants = tests[m.split][m.true_class] if m.split in tests else None
+        variant = int(numbers[m.split][m.spectrum]) if variants else ""
         if (m.true_class, m.predicted_class, variant) in overlaps.get(m.split, ()):
             reason = "overlapping classes"
         else:

@@ -26,10 +26,20 @@ class PublishedNetwork(NamedTuple):
 
     def text(self):
         """Return the misclassified spectra as the table shows them."""
-        if self.runs is None:
+        if not self.runs:
             return self.misclassified
         spread = f"{mean(self.runs):.1f} ± {stdev(self.runs):.1f}"
         return f"{spread} ({min(self.runs):g}–{max(self.runs):g})"
+
+    def cells(self):
+        """Return column -> what the table shows; None for what is not published."""
+        return {
+            "misclassified": self.text(),
+            "val": self.val_mean,
+            "epochs": self.epochs,
+            "best epoch": self.best_epoch,
+            "minutes": self.minutes,
+        }
 
     def range(self):
         """Return mean minus and plus deviation, not below 0."""

@@ -35,6 +35,18 @@ RESAMPLES = 9999
 LETTERS = string.ascii_letters + "".join(map(chr, range(0x134, 0x250)))  # the rest is Latin, too
 
 
+class Agreement(NamedTuple):
+    """Our runs of a network beside published ones; `difference` is ours minus theirs."""
+
+    network: str
+    ours: list  # misclassified spectra per run
+    published: list
+    difference: float
+    low: float | None  # ends of the 95 % interval of the difference, by Welch's test
+    high: float | None
+    mann_whitney: float  # exact p-value, not corrected
+
+
 class Comparison(NamedTuple):
     """Two networks on one split; `difference` is misclassifications of `a` minus those of `b`."""
 
@@ -57,12 +69,13 @@ def compare_networks(wrong):
     Returns a list of Comparison; pairs with fewer than three seeds on a side are left out.
     """
     networks = [name for name, seeds in wrong.items() if len(seeds) >= FEWEST_SEEDS]
+    counts = {name: wrong[name].sum(axis=1) for name in networks}
     pairs = list(combinations(networks, 2))
     found = [
         Comparison(
             *(a, b),
-            *welch(wrong[a], wrong[b]),
-            mann_whitney(wrong[a], wrong[b]),
+            *welch(counts[a], counts[b]),
+            mann_whitney(counts[a], counts[b]),
             *mcnemar(wrong[a], wrong[b]),
         )
         for a, b in pairs
@@ -75,14 +88,29 @@ def compare_networks(wrong):
     ]
 
 
-def welch(wrong_a, wrong_b):
+def agreement(network, ours, published):
+    """Tell whether two sets of counts can come from one distribution; returns an Agreement."""
+    difference, low, high, _ = welch(ours, published)
+    return Agreement(
+        network=network,
+        ours=ours,
+        published=published,
+        difference=difference,
+        low=low,
+        high=high,
+        mann_whitney=mann_whitney(ours, published),
+    )
+
+
+def welch(a, b):
     """Return difference of means, its 95 % interval, and the p-value of Welch's t-test.
+
+    a, b: misclassified spectra, one number per run.
 
     Without any spread on either side neither interval nor test is defined; then ends and p are
     None.
     """
-    a, b = wrong_a.sum(axis=1), wrong_b.sum(axis=1)
-    difference = a.mean() - b.mean()
+    difference = float(np.mean(a) - np.mean(b))
     if np.ptp(a) == 0 and np.ptp(b) == 0:
         return difference, None, None, None
     with warnings.catch_warnings():  # one side without spread is no loss of precision
@@ -91,14 +119,13 @@ def welch(wrong_a, wrong_b):
     return difference, *test.confidence_interval(0.95), test.pvalue
 
 
-def mann_whitney(wrong_a, wrong_b):
+def mann_whitney(a, b):
     """Return the p-value of the Mann-Whitney test, exact also where counts are equal.
 
     It comes from all ways to deal the counts to the two networks, or, where there are more than
     RESAMPLES, from that many random ones, always the same.
     """
     method = stats.PermutationMethod(RESAMPLES, rng=np.random.default_rng(0))
-    a, b = wrong_a.sum(axis=1), wrong_b.sum(axis=1)
     return float(stats.mannwhitneyu(a, b, method=method).pvalue)
 
 

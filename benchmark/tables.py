@@ -5,27 +5,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmark.published_results import TABLE_2, PaperRow, is_paper_dataset
+from benchmark.published_results import PublishedNetwork, published_of
 from benchmark.run_folder import read_predictions
 from benchmark.significance import ALPHA, LETTERS
 from benchmark.table_formats import as_csv, as_latex, as_markdown, markdown_text
-
-PAPER_HEADERS = {
-    "misclassified": "paper: misclassified (see test_wide)",
-    "epochs": "paper: epochs",
-    "minutes": "paper: minutes",
-}
 
 
 class Score(NamedTuple):
     """The results of a network or method on one split, over its seeds."""
 
-    mean: float  # misclassified spectra
+    mean: float  # misclassified spectra, of those that were answered
     std: float | None  # sample standard deviation; None for a single run
     min: int
     max: int
     spectra: int
-    accuracy: float
+    unanswered: int
+    accuracy: float  # of the answers
     macro_f1: float
 
 
@@ -42,7 +37,7 @@ class Row(NamedTuple):
     epochs_max: int | None
     seconds_per_epoch: float | None
     minutes: float
-    paper: PaperRow | None  # on the paper's dataset only
+    published: PublishedNetwork  # without any number where nothing is published
 
 
 def table(runs, baselines, labels, letters):
@@ -52,7 +47,8 @@ def table(runs, baselines, labels, letters):
     (spectra,); letters: network -> letters of `significance.groups`.
     """
     classes = runs[0].dataset.classes
-    with_paper = is_paper_dataset(runs[0].dataset)
+    published = published_of(runs[0].dataset)
+    known = published.networks if published else {}
     rows = []
     for model in dict.fromkeys(run.model for run in runs):
         seeds = [run for run in runs if run.model == model]
@@ -68,7 +64,7 @@ def table(runs, baselines, labels, letters):
             epochs_max=max(epochs),
             seconds_per_epoch=mean(run.seconds / run.epochs for run in seeds),
             minutes=mean(run.seconds for run in seeds) / 60,
-            paper=TABLE_2.get(model, PaperRow(None, None, None)) if with_paper else None,
+            published=known.get(model, PublishedNetwork()),
         )
         rows.append(row)
     for baseline in baselines:
@@ -83,7 +79,7 @@ def table(runs, baselines, labels, letters):
             epochs_max=None,
             seconds_per_epoch=None,
             minutes=baseline.seconds / 60,
-            paper=PaperRow(None, None, None) if with_paper else None,
+            published=PublishedNetwork(),
         )
         rows.append(row)
     return rows
@@ -91,23 +87,27 @@ def table(runs, baselines, labels, letters):
 
 def scores(judged, labels, classes):
     """Return split -> Score of the Runs of one network, or of a Baseline in a list."""
-    found = {}
-    for split, y in labels.items():
-        counts = [one.misclassified[split].misclassified for one in judged]
-        f1 = [
-            macro_f1(read_predictions(one.folder, split, y, classes, count), y, classes)
-            for one, count in zip(judged, counts, strict=True)
-        ]
-        found[split] = Score(
-            mean=mean(counts),
-            std=stdev(counts) if len(counts) > 1 else None,
-            min=min(counts),
-            max=max(counts),
-            spectra=len(y),
-            accuracy=1 - mean(counts) / len(y),
-            macro_f1=mean(f1),
-        )
-    return found
+    return {split: score(split, judged, y, classes) for split, y in labels.items()}
+
+
+def score(split, judged, labels, classes):
+    counts = [one.misclassified[split] for one in judged]
+    wrong = [count.misclassified for count in counts]
+    predictions = [
+        read_predictions(one.folder, split, labels, classes, count)
+        for one, count in zip(judged, counts, strict=True)
+    ]
+    answered = len(labels) - counts[0].unanswered
+    return Score(
+        mean=mean(wrong),
+        std=stdev(wrong) if len(wrong) > 1 else None,
+        min=min(wrong),
+        max=max(wrong),
+        spectra=len(labels),
+        unanswered=counts[0].unanswered,
+        accuracy=1 - mean(wrong) / answered if answered else 0,
+        macro_f1=mean(macro_f1(p[p >= 0], labels[p >= 0], classes) for p in predictions),
+    )
 
 
 def macro_f1(predictions, labels, classes):
@@ -118,22 +118,38 @@ def macro_f1(predictions, labels, classes):
     predictions = predictions.astype(np.int64)  # bincount takes no larger type
     hits = np.bincount(labels[predictions == labels], minlength=classes)
     total = np.bincount(labels, minlength=classes) + np.bincount(predictions, minlength=classes)
-    return float(np.mean(2 * hits[total > 0] / total[total > 0]))
+    return float(np.mean(2 * hits[total > 0] / total[total > 0])) if total.any() else 0.0
 
 
-def counts_table(rows):
-    """Return header and lines of text: misclassified spectra, as in Table 2 of the paper."""
-    splits = list(rows[0].scores)
+def counts_table(rows, published=None):
+    """Return header and lines of text: misclassified spectra, as in Table 2 of the paper.
+
+    published: Published of the dataset, whose numbers stand in the last columns.
+    """
+    scored = rows[0].scores
     header = ["network", "group", "seeds"]
-    header += [f"{split}: misclassified of {rows[0].scores[split].spectra}" for split in splits]
-    if rows[0].paper:
-        header += PAPER_HEADERS.values()
+    header += [f"{split}: misclassified of {scored[split].spectra}" for split in scored]
+    columns = published_columns(rows)
+    header += [published_header(column, published) for column in columns]
     lines = []
     for row in rows:
         line = [row.network, row.group, row.seeds]
-        line += [spread(row.scores[split]) for split in splits]
-        lines.append(line + list(row.paper or ()))
+        line += [spread(row.scores[split]) for split in scored]
+        cells = row.published.cells()
+        lines.append(line + [cells[column] for column in columns])
     return header, as_text(lines)
+
+
+def published_columns(rows):
+    """Return the columns of published results in which some row has a number."""
+    cells = [row.published.cells() for row in rows]
+    return [column for column in cells[0] if any(cell[column] is not None for cell in cells)]
+
+
+def published_header(column, published):
+    if column == "misclassified":
+        return f"published: misclassified (see {published.split})"
+    return f"published: {column}"
 
 
 def details_table(rows):
@@ -145,8 +161,8 @@ def details_table(rows):
     lines = []
     for row in rows:
         line = [row.network]
-        for score in row.scores.values():
-            line.append(f"{100 * score.accuracy:.2f} %, {score.macro_f1:.4f}")
+        for judged in row.scores.values():
+            line.append(f"{100 * judged.accuracy:.2f} %, {judged.macro_f1:.4f}")
         same = row.epochs_min == row.epochs_max
         line += [
             row.weights,
@@ -159,39 +175,67 @@ def details_table(rows):
     return header, as_text(lines)
 
 
-def spread(score):
-    if score.std is None:
-        return str(score.min)
-    return f"{score.mean:.1f} ± {score.std:.1f} ({score.min}–{score.max})"
+def spread(judged):
+    """Say how many spectra were misclassified, and how many were not answered; judged: Score."""
+    if judged.unanswered:
+        return f"{judged.mean:.4g} ({judged.unanswered} unanswered)"
+    if judged.std is None:
+        return f"{judged.min:.6g}"
+    return f"{judged.mean:.1f} ± {judged.std:.1f} ({judged.min}–{judged.max})"
 
 
 def as_text(lines):
     return [["" if cell is None else str(cell) for cell in line] for line in lines]
 
 
-def markdown_tables(rows):
-    return "\n".join(as_markdown(*part(rows)) for part in (counts_table, details_table))
+def markdown_tables(rows, published=None):
+    tables = counts_table(rows, published), details_table(rows)
+    return "\n".join(as_markdown(*table) for table in tables)
 
 
-def latex_tables(rows):
-    return "\n".join(as_latex(*part(rows)) for part in (counts_table, details_table))
+def latex_tables(rows, published=None):
+    tables = counts_table(rows, published), details_table(rows)
+    return "\n".join(as_latex(*table) for table in tables)
 
 
 def csv_table(rows):
-    """Return all columns of the rows as CSV, the fields of each Score and PaperRow included."""
+    """Return all columns of the rows as CSV, with the fields of Score and PublishedNetwork."""
     flat = []
+    columns = published_columns(rows)
     for row in rows:
-        cells = {}
-        for name, value in row._asdict().items():
-            if name == "scores":
-                for split, score in value.items():
-                    cells |= {f"{split}_{field}": v for field, v in score._asdict().items()}
-            elif name != "paper":
-                cells[name] = value
-        if row.paper:
-            cells |= {f"paper_{field}": value for field, value in row.paper._asdict().items()}
+        cells = row._asdict()
+        scored, published = cells.pop("scores"), cells.pop("published").cells()
+        for split, judged in scored.items():
+            cells |= {f"{split}_{field}": value for field, value in judged._asdict().items()}
+        for column in columns:
+            cells[f"published_{column.replace(' ', '_')}"] = published[column]
         flat.append(cells)
     return as_csv(flat[0], flat)
+
+
+def distance_from_ideal(rows):
+    """Say in Markdown how far the best network is from the ideal observer; "" without it."""
+    ideal = next((row for row in rows if row.network == "ideal_observer"), None)
+    networks = [row for row in rows if row.seeds]
+    if ideal is None or not networks:
+        return ""
+    lines = []
+    for split, judged in ideal.scores.items():
+        if judged.unanswered:
+            continue
+        best = min(networks, key=lambda row: row.scores[split].mean)
+        lines.append(
+            f"- {markdown_text(split)}: {markdown_text(best.network)} misclassifies "
+            f"{best.scores[split].mean:.4g}, the ideal observer {judged.mean:.4g} of "
+            f"{judged.spectra}"
+        )
+    if not lines:
+        return ""
+    head = (
+        "\nHow far the best network is from what is possible (on val no classifier can do better "
+        "on average than the ideal observer; on test splits it is what training spectra teach):\n"
+    )
+    return head + "\n" + "\n".join(lines) + "\n"
 
 
 def times_text(runs):
@@ -274,3 +318,26 @@ def comparisons_text(comparisons):
 
 def names_text(names):
     return ", ".join(map(markdown_text, names))
+
+
+def agreement_text(agreements, published):
+    """Format a list of `significance.Agreement` in Markdown; published: Published."""
+    header = ["network", "ours", "published", "difference", "95 % interval", "Mann-Whitney p", ""]
+    lines = [
+        [
+            a.network,
+            ", ".join(map(str, a.ours)),
+            ", ".join(map(str, a.published)),
+            f"{a.difference:+.1f}",
+            "" if a.low is None else f"{a.low:+.1f} to {a.high:+.1f}",
+            f"{a.mann_whitney:.2g}",
+            "one distribution" if a.mann_whitney >= ALPHA else "differ",
+        ]
+        for a in agreements
+    ]
+    return (
+        f"## Agreement with the published runs: {markdown_text(published.split)}\n\n"
+        f"Misclassified spectra of each run. The exact Mann-Whitney test asks whether both sets of "
+        f"counts can come from one distribution; p is not corrected for the number of networks. "
+        f"Source of the published runs: {published.source}.\n\n{as_markdown(header, lines)}"
+    )

@@ -68,11 +68,11 @@ def one_by_one(class_file, folder):
 
 def render_and_write(class_file, folder):
     """Our rendering and writing, without overlap check and hashes."""
-    splits = splits_of(variation())
+    splits = splits_of(class_file, variation())
     blocks = []
     for name, split in splits.items():
-        spectra = split.per_class * class_file.classes
-        blocks += plan(name, folder / f"{name}.npy", spectra, class_file.datapoints)
+        path = folder / f"{name}.npy"
+        blocks += plan(name, path, sum(split.per_class), class_file.datapoints)
     render = partial(render_rows, class_file=class_file, splits=splits)
     with rendering(render, blocks, os.cpu_count()) as written:
         for _ in written:

@@ -20,6 +20,7 @@ PROJECT = Path(dataset_config_generator.__file__).parent
 def variation(**changes):
     """Return a Variation: the constants of spectra_from_config.py, but for these."""
     constants = vars(parse_flags(spectra_from_config, []))
+    constants["wide_test"] = True  # as for class files without test variants
     return Variation(**{name: constants[name] for name in Variation._fields} | changes)
 
 

@@ -23,13 +23,13 @@ class Reach(NamedTuple):
     test_shift: int = 25
     test_height_change: float = 0.02
 
-    def limits(self):
+    def limits(self, classes):
         variants = nine_variants(self.test_shift, self.test_height_change)
-        return Limits(self.max_shift, self.max_height_change, variants)
+        return Limits(self.max_shift, self.max_height_change, [variants] * classes)
 
 
 def overlaps(positions, heights, reach):
-    return find_overlaps(ClassFile(5000, positions, heights, ""), reach.limits())
+    return find_overlaps(ClassFile(5000, positions, heights, "", {}), reach.limits(len(heights)))
 
 
 def variants_by_definition(positions, heights, limits):
@@ -123,7 +123,7 @@ def test_pruning_loses_no_pair_of_the_papers_kind():
 
 def test_the_papers_class_file_has_one_overlapping_pair():
     class_file = read_class_file(PROJECT / "dataset_configs/dataset500.json")
-    (overlap,) = find_overlaps(class_file, Reach().limits())
+    (overlap,) = find_overlaps(class_file, Reach().limits(500))
     assert (overlap.class_a, overlap.class_b) == (217, 257)
     assert len(overlap.variants_a) + len(overlap.variants_b) == 8
     assert "1096" in overlap.decided_by

@@ -14,7 +14,7 @@ import train_models
 from benchmark import tables
 from benchmark.baseline_folder import read_baselines
 from benchmark.command_line import InputError, parse_flags
-from benchmark.published_results import PAPER_CLASS_FILE, PAPER_VARIATION
+from benchmark.published_results import PAPER_CLASS_FILE, PAPER_VARIATION, PUBLISHED
 from benchmark.run_folder import Protocol
 
 SPECTRA = {"val": 5000, "test": 4500, "test_wide": 4500}
@@ -157,14 +157,14 @@ def test_macro_f1_is_the_mean_over_classes():
 def test_papers_numbers_stand_beside_ours_on_the_papers_dataset_only(tmp_path):
     write_run(tmp_path / "paper", "cnn6", 0, 4, dataset=PAPER)
     write_run(tmp_path / "paper", "mine", 0, 5, dataset=PAPER)
-    header, (cnn6, mine) = tables.counts_table(table(tmp_path / "paper"))
-    assert header[-3] == "paper: misclassified (see test_wide)"
-    assert header[-2:] == ["paper: epochs", "paper: minutes"]
+    header, (cnn6, mine) = tables.counts_table(table(tmp_path / "paper"), PUBLISHED["paper"])
+    assert header[-3] == "published: misclassified (see test_wide)"
+    assert header[-2:] == ["published: epochs", "published: minutes"]
     assert cnn6[-4:] == ["12", "14 ± 2", "75–90", "30"]
     assert mine[-4:] == ["15", "", "", ""]
     changed = PAPER | {"variation": PAPER["variation"] | {"max_shift": 49}}
     write_run(tmp_path / "other", "cnn6", 0, 4, dataset=changed)
-    assert "paper" not in tables.markdown_tables(table(tmp_path / "other"))
+    assert "published" not in tables.markdown_tables(table(tmp_path / "other"))
 
 
 def drawn_of(results):

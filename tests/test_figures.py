@@ -17,7 +17,7 @@ from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError
 from benchmark.figure_style import save
 from benchmark.misclassifications import Misclassification
-from benchmark.published_results import TABLE_2
+from benchmark.published_results import PUBLISHED, PublishedNetwork
 from benchmark.run_folder import Count, Run
 from benchmark.variants import nine_variants
 from spectra_from_config import render_dataset
@@ -215,7 +215,7 @@ def test_baselines_and_the_papers_range_stand_beside_the_networks(make_runs, tmp
         Baseline(tmp_path, "cosine similarity", 1, {"test": Count(321, 450)}, {}, {}),
         Baseline(tmp_path, "unjudged", 1, {"val": Count(5, 500)}, {}, {}),
     ]
-    paper = {name: row.misclassified for name, row in TABLE_2.items()}
+    paper = PUBLISHED["paper"]
     figure = figures.misclassifications(make_runs(["cnn_bn", "mine"]), baselines, "test", paper)
     panel = figure.axes[0]
     (bar,) = panel.patches
@@ -224,7 +224,7 @@ def test_baselines_and_the_papers_range_stand_beside_the_networks(make_runs, tmp
     assert points(panel, marker="D").tolist() == [[321, 2]]
     labels = [label.get_text() for label in panel.get_yticklabels()]
     assert labels == ["cnn_bn", "mine", "cosine similarity"]
-    assert figures.paper_range("cnn2", "30 ± 40") == (0, 70)
+    assert PublishedNetwork(misclassified="30 ± 40").range() == (0, 70)
 
 
 def test_cost_is_the_mean_over_the_seeds_with_their_range(make_runs):
@@ -247,7 +247,7 @@ def test_cost_is_the_mean_over_the_seeds_with_their_range(make_runs):
 
 
 def test_networks_of_the_same_cost_are_told_apart_by_the_legend(make_runs):
-    names = [*TABLE_2, LONG_NAME]
+    names = [*PUBLISHED["paper"].networks, LONG_NAME]
     runs = make_runs(names, count=lambda network, seed: 0)
     figure = figures.cost([run._replace(weights=10**6, seconds=100) for run in runs], "test")
     assert_nothing_clipped_or_small(figure)
@@ -420,7 +420,7 @@ def test_confusion_outside_the_dataset_is_refused(write_classes, change, words):
         confused_classes([confusion(0, 1)._replace(**change)], classes)
 
 
-def test_missing_runs_splits_and_malformed_paper_counts_are_refused(make_runs):
+def test_missing_runs_and_splits_are_refused(make_runs):
     runs = make_runs(["vgg"])
     for draw in figures.learning_curves, lambda r: figures.cost(r, "test"):
         with pytest.raises(InputError, match="no finished run"):
@@ -428,15 +428,15 @@ def test_missing_runs_splits_and_malformed_paper_counts_are_refused(make_runs):
     for draw in figures.cost, lambda r, split: figures.misclassifications(r, [], split):
         with pytest.raises(InputError, match="has not judged 'test_wide', accepted: val, test"):
             draw(runs, "test_wide")
-    with pytest.raises(InputError, match="count for vgg is '30', accepted: 'mean ± deviation'"):
-        figures.misclassifications(runs, [], "test", {"vgg": "30"})
 
 
 @pytest.mark.parametrize("seeds", [1, 5])
-@pytest.mark.parametrize("networks", [["vgg"], [LONG_NAME], [*TABLE_2, LONG_NAME]], ids=len)
+@pytest.mark.parametrize(
+    "networks", [["vgg"], [LONG_NAME], [*PUBLISHED["paper"].networks, LONG_NAME]], ids=len
+)
 def test_figures_of_any_size_are_readable(make_runs, tmp_path, networks, seeds):
     baselines = [Baseline(tmp_path, "cosine similarity", 1, {"val": Count(400, 500)}, {}, {})]
-    paper = {name: row.misclassified for name, row in TABLE_2.items()}
+    paper = PUBLISHED["paper"]
     for count in lambda network, seed: 0, lambda network, seed: 10**seed:
         runs = make_runs(networks, seeds, count)
         for figure in (

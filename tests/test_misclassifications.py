@@ -44,7 +44,8 @@ def reason_of(class_file, limits, true, predicted, split, lowered=False):
     patterns = (
         (class_file.positions[label], class_file.heights[label]) for label in (true, predicted)
     )
-    reach = reach_of(limits, variants_of(limits).get(split), lowered)
+    tests = variants_of(class_file, limits)
+    reach = reach_of(limits, tests[split][true] if split in tests else None, lowered)
     return misclassifications.reason_of(*patterns, reach)
 
 

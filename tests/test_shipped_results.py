@@ -11,8 +11,7 @@ from matplotlib.image import imread
 
 import train_models
 from benchmark.command_line import parse_flags
-from benchmark.dataset_folder import variation_of
-from benchmark.published_results import PAPER_VARIATION, is_paper_dataset
+from benchmark.published_results import PUBLISHED, published_of
 from benchmark.run_folder import Protocol, read_run
 
 SHIPPED = PROJECT / "results" / "dataset500"
@@ -65,7 +64,7 @@ def test_the_readme_shows_the_shipped_numbers():
     assert [row[0] for row in rows] == [row["network"] for row in table]
     for (_, seeds, *counts, paper), row in zip(rows, table, strict=True):
         assert seeds == row["seeds"]
-        assert paper == row["paper_misclassified"]
+        assert paper == row["published_misclassified"]
         for split, count in zip(("val", "test", "test_wide"), counts, strict=True):
             assert float(count.split()[0]) == pytest.approx(float(row[f"{split}_mean"]), abs=0.05)
 
@@ -76,6 +75,5 @@ def test_shipped_runs_were_trained_on_the_papers_dataset_under_its_protocol():
     settings = vars(parse_flags(train_models, []))
     protocol = Protocol(**{name: settings[name] for name in Protocol._fields})
     for run in runs:
-        assert is_paper_dataset(run.dataset)
-        assert variation_of(run.dataset._asdict()) == PAPER_VARIATION
+        assert published_of(run.dataset) == PUBLISHED["paper"]
         assert run.protocol == protocol

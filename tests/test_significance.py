@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from benchmark import significance, tables
+from benchmark.published_results import PUBLISHED
 
 
 def wrong_spectra(counts, spectra=4500, first=0):
@@ -72,20 +73,19 @@ def test_p_values_of_three_networks_are_holm_corrected():
     wrong = {name: wrong_spectra(numbers) for name, numbers in counts.items()}
     found = significance.compare_networks(wrong)
     assert [(c.a, c.b) for c in found] == [("a", "b"), ("a", "c"), ("b", "c")]
-    single = [significance.welch(wrong[c.a], wrong[c.b])[-1] for c in found]
+    single = [significance.welch(counts[c.a], counts[c.b])[-1] for c in found]
     ab, ac, bc = single
     assert ac < bc < ab
     assert [c.welch for c in found] == pytest.approx([ab, 3 * ac, 2 * bc])
     # Of 20 ways to deal 3 + 3 counts, 2 are as extreme where no counts interleave.
-    ab, _, _ = (significance.mann_whitney(wrong[c.a], wrong[c.b]) for c in found)
+    ab, _, _ = (significance.mann_whitney(counts[c.a], counts[c.b]) for c in found)
     assert [c.mann_whitney for c in found] == pytest.approx([max(ab, 0.3), 0.3, 0.3])
 
 
 def test_mann_whitney_is_exact_where_counts_are_equal():
-    three, five = wrong_spectra([1, 1, 1]), wrong_spectra([1] * 5)
-    assert significance.mann_whitney(three, wrong_spectra([2, 2, 2])) == pytest.approx(2 / 20)
-    assert significance.mann_whitney(five, wrong_spectra([2] * 5)) == pytest.approx(2 / 252)
-    many = wrong_spectra(range(9)), wrong_spectra(range(5, 14))
+    assert significance.mann_whitney([1] * 3, [2] * 3) == pytest.approx(2 / 20)
+    assert significance.mann_whitney([1] * 5, [2] * 5) == pytest.approx(2 / 252)
+    many = range(9), range(5, 14)
     assert significance.mann_whitney(*many) == significance.mann_whitney(*many)
 
 
@@ -127,7 +127,7 @@ def test_networks_with_different_numbers_of_seeds_are_not_compared_by_mcnemar():
     comparisons = significance.compare_networks(wrong)
     (found,) = comparisons
     assert (found.mcnemar, found.favour_a, found.favour_b) == (None, None, None)
-    assert found.welch == significance.welch(wrong["one"], wrong["copy"])[-1]
+    assert found.welch == significance.welch(*(seeds.sum(axis=1) for seeds in wrong.values()))[-1]
     text = tables.comparisons_text(comparisons)
     assert "McNemar's test was not made for one − copy: it takes networks with equal" in text
     assert text.splitlines()[-1].endswith(" |  |  |")
@@ -142,12 +142,12 @@ def test_only_the_tests_that_were_made_count_for_holm():
     assert (ac.mcnemar, bc.mcnemar) == (None, None)
     assert ab.mcnemar == significance.mcnemar(wrong["a"], wrong["b"])[0]
     assert ab.mcnemar < 1e-9
-    single = significance.welch(wrong["a"], wrong["c"])[-1]
+    single = significance.welch(counts["a"], counts["c"])[-1]
     assert ac.welch == pytest.approx(3 * single)
 
 
 def test_a_network_without_spread_is_compared_without_a_warning(recwarn):
-    found = significance.welch(wrong_spectra([4, 4, 4]), wrong_spectra([30, 32, 31]))
+    found = significance.welch([4, 4, 4], [30, 32, 31])
     assert found[-1] < 0.01
     assert not recwarn.list
 
@@ -164,7 +164,7 @@ def test_letters_begin_with_the_best_network_in_whatever_order_they_come():
 
 def test_counts_without_any_spread_are_not_compared_by_welchs_test():
     never, always = wrong_spectra([0, 0, 0]), wrong_spectra([7, 7, 7])
-    assert significance.welch(never, always) == (-7, None, None, None)
+    assert significance.welch([0, 0, 0], [7, 7, 7]) == (-7, None, None, None)
     wrong = {"never": never, "always": always, "between": wrong_spectra([3, 4, 3])}
     wrong["worse"] = wrong_spectra([90, 95, 99])
     comparisons = significance.compare_networks(wrong)
@@ -312,3 +312,20 @@ def test_columns_of_the_comparisons_hold_what_their_headers_say():
         "McNemar": "0.033",
         "spectra in favour": "7 : 4",
     }
+
+
+def test_agreement_holds_our_counts_against_published_ones():
+    alike = significance.agreement("cnn2", [35, 41, 33], [34, 39, 31, 50, 36])
+    assert alike.difference == pytest.approx(109 / 3 - 38)
+    assert alike.low < alike.difference < alike.high
+    assert alike.mann_whitney == pytest.approx(
+        stats.mannwhitneyu([35, 41, 33], [34, 39, 31, 50, 36], method="exact").pvalue
+    )
+    other = significance.agreement("cnn2", [60, 62, 61, 64, 70], [34, 39, 31, 50, 36])
+    assert other.mann_whitney == pytest.approx(2 / 252)
+    text = tables.agreement_text([alike, other], PUBLISHED["followup"])
+    assert "| cnn2 | 35, 41, 33 | 34, 39, 31, 50, 36 | -1.7 |" in text
+    assert [line.rsplit("|", 2)[1].strip() for line in text.splitlines()[-2:]] == [
+        "one distribution",
+        "differ",
+    ]
