@@ -246,6 +246,7 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
                 "variation": variation._asdict(),
                 "datapoints": class_file.datapoints,
                 "classes": class_file.classes,
+                **({"class_names": class_file.names} if class_file.names else {}),
                 "peaks": peak_statistics(class_file),
                 "overlap": overlap,
                 "splits": list(splits),

@@ -20,6 +20,9 @@ class ClassFile(NamedTuple):
     heights: list  # per class: float64 array (peaks,), relative to the highest peak
     sha256: str
     test_variants: dict  # class -> list of Variant, of classes that have their own
+    names: list | None = None  # per class, None if the file has none
+    unit: str | None = None  # of the measurement that the datapoints stand for
+    range: tuple[float, float] | None = None  # x of the first and last datapoint, in that unit
 
     @property
     def classes(self):
@@ -31,7 +34,9 @@ def read_class_file(path):
 
     Required are "datapoints", "classes" and "spectra"; "boundary", "min_peaks" and "max_peaks" are
     held against the spectra where the file has them. A class may have "test_variants", a list of
-    [shift in datapoints, height change], one test spectrum each.
+    [shift in datapoints, height change], one test spectrum each. Either all classes or none have a
+    "name", different from all others. What the datapoints stand for may be said by "unit" and
+    "range", x of the first and the last one.
 
     Returns a ClassFile. Raises InputError naming the file, the class, the field, the value and
     what is accepted.
@@ -59,7 +64,7 @@ def read_class_file(path):
             f'{path}: spectra must map "0", "1", ... to one pattern for each of the {classes} '
             f"classes, in this order"
         )
-    positions, heights, test_variants = [], [], {}
+    positions, heights, test_variants, names = [], [], {}, []
     for label, spectrum in spectra.items():
         where = f"{path}: class {label}"
         xs, hs = read_peaks(where, spectrum)
@@ -74,11 +79,58 @@ def read_class_file(path):
                 )
         positions.append(np.array(xs, np.int64))
         heights.append(np.array(hs, np.float64))
+        names.append(spectrum.get("name"))
         if "test_variants" in spectrum:
             variants = read_variants(where, spectrum["test_variants"])
             check_room(where, xs, variants, datapoints)
             test_variants[int(label)] = variants
-    return ClassFile(datapoints, positions, heights, sha256_of(Path(path)), test_variants)
+    return ClassFile(
+        datapoints=datapoints,
+        positions=positions,
+        heights=heights,
+        sha256=sha256_of(Path(path)),
+        test_variants=test_variants,
+        names=checked_names(path, names),
+        unit=checked_unit(path, config.get("unit")),
+        range=checked_range(path, config.get("range")),
+    )
+
+
+def checked_names(where, names):
+    """Return the names of all classes, or None if no class has one; names are texts or None."""
+    if all(name is None for name in names):
+        return None
+    first = {}
+    for label, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip():
+            raise InputError(
+                f"{where}: class {label} has the name {name!r}, accepted: a text for each class"
+            )
+        if name in first:
+            raise InputError(
+                f"{where}: classes {first[name]} and {label} have the same name {name!r}, "
+                f"accepted: different names"
+            )
+        first[name] = label
+    return names
+
+
+def checked_unit(where, unit):
+    if unit is not None and not isinstance(unit, str):
+        raise InputError(f"{where}: unit is {unit!r}, accepted: a text")
+    return unit
+
+
+def checked_range(where, ends):
+    """Return x of the first and last datapoint as a tuple, None if there is no range."""
+    if ends is None:
+        return None
+    numbers = isinstance(ends, list) and len(ends) == 2
+    if not numbers or not all(is_number(end, -LARGEST) for end in ends) or not ends[0] < ends[1]:
+        raise InputError(
+            f"{where}: range is {ends!r}, accepted: two numbers, the smaller one first"
+        )
+    return tuple(ends)
 
 
 def read_peaks(where, spectrum):

@@ -59,6 +59,7 @@ class Dataset(NamedTuple):
     splits: dict  # name: (spectra (n, datapoints), labels (n,)), memory-mapped
     card: dict | None  # content of dataset.json; None for arrays of one's own
     opened: dict  # file name: what `signature` returned when the file was opened
+    class_names: list | None = None  # in the order of the class indices
 
     @property
     def name(self):
@@ -107,7 +108,8 @@ def read_dataset(folder):
                 f"{folder}/y_{split}.npy holds the label {wrong}, accepted: 0 to {classes - 1}, "
                 f"the classes that y_train.npy has spectra of"
             )
-    return Dataset(folder, datapoints, classes, splits, card, opened)
+    names = (card or {}).get("class_names")
+    return Dataset(folder, datapoints, classes, splits, card, opened, names)
 
 
 def open_split(folder, split):

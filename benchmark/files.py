@@ -153,7 +153,9 @@ def open_array(path):
     except Exception as error:  # numpy parses the header as Python: damaged, it raises anything
         reason = str(error) or type(error).__name__
     if "Python objects" in reason:
-        raise InputError(f"{path} holds Python objects, accepted: numbers; array.astype(int) helps")
+        raise InputError(
+            f"{path} holds Python objects, accepted: numbers, such as class indices as integers"
+        )
     with suppress(ValueError), open(path, "rb") as file:  # of a path that is no file name
         if file.read(4) == b"PK\x03\x04":
             raise InputError(f"{path} is an archive of arrays, accepted: a .npy file, one array")

@@ -54,6 +54,7 @@ class DatasetRecord(NamedTuple):
     class_file: dict | None  # name and sha256; None for arrays of one's own
     variation: dict | None  # the fields of a Variation
     sha256: dict  # array file -> hash
+    class_names: list | None = None  # in the order of the class indices
 
 
 class Identity(NamedTuple):
@@ -101,6 +102,7 @@ def record_of(dataset, hashes):
         class_file=card.get("class_file"),
         variation=card.get("variation"),
         sha256=hashes,
+        class_names=dataset.class_names,
     )
 
 
@@ -108,8 +110,12 @@ def write_run(run):
     """Write run.json, which makes the folder a finished run."""
     record = run._asdict()
     del record["folder"]
-    for name in "protocol", "dataset":
-        record[name] = record[name]._asdict()
+    record["protocol"] = run.protocol._asdict()
+    record["dataset"] = {
+        name: value
+        for name, value in run.dataset._asdict().items()
+        if name != "class_names" or value is not None
+    }
     record["misclassified"] = counts_record(run.misclassified)
     write_json(run.folder / RECORD, record)
 
@@ -180,6 +186,16 @@ def faults_of_dataset(dataset):
     for field in "class_file", "variation":
         if not isinstance(dataset.get(field), dict | None):
             yield f"{field} of its dataset is {dataset.get(field)!r}"
+    names = dataset.get("class_names")
+    if names is not None and not are_names(names, dataset.get("classes")):
+        yield "class_names of its dataset are no list of a text per class"
+
+
+def are_names(names, classes):
+    """Tell whether this is a list of different texts, one for each of so many classes."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return False
+    return len(names) == len(set(names)) == classes
 
 
 def counts_record(misclassified):

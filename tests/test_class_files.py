@@ -131,6 +131,12 @@ def change(field, value):
         (change("test_variants", [[1]]), ["class 2", "test variant [1]", "[shift, height change]"]),
         (change("test_variants", [[0, float("nan")]]), ["class 2", "nan", "-1 to 1"]),
         (change("test_variants", [[True, 0]]), ["class 2", "test variant [True, 0]"]),
+        (change("name", ""), ["class 0", "the name None", "a text for each class"]),
+        (lambda c: [s.update(name="a") for s in c["spectra"].values()], ["classes 0 and 1", "'a'"]),
+        (lambda c: c.update(unit=5), ["unit is 5", "a text"]),
+        (lambda c: c.update(range=[5, 5]), ["range is [5, 5]", "the smaller one first"]),
+        (lambda c: c.update(range=[1]), ["range is [1]", "two numbers"]),
+        (lambda c: c.update(range=[1, float("inf")]), ["range is [1, inf]", "two numbers"]),
         (change("peak_heights", [0.5, 0.9]), ["class 2", "highest peak", "0.9", "1"]),
         (lambda c: c["spectra"].update({"2": []}), ["class 2", "[]", "object"]),
         (lambda c: c["spectra"].pop("3"), ["spectra", "4 classes"]),
@@ -265,3 +271,18 @@ def test_the_challenge_set_has_nine_triplets_with_six_test_spectra_each():
             for label in range(3 * triplet, 3 * triplet + 3)
         ]
         assert max(tallest) - min(tallest) <= 6
+
+
+def test_names_unit_and_range_are_read(class_file):
+    path, write = class_file
+    assert read_class_file(path)[-3:] == (None, None, None)
+
+    def named(config):
+        config |= {"unit": "1/cm", "range": [200, 1200.5]}
+        for label, spectrum in config["spectra"].items():
+            spectrum["name"] = f"mineral {label}"
+
+    write(named)
+    read = read_class_file(path)
+    assert read.names == [f"mineral {label}" for label in range(4)]
+    assert (read.unit, read.range) == ("1/cm", (200, 1200.5))
