@@ -156,7 +156,14 @@ def open_array(path):
         raise InputError(
             f"{path} holds Python objects, accepted: numbers, such as class indices as integers"
         )
-    with suppress(ValueError), open(path, "rb") as file:  # of a path that is no file name
-        if file.read(4) == b"PK\x03\x04":
-            raise InputError(f"{path} is an archive of arrays, accepted: a .npy file, one array")
+    if begins_with(path, b"PK\x03\x04"):
+        raise InputError(f"{path} is an archive of arrays, accepted: a .npy file, one array")
     raise InputError(f"{path} is truncated or no .npy file ({reason})")
+
+
+def begins_with(path, magic):
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(magic)) == magic
+    except ValueError:  # of a path that is no file name
+        return False
