@@ -19,7 +19,7 @@ test: .venv/installed
 paper: .venv/installed
 	$(RUN) dataset_config_generator.py
 	$(RUN) spectra_from_config.py
-	$(RUN) train_models.py --results results/paper
+	$(RUN) train_models.py --results results/paper --workers 2
 	$(RUN) baselines.py --results results/paper
 	$(RUN) evaluate.py --results results/paper
 

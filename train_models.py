@@ -19,7 +19,8 @@ order. Each run leaves in its folder `results/NAME/MODEL-seedN/`
     tensorboard/           the history for `tensorboard --logdir results`
 
 A run that was killed goes on from its last checkpoint, to the same bits as if nothing had happened.
-Any number of processes may be started with the same command: they share the runs. A finished run
+`--workers 2` shares the runs among processes, and so do any number of processes that are started
+with the same command, on one machine or on several with common files. A finished run
 is not trained again; test splits that the dataset folder has gained since are predicted with its
 saved weights.
 """
@@ -29,7 +30,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from tqdm import tqdm
@@ -38,12 +39,14 @@ from benchmark.checkpoint import Checkpoint, Terminated
 from benchmark.command_line import require, require_folder, run_script
 from benchmark.dataset_folder import array_names, hash_and_check, name_of, read_dataset
 from benchmark.files import remove_abandoned, replace_file
+from benchmark.machine import available_cores, available_memory
 from benchmark.networks import (
     build,
     canonical_names,
     check_names,
     hash_of_weights,
     load_weights,
+    memory_needed,
     network_builders,
     read_network,
 )
@@ -65,8 +68,9 @@ from benchmark.run_folder import (
     write_history,
     write_run,
 )
-from benchmark.run_sharing import print_status, share
+from benchmark.run_sharing import print_status, share, status_of_workers
 from benchmark.tensorflow_startup import gpu_required, release_memory, start_tensorflow
+from benchmark.workers import run_workers
 
 # Files
 DATASET: Annotated[str, "Dataset folder with x_train.npy and so on."] = "datasets/dataset500"
@@ -98,16 +102,25 @@ LR_FACTOR: Annotated[float, "Factor on the learning rate when the validation los
 LR_PATIENCE: Annotated[int, "Epochs without improvement before the rate is reduced."] = 10
 STOP_PATIENCE: Annotated[int, "Epochs without improvement before training stops."] = 25
 MIN_DELTA: Annotated[float, "Smallest fall of the validation loss that is an improvement."] = 1e-4
+PRECISION: Annotated[
+    Literal["float32", "bfloat16", "tensorfloat32"],
+    "Numbers that networks compute with; tensorfloat32 needs a GPU.",
+] = "float32"
 
 # Machine
 CHECKPOINT_MINUTES: Annotated[float, "Minutes of training between two checkpoints."] = 10
-THREADS: Annotated[int | None, "Processor threads; by default one per core."] = None
+WORKERS: Annotated[int, "Processes that share the runs, and the processor's cores."] = 1
+THREADS: Annotated[
+    int | None, "Processor threads of each process; by default all cores, divided by WORKERS."
+] = None
 REQUIRE_GPU: Annotated[
     bool | None,
     "Refuse to train without a GPU; by default what the environment variable REQUIRE_GPU says.",
 ] = None
+WORKER: Annotated[int | None, "Which of several processes this is; set by WORKERS."] = None
 
 MOST_THREADS = 1024
+MOST_WORKERS = 256
 UNFINISHED_WEIGHTS = f".tmp.{WEIGHTS}"  # Keras wants its own ending
 
 
@@ -120,9 +133,17 @@ def main(settings):
     require_folder("RESULTS", results)
     if settings.status:
         return print_status([folder for folder, _, _ in matrix_of(settings, results)])
+    if settings.workers > 1:
+        folders = [folder for folder, _, _ in matrix_of(settings, results)]
+        workers = min(settings.workers, len(folders))
+        threads = settings.threads or max(1, available_cores() // workers)
+        script = sys.modules[__name__]
+        received, statuses = run_workers(script, settings, workers, threads)
+        return status_of_workers(folders, received, statuses)
 
     dataset = read_dataset(settings.dataset)
-    environment = start_tensorflow(settings.threads, gpu_required(settings.require_gpu))
+    require_gpu = gpu_required(settings.require_gpu)
+    environment = start_tensorflow(settings.threads, require_gpu, settings.precision)
     builders = network_builders()
     networks = {
         network.name: network for network in (read_network(m, builders) for m in settings.models)
@@ -143,7 +164,7 @@ def main(settings):
         )
 
     try:
-        return share(identities, train)
+        return share(identities, train, alone=settings.worker is None)
     except Terminated as terminated:
         print("stopped after a checkpoint; the same command goes on from it", file=sys.stderr)
         return 128 + terminated.number
@@ -171,7 +192,9 @@ def check_settings(settings, protocol):
     check_names(settings.models)
     for seed in settings.seeds:
         require(0 <= seed < 2**32, "SEEDS", seed, "0 to 4294967295")
-    minutes, threads = settings.checkpoint_minutes, settings.threads
+    workers, minutes, threads = settings.workers, settings.checkpoint_minutes, settings.threads
+    accepted = f"a whole number from 1 to {MOST_WORKERS}"
+    require(1 <= workers <= MOST_WORKERS, "WORKERS", workers, accepted)
     require(minutes >= 0, "CHECKPOINT_MINUTES", minutes, "0 or more")
     valid = threads is None or 1 <= threads <= MOST_THREADS
     require(valid, "THREADS", threads, f"a whole number from 1 to {MOST_THREADS}")
@@ -227,6 +250,7 @@ def train_run(folder, identity, build_for, dataset, environment, checkpoint_minu
     release_memory()
     keras.utils.set_random_seed(identity.seed)
     model = build_for(dataset, identity.protocol.learning_rate)
+    warn_of_memory(model, identity)
     progress, best_epoch = fit(model, dataset, folder, identity, environment, checkpoint_minutes)
     model.save(folder / UNFINISHED_WEIGHTS)
     (folder / UNFINISHED_WEIGHTS).replace(folder / WEIGHTS)
@@ -242,6 +266,17 @@ def train_run(folder, identity, build_for, dataset, environment, checkpoint_minu
         misclassified={},
     )
     return run, model
+
+
+def warn_of_memory(model, identity):
+    """Say if the training is likely to need more memory than there is, before it runs out."""
+    needed, free = memory_needed(model, identity.protocol.batch_size), available_memory()
+    if free is not None and needed > free:
+        print(
+            f"warning: {identity.model} needs about {needed / 1e9:.1f} GB of memory, of which "
+            f"{free / 1e9:.1f} are free; fewer WORKERS or a smaller BATCH_SIZE need less",
+            file=sys.stderr,
+        )
 
 
 def fit(model, dataset, folder, identity, environment, checkpoint_minutes):

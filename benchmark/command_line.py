@@ -140,6 +140,22 @@ def parse_flags(script, arguments=None):
     )
 
 
+def flags_of(script, settings, **changes):
+    """Return the flags that give a script these settings, a namespace of `parse_flags`."""
+    values = vars(settings) | changes
+    flags = []
+    for constant in constants_of(script):
+        value = values[constant.name.lower()]
+        flag = "--" + constant.name.lower().replace("_", "-")
+        if constant.kind is bool and value is not None:
+            flags.append(flag if value else flag.replace("--", "--no-", 1))
+        elif isinstance(value, tuple):
+            flags += [flag, *map(str, value)]
+        elif value is not None:
+            flags.append(f"{flag}={value}")
+    return flags
+
+
 def constants_of(script):
     """Return a Constant for each annotated UPPER_CASE constant of a script module."""
     constants = []

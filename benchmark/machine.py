@@ -1,4 +1,4 @@
-"""What this machine offers: processor cores, the name of its processor."""
+"""What this machine offers: processor cores and their instructions, memory."""
 
 import os
 import platform
@@ -24,3 +24,28 @@ def processor():
                 break
     extensions = np.show_config(mode="dicts")["SIMD Extensions"]
     return ", ".join(["CPU", name, *extensions.get("found", extensions["baseline"])[-1:]])
+
+
+def available_memory():
+    """Return the bytes that processes can still have, None where the system does not say."""
+    path = Path("/proc/meminfo")
+    if not path.exists():
+        return None
+    for line in path.read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return 1024 * int(line.split()[1])
+    return None
+
+
+def has_bfloat16():
+    """Return whether the processor computes with bfloat16, None where the system does not say."""
+    path = Path("/proc/cpuinfo")
+    if not path.exists():
+        return None
+    flags = {
+        word
+        for line in path.read_text().splitlines()
+        if line.startswith(("flags", "Features"))
+        for word in line.partition(":")[2].split()
+    }
+    return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})

@@ -13,9 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmark.command_line import InputError, require
+from benchmark.tensorflow_startup import importing_tensorflow
 
 PACKAGE = Path(__file__).parent.parent / "model_implementations"
 SET_BY_TRAINING = "input_size", "classes", "lr"
+TENSORFLOW = 500 * 10**6  # bytes of a process that trains nothing yet
 
 
 class Network(NamedTuple):
@@ -41,7 +43,8 @@ def check_names(models):
 
 def network_builders():
     """Return the functions imported in model_implementations/__init__.py by name."""
-    import model_implementations
+    with importing_tensorflow():
+        import model_implementations
 
     return dict(inspect.getmembers(model_implementations, inspect.isfunction))
 
@@ -146,6 +149,16 @@ def build(network, dataset, learning_rate):
         reason = str(error).splitlines()[0]
         raise InputError(f"{network.name} cannot be saved: {reason}") from error
     return model
+
+
+def memory_needed(model, batch_size):
+    """Return about how many bytes the training of a model takes.
+
+    Weights are held with gradient, two moments of Adam and the best ones so far; what layers return
+    is held for the way back, and once more on it. The rest is TensorFlow's own.
+    """
+    returned = sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
+    return TENSORFLOW + 4 * (5 * model.count_params() + 2 * batch_size * returned)
 
 
 def hash_of_weights(model):

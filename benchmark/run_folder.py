@@ -43,6 +43,7 @@ class Protocol(NamedTuple):
     lr_patience: int
     stop_patience: int
     min_delta: float
+    precision: str = "float32"  # what follows is as here in runs that do not record it
 
 
 class DatasetRecord(NamedTuple):
@@ -148,11 +149,7 @@ def faults_of(record):
         yield f"model is {record.get('model')!r}"
     if not is_whole(record.get("seed"), 0, 2**32 - 1):
         yield f"seed is {record.get('seed')!r}"
-    protocol = record.get("protocol")
-    if not isinstance(protocol, dict) or protocol.keys() != set(Protocol._fields):
-        yield f"protocol does not hold {', '.join(Protocol._fields)}"
-    elif not all(is_number(value, 0) for value in protocol.values()):
-        yield f"protocol is {protocol}, accepted: numbers"
+    yield from faults_of_protocol(record.get("protocol"))
     yield from faults_of_dataset(record.get("dataset"))
     for field in "weights", "epochs":
         if not is_whole(record.get(field), 1, 2**63):
@@ -171,6 +168,17 @@ def faults_of(record):
         yield "misclassified is missing"
     else:
         yield from faults_of_counts(counts)
+
+
+def faults_of_protocol(protocol):
+    fields, optional = set(Protocol._fields), Protocol._field_defaults.keys()
+    if not isinstance(protocol, dict) or not fields - optional <= protocol.keys() <= fields:
+        yield f"protocol does not hold {', '.join(Protocol._fields)}"
+        return
+    for name, value in protocol.items():
+        text = name == "precision"
+        if not (isinstance(value, str) if text else is_number(value, 0)):
+            yield f"{name} of its protocol is {value!r}"
 
 
 def faults_of_dataset(dataset):

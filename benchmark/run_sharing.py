@@ -3,6 +3,7 @@
 import fcntl
 import os
 import platform
+import signal
 import sys
 import time
 import traceback
@@ -18,13 +19,14 @@ from benchmark.run_folder import FAILURE, HISTORY, RECORD, counts_text, read_run
 LOCK = ".lock"
 
 
-def share(folders, train):
+def share(folders, train, alone=True):
     """Call `train(folder)` for each run that no other process trains; returns the exit status.
 
     Any number of processes may do this at once, on one machine or on several with common files. A
     run is locked while it is trained; the system gives back the lock of a process that died, and
     runs found locked are looked at again after each round. If other processes still train runs at
-    the end, the status is 1: results are not complete yet.
+    the end, the status is 1: results are not complete yet. alone: false if others of the same
+    command are expected to, and the one that started them looks after all.
     """
     status, failed, waiting = 0, [], list(folders)
     failures = {folder: time_of_failure(folder) for folder in folders}
@@ -54,6 +56,8 @@ def share(folders, train):
             if len(locked) == len(waiting):
                 break
             waiting = locked
+    if not alone:
+        waiting = []
     for folder in waiting:
         print(f"{folder}: being trained by {holder(folder)}", file=sys.stderr)
     if waiting:
@@ -61,7 +65,7 @@ def share(folders, train):
             f"{len(waiting)} of {len(folders)} runs are not finished yet; evaluate when they are",
             file=sys.stderr,
         )
-    if failed and len(folders) > 1:
+    if failed and len(folders) > 1 and alone:
         print(f"{len(failed)} of {len(folders)} runs failed; --status says why", file=sys.stderr)
     return max(status, 1 if failed or waiting else 0)
 
@@ -122,6 +126,29 @@ def note_failure(folder, error):
     with replace_file(folder / FAILURE) as file:
         file.write(f"{reason}\n\n{trace}".encode(errors="replace"))
     return reason
+
+
+def status_of_workers(folders, received, statuses):
+    """Return the exit status of a command whose runs several processes shared, and say why.
+
+    received: the signal that ended them, or None; statuses: their exit statuses.
+    """
+    for number, status in enumerate(statuses, 1):
+        if status < 0 and not received:
+            reason = signal.Signals(-status).name
+            print(f"worker {number} was ended by {reason}; its run goes on later", file=sys.stderr)
+    if received:
+        return 128 + received
+    states = [state_of(folder)[0] for folder in folders]
+    failed, left = states.count("failed"), len(states) - states.count("finished")
+    if failed:
+        print(f"{failed} of {len(states)} runs failed; --status says why", file=sys.stderr)
+    if left > failed:
+        print(
+            f"{left - failed} of {len(states)} runs are not finished; the same command goes on",
+            file=sys.stderr,
+        )
+    return max([0, *statuses, 1 if left else 0])
 
 
 def print_status(folders):

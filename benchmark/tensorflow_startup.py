@@ -14,26 +14,26 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmark.command_line import InputError, require
-from benchmark.machine import available_cores, processor
+from benchmark.machine import available_cores, has_bfloat16, processor
 
 
-def start_tensorflow(threads=None, require_gpu=False):
+def start_tensorflow(threads=None, require_gpu=False, precision="float32"):
     """Import TensorFlow with deterministic operations and without its start-up messages.
+
+    precision: "float32", "bfloat16" (Keras' mixed policy: weights and loss stay float32) or, on
+    GPUs, "tensorfloat32".
 
     Returns the environment that the bits of a result depend on, as run.json records it.
     """
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     threads = threads or available_cores()
     load_cusolver()
-    with interrupts_held(), silent_stderr():
+    with importing_tensorflow():
         import tensorflow as tf
 
         tf.get_logger().setLevel("ERROR")
         tf.config.experimental.enable_op_determinism()
         # The paper's GPU has no TensorFloat-32, which newer ones would use in place of float32.
-        tf.config.experimental.enable_tensor_float_32_execution(False)
+        tf.config.experimental.enable_tensor_float_32_execution(precision == "tensorfloat32")
         set_threads(tf.config.threading, threads)
         gpus = tf.config.list_physical_devices("GPU")
         if gpus:
@@ -50,6 +50,7 @@ def start_tensorflow(threads=None, require_gpu=False):
         )
     else:
         device = processor()
+    set_precision(precision, on_gpu=bool(gpus))
     return {
         "device": device,
         "threads": threads,
@@ -57,6 +58,32 @@ def start_tensorflow(threads=None, require_gpu=False):
         "python": platform.python_version(),
         **{package: version(package) for package in ("numpy", "tensorflow", "keras")},
     }
+
+
+@contextmanager
+def importing_tensorflow():
+    """Let the first import of TensorFlow or Keras choose its kernels, quietly and in one go."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with interrupts_held(), silent_stderr():
+        yield
+
+
+def set_precision(precision, on_gpu):
+    """Let Keras compute at a precision, and warn where that is no gain."""
+    import keras
+
+    if precision == "tensorfloat32" and not on_gpu:
+        raise InputError("PRECISION is tensorfloat32, accepted: float32 or bfloat16 without a GPU")
+    if precision == "bfloat16" and not on_gpu and has_bfloat16() is False:
+        print(
+            "warning: this processor has no bfloat16 instructions (AVX512_BF16, AMX), so PRECISION "
+            "bfloat16 is slower than float32",
+            file=sys.stderr,
+        )
+    policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
+    keras.mixed_precision.set_global_policy(policy)
 
 
 def set_threads(config, threads):
@@ -133,7 +160,9 @@ def release_memory():
     for name in list(gradient_registry.list()):
         if name.startswith("CustomGradient-"):
             del gradient_registry._registry[name]
-    keras.backend.clear_session()
+    policy = keras.mixed_precision.global_policy()
+    keras.backend.clear_session()  # which forgets the policy, too
+    keras.mixed_precision.set_global_policy(policy)
     gc.collect()
 
 

@@ -54,7 +54,8 @@ def classifier(spectrum, x, dropout, dense_neurons, classes, lr, activation="lin
         x = layers.Dropout(dropout)(x) if dropout else x
         x = layers.Dense(neurons, activation=activation)(x)
     x = layers.Dropout(dropout)(x) if dropout else x
-    model = Model(spectrum, layers.Dense(classes, activation="softmax")(x))
+    # Probabilities are float32 whatever the precision of the rest.
+    model = Model(spectrum, layers.Dense(classes, activation="softmax", dtype="float32")(x))
     model.compile(
         optimizer=optimizers.Adam(learning_rate=lr, beta_1=0.9, beta_2=0.999),
         loss="categorical_crossentropy",

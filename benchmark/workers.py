@@ -1,0 +1,123 @@
+"""Workers: several processes of one command, which share its runs by their locks."""
+
+import re
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from benchmark.command_line import flags_of
+
+EPOCH = re.compile(r", epoch \d+: ")  # in the lines that say how a training goes
+
+
+class Line(NamedTuple):
+    """What a worker has printed; None as text when it will print no more."""
+
+    worker: int
+    error: bool
+    text: str | None
+
+
+def run_workers(script, settings, workers, threads):
+    """Run the script in several processes until all of them end.
+
+    script: the module; settings: what the command line says; threads: of each process. SIGTERM and
+    Ctrl-C reach all of them. Returns the signal, or None, and the exit statuses.
+    """
+    processes = [
+        start_worker(script, settings, number, threads) for number in range(1, workers + 1)
+    ]
+    with signals_passed_on(processes) as received, progress_view(workers) as show:
+        for line in lines_of(processes):
+            show(line)
+    return (received[0] if received else None), [process.wait() for process in processes]
+
+
+def start_worker(script, settings, number, threads):
+    flags = flags_of(script, settings, workers=1, worker=number, threads=threads)
+    return subprocess.Popen(
+        [sys.executable, str(Path(script.__file__).absolute()), *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # Ctrl-C comes once, from the first process, not twice
+    )
+
+
+@contextmanager
+def signals_passed_on(processes):
+    """Pass SIGTERM and Ctrl-C on to all processes. Yields the list of signals received."""
+    received = []
+
+    def pass_on(number, frame):
+        received.append(number)
+        for process in processes:
+            if process.poll() is None:
+                process.send_signal(number)
+
+    previous = {
+        number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def lines_of(processes):
+    """Yield a Line for each line that a process prints, until all have ended."""
+    lines = SimpleQueue()
+
+    def read(worker, stream, error):
+        for text in stream:
+            lines.put(Line(worker, error, text.rstrip("\n")))
+        lines.put(Line(worker, error, None))
+
+    for worker, process in enumerate(processes, 1):
+        for stream, error in (process.stdout, False), (process.stderr, True):
+            Thread(target=read, args=(worker, stream, error), daemon=True).start()
+    open_streams = 2 * len(processes)
+    while open_streams:
+        line = lines.get()
+        if line.text is None:
+            open_streams -= 1
+        else:
+            yield line
+
+
+@contextmanager
+def progress_view(workers):
+    """Yield a function that shows a Line: in a terminal a line per worker, in a log all of them.
+
+    What several workers say, such as the result of a run that is finished, is shown once.
+    """
+    bars = [
+        tqdm(position=number, bar_format="{desc}", leave=False, disable=None)
+        for number in range(workers)
+    ]
+    said = set()
+
+    def show(line):
+        bar = bars[line.worker - 1]
+        if EPOCH.search(line.text) and not bar.disable:
+            bar.set_description_str(f"worker {line.worker}: {line.text}")
+        elif line.text not in said:
+            said.add(line.text)
+            stream = sys.stderr if line.error else sys.stdout
+            tqdm.write(line.text, file=stream)
+            stream.flush()
+
+    try:
+        yield show
+    finally:
+        for bar in bars:
+            bar.close()
