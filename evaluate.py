@@ -4,7 +4,8 @@
     python evaluate.py --results results/quick
 
 Reads the run folders of train_models.py and the methods' folders of baselines.py below a results
-folder, and writes beside them
+folder, puts runs that come with the project beside them where they are of the same dataset, and
+writes into the results folder
 
     table.md, table.csv, table.tex   misclassified spectra per network over all seeds, as in Table 2
                                      of the paper; published numbers stand beside ours for the
@@ -29,7 +30,6 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from benchmark import class_figures, figures, tables
-from benchmark.baseline_folder import RECORD as BASELINE_RECORD
 from benchmark.baseline_folder import read_baselines
 from benchmark.class_file import ClassFile
 from benchmark.command_line import InputError, run_script
@@ -42,19 +42,11 @@ from benchmark.misclassifications import (
     list_misclassifications,
     summarise,
 )
-from benchmark.published_results import PUBLISHED, Published, published_of
-from benchmark.run_folder import (
-    CHECKPOINT,
-    FAILURE,
-    HISTORY,
-    RECORD,
-    predictions_name,
-    read_predictions,
-    read_run,
-)
-from benchmark.run_sharing import LOCK
+from benchmark.published_results import Published, published_of
+from benchmark.results_folder import add_shipped, read_results
+from benchmark.run_folder import read_predictions
 from benchmark.significance import FEWEST_SEEDS, Comparison, agreement, compare_networks, groups
-from benchmark.table_formats import as_csv, one_line
+from benchmark.table_formats import as_csv
 from benchmark.variants import variants_of
 from spectra_from_config import Split, labels_of, splits_of
 
@@ -66,6 +58,11 @@ DATASET: Annotated[
 CONFIG: Annotated[
     str | None, "Class file of the dataset; by default the one of its name in dataset_configs/."
 ] = None
+SHIPPED: Annotated[
+    tuple[str, ...],
+    "Results folders that come with the project; their runs on the same dataset are shown as rows "
+    "of their own.",
+] = ("results/shipped/dataset500", "results/challenge", "results/followup")
 
 # Output
 FIGURES: Annotated[bool, "Draw the figures."] = True
@@ -89,10 +86,11 @@ class Evaluation(NamedTuple):
 
 def main(settings):
     folder = Path(settings.results)
-    evaluation = evaluate(folder, settings.dataset, settings.config)
+    evaluation = evaluate(folder, settings.dataset, settings.config, settings.shipped)
     texts = {
         "table.md": tables.markdown_tables(evaluation.rows, evaluation.published)
         + tables.distance_from_ideal(evaluation.rows)
+        + tables.shipped_text(evaluation.runs)
         + tables.times_text(evaluation.runs),
         "table.csv": tables.csv_table(evaluation.rows),
         "table.tex": tables.latex_tables(evaluation.rows, evaluation.published),
@@ -120,11 +118,15 @@ def main(settings):
         print(f"warning: {folder}/figures are those of an earlier evaluation", file=sys.stderr)
 
 
-def evaluate(folder, dataset_folder=None, config=None):
-    """Read a results folder; returns its Evaluation."""
-    runs = read_results(folder)
-    dataset = runs[0].dataset
-    baselines = read_baselines(folder, runs[0])
+def evaluate(folder, dataset_folder=None, config=None, shipped=()):
+    """Read a results folder; returns its Evaluation.
+
+    shipped: results folders whose runs stand beside it if they are of the same dataset.
+    """
+    own = read_results(folder)
+    runs = add_shipped(own, shipped)
+    dataset = own[0].dataset
+    baselines = read_baselines(folder, own[0])
     class_file, variation = read_classes(dataset._asdict(), config)
     rendered = splits_of(class_file, variation) if class_file else {}
     labels = {
@@ -167,85 +169,6 @@ def agree(runs, published):
             ours = [run.misclassified[published.split].misclassified for run in seeds]
             agreements.append(agreement(name, ours, network.runs))
     return agreements
-
-
-def read_results(folder):
-    """Read all finished runs below a results folder, ordered by network and seed.
-
-    Returns a list of Run. Raises InputError if there is none, or if runs differ in dataset or
-    protocol: their numbers do not belong into one table. Names the runs and methods that are not
-    finished.
-    """
-    if not folder.is_dir():
-        raise InputError(f"results folder {folder} does not exist; train_models.py writes one")
-    folders = folders_with(folder, RECORD)
-    if not folders:
-        raise InputError(f"{folder} holds no finished run (MODEL-seedN/{RECORD})")
-    finished = {*folders, *folders_with(folder, BASELINE_RECORD)}
-    begun = folders_with(folder, HISTORY, FAILURE, CHECKPOINT, LOCK, predictions_name("*"))
-    unfinished = [one_line(path.name) for path in begun if path not in finished]
-    if unfinished:
-        print(f"left out, as they are not finished: {', '.join(unfinished)}", file=sys.stderr)
-    runs = [read_run(path) for path in folders]
-    for run in runs:
-        check_comparable(run, runs[0])
-    check_seeds(runs)
-    order = list(PUBLISHED["paper"].networks)
-
-    def rank(run):
-        name = run.model.partition(":")[0]
-        return order.index(name) if name in order else len(order), run.model, run.seed
-
-    return sorted(runs, key=rank)
-
-
-def folders_with(results, *names):
-    """Return the folders in a results folder that hold a file of one of the names, sorted."""
-    return sorted({path.parent for name in names for path in results.glob(f"*/{name}")})
-
-
-def check_comparable(run, other):
-    """Raise InputError if two runs differ in protocol, dataset or splits, or one has no spectra."""
-    paths = f"{run.folder} and {other.folder}"
-    if run.protocol != other.protocol:
-        raise InputError(f"{paths} were trained under different protocols")
-    hashes, other_hashes = run.dataset.sha256, other.dataset.sha256
-    for name in sorted(hashes.keys() | other_hashes.keys()):
-        if hashes.get(name) != other_hashes.get(name):
-            raise InputError(f"{paths} differ in the dataset file {name}")
-    if run.misclassified.keys() != other.misclassified.keys():
-        raise InputError(f"{paths} were judged on different splits")
-    for split, count in run.misclassified.items():
-        expected = other.misclassified[split].spectra
-        if count.spectra != expected:
-            raise InputError(
-                f"{paths} were judged on {count.spectra} and {expected} spectra of {split}"
-            )
-        if count.spectra == 0:
-            raise InputError(
-                f"{run.folder} was judged on 0 spectra of {split}, accepted: 1 or more"
-            )
-
-
-def check_seeds(runs):
-    """Raise InputError if what counts as the seeds of one network is not that.
-
-    Copies of a run would pass for seeds that all agree.
-    """
-    seeds, networks = {}, {}
-    for run in runs:
-        twin = seeds.setdefault((run.model, run.seed), run)
-        if twin is not run:
-            raise InputError(
-                f"{twin.folder} and {run.folder} both hold {run.model} with seed {run.seed}, "
-                f"accepted: one of them"
-            )
-        other = networks.setdefault(run.model, run)
-        if other.weights != run.weights:
-            raise InputError(
-                f"{other.folder} and {run.folder} are not the same network: they have "
-                f"{other.weights} and {run.weights} weights"
-            )
 
 
 def read_labels(dataset, split, spectra, rendered=None, folder=None):

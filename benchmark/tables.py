@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmark.published_results import PublishedNetwork, published_of
+from benchmark.results_folder import SHIPPED
 from benchmark.run_folder import read_predictions
 from benchmark.significance import ALPHA, LETTERS
 from benchmark.table_formats import as_csv, as_latex, as_markdown, markdown_text
@@ -64,7 +65,7 @@ def table(runs, baselines, labels, letters):
             epochs_max=max(epochs),
             seconds_per_epoch=mean(run.seconds / run.epochs for run in seeds),
             minutes=mean(run.seconds for run in seeds) / 60,
-            published=known.get(model, PublishedNetwork()),
+            published=known.get(model.removesuffix(SHIPPED), PublishedNetwork()),
         )
         rows.append(row)
     for baseline in baselines:
@@ -236,6 +237,15 @@ def distance_from_ideal(rows):
         "on average than the ideal observer; on test splits it is what training spectra teach):\n"
     )
     return head + "\n" + "\n".join(lines) + "\n"
+
+
+def shipped_text(runs):
+    """Say where the rows come from that are not of the results folder's own runs."""
+    folders = [str(run.folder.parent) for run in runs if run.model.endswith(SHIPPED)]
+    if not folders:
+        return ""
+    names = names_text(dict.fromkeys(folders))
+    return f"\nRows marked{SHIPPED} come with the project, from {names}; all others are yours.\n"
 
 
 def times_text(runs):

@@ -15,6 +15,7 @@ from benchmark import tables
 from benchmark.baseline_folder import read_baselines
 from benchmark.command_line import InputError, parse_flags
 from benchmark.published_results import PAPER_CLASS_FILE, PAPER_VARIATION, PUBLISHED
+from benchmark.results_folder import read_results
 from benchmark.run_folder import Protocol
 
 SPECTRA = {"val": 5000, "test": 4500, "test_wide": 4500}
@@ -95,7 +96,7 @@ def write_baseline(results, name, test):
 
 
 def table(results, letters=None):
-    runs = evaluate.read_results(results)
+    runs = read_results(results)
     baselines = read_baselines(results, runs[0])
     return tables.table(runs, baselines, LABELS, letters or {})
 
@@ -202,7 +203,7 @@ def test_figure_of_cost_says_where_machines_differ(tmp_path):
 def test_runs_are_ordered_by_seed(tmp_path):
     for seed in 10, 2, 1:
         write_run(tmp_path, "vgg", seed, 4)
-    assert [run.seed for run in evaluate.read_results(tmp_path)] == [1, 2, 10]
+    assert [run.seed for run in read_results(tmp_path)] == [1, 2, 10]
 
 
 def test_everything_the_manual_names_is_written(run, tmp_path):
@@ -316,7 +317,7 @@ def test_runs_of_different_data_or_protocols_never_share_a_table(tmp_path):
     write_run(tmp_path, "vgg", 0, 10)
     other = write_run(tmp_path, "vgg", 1, 10, protocol=PROTOCOL | {"batch_size": 64})
     with pytest.raises(InputError, match="different protocols"):
-        evaluate.read_results(tmp_path)
+        read_results(tmp_path)
     run = json.loads((other / "run.json").read_text())
     run |= {
         "protocol": PROTOCOL,
@@ -324,11 +325,11 @@ def test_runs_of_different_data_or_protocols_never_share_a_table(tmp_path):
     }
     (other / "run.json").write_text(json.dumps(run))
     with pytest.raises(InputError, match=r"differ in the dataset file x_train\.npy"):
-        evaluate.read_results(tmp_path)
+        read_results(tmp_path)
     del run["dataset"]["sha256"]["x_train.npy"]
     (other / "run.json").write_text(json.dumps(run))
     with pytest.raises(InputError, match=r"differ in the dataset file x_train\.npy"):
-        evaluate.read_results(tmp_path)
+        read_results(tmp_path)
 
 
 def test_seeds_of_one_network_are_different_runs_of_it(run, tmp_path):

@@ -82,7 +82,7 @@ def test_every_script_network_and_class_file_enters_the_image():
         ".venv/lib/python3.11/site-packages/numpy/__init__.py",
         "datasets/dataset500/x_train.npy",
         "datasets/dataset500/dataset.json",
-        "results/dataset500/vgg-seed0/run.json",
+        "results/shipped/dataset500/vgg-seed0/run.json",
         "tests/test_image.py",
         "model_implementations/__pycache__/wang.cpython-311.pyc",
         "__pycache__/evaluate.cpython-311.pyc",

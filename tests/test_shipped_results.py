@@ -14,7 +14,7 @@ from benchmark.command_line import parse_flags
 from benchmark.published_results import PUBLISHED, published_of
 from benchmark.run_folder import Protocol, read_run
 
-SHIPPED = PROJECT / "results" / "dataset500"
+SHIPPED = PROJECT / "results" / "shipped" / "dataset500"
 TABLES = (
     *("table.md", "table.csv", "table.tex", "significance.md", "significance.csv"),
     *("misclassified.md", "misclassified.csv"),
@@ -28,7 +28,7 @@ def unchanged():
     command = ["git", "status", "--porcelain", "--untracked-files=all", str(SHIPPED)]
     status = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     if "run.json" in status.stdout:
-        pytest.skip("results/dataset500 holds runs that are not the project's")
+        pytest.skip("results/shipped/dataset500 holds runs that are not the project's")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,7 @@ def evaluated(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shipped") / "dataset500"
     shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("figures", *TABLES))
     command = [sys.executable, "evaluate.py", "--results", str(folder)]
+    command += ["--shipped", str(folder)]
     subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)
     return folder
 

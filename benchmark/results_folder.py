@@ -1,0 +1,132 @@
+"""A results folder: the finished runs and methods in it, and those that come with the project."""
+
+import sys
+from pathlib import Path
+
+from benchmark.baseline_folder import RECORD as BASELINE_RECORD
+from benchmark.command_line import InputError
+from benchmark.dataset_folder import array_names
+from benchmark.published_results import PUBLISHED
+from benchmark.run_folder import (
+    CHECKPOINT,
+    FAILURE,
+    HISTORY,
+    RECORD,
+    predictions_name,
+    read_run,
+)
+from benchmark.run_sharing import LOCK
+from benchmark.table_formats import one_line
+
+SHIPPED = " (shipped)"  # ends the names of networks that come with the project, not the user's
+
+
+def read_results(folder):
+    """Read all finished runs below a results folder, ordered by network and seed.
+
+    Returns a list of Run. Raises InputError if there is none, or if runs differ in dataset or
+    protocol: their numbers do not belong into one table. Names the runs and methods that are not
+    finished.
+    """
+    if not folder.is_dir():
+        raise InputError(f"results folder {folder} does not exist; train_models.py writes one")
+    folders = folders_with(folder, RECORD)
+    if not folders:
+        raise InputError(f"{folder} holds no finished run (MODEL-seedN/{RECORD})")
+    finished = {*folders, *folders_with(folder, BASELINE_RECORD)}
+    begun = folders_with(folder, HISTORY, FAILURE, CHECKPOINT, LOCK, predictions_name("*"))
+    unfinished = [one_line(path.name) for path in begun if path not in finished]
+    if unfinished:
+        print(f"left out, as they are not finished: {', '.join(unfinished)}", file=sys.stderr)
+    runs = [read_run(path) for path in folders]
+    for run in runs:
+        check_comparable(run, runs[0])
+    check_seeds(runs)
+    return sorted(runs, key=rank)
+
+
+def add_shipped(runs, folders):
+    """Add the runs of other results folders to one's own, as networks of their own.
+
+    runs: list of Run; folders: the results folders that come with the project, of which those of
+    the same training and validation spectra are taken. Returns a list of Run, ordered by network
+    and seed, a network of one's own before the shipped one. Says which cannot be compared.
+    """
+    added = []
+    own = {run.folder.resolve() for run in runs}
+    for folder in map(Path, folders):
+        shipped = [read_run(path) for path in folders_with(folder, RECORD)]
+        shipped = [run for run in shipped if same_dataset(run, runs[0])]
+        shipped = [run for run in shipped if run.folder.resolve() not in own]
+        try:
+            for run in shipped:
+                check_comparable(run, runs[0])
+        except InputError as error:
+            print(f"{folder} is not shown beside these runs: {error}", file=sys.stderr)
+            continue
+        added += [run._replace(model=f"{run.model}{SHIPPED}") for run in shipped]
+    return sorted([*runs, *added], key=rank)
+
+
+def same_dataset(run, other):
+    """Tell whether two runs learned from the same spectra."""
+    names = *array_names("train"), *array_names("val")
+    return all(run.dataset.sha256.get(n) == other.dataset.sha256.get(n) for n in names)
+
+
+def rank(run):
+    """Return what runs are sorted by: the order of the paper, further networks behind it."""
+    order = list(PUBLISHED["paper"].networks)
+    model = run.model.removesuffix(SHIPPED)
+    name = model.partition(":")[0]
+    place = order.index(name) if name in order else len(order)
+    return place, model, run.model != model, run.seed
+
+
+def folders_with(results, *names):
+    """Return the folders in a results folder that hold a file of one of the names, sorted."""
+    return sorted({path.parent for name in names for path in results.glob(f"*/{name}")})
+
+
+def check_comparable(run, other):
+    """Raise InputError if two runs differ in protocol, dataset or splits, or one has no spectra."""
+    paths = f"{run.folder} and {other.folder}"
+    if run.protocol != other.protocol:
+        raise InputError(f"{paths} were trained under different protocols")
+    hashes, other_hashes = run.dataset.sha256, other.dataset.sha256
+    for name in sorted(hashes.keys() | other_hashes.keys()):
+        if hashes.get(name) != other_hashes.get(name):
+            raise InputError(f"{paths} differ in the dataset file {name}")
+    if run.misclassified.keys() != other.misclassified.keys():
+        raise InputError(f"{paths} were judged on different splits")
+    for split, count in run.misclassified.items():
+        expected = other.misclassified[split].spectra
+        if count.spectra != expected:
+            raise InputError(
+                f"{paths} were judged on {count.spectra} and {expected} spectra of {split}"
+            )
+        if count.spectra == 0:
+            raise InputError(
+                f"{run.folder} was judged on 0 spectra of {split}, accepted: 1 or more"
+            )
+
+
+def check_seeds(runs):
+    """Raise InputError if what counts as the seeds of one network is not that.
+
+    Copies of a run would pass for seeds that all agree.
+    """
+    seeds, networks = {}, {}
+    for run in runs:
+        twin = seeds.setdefault((run.model, run.seed), run)
+        if twin is not run:
+            raise InputError(
+                f"{twin.folder} and {run.folder} both hold {run.model} with seed {run.seed}, "
+                f"accepted: one of them"
+            )
+        other = networks.setdefault(run.model, run)
+        if other.weights != run.weights:
+            raise InputError(
+                f"{other.folder} and {run.folder} are not the same network: they have "
+                f"{other.weights} and {run.weights} weights"
+            )

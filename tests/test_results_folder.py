@@ -1,0 +1,53 @@
+"""Runs that come with the project stand beside one's own, and are never mixed with them."""
+
+import csv
+
+from conftest import assert_one_sentence
+from test_evaluation import DATASET, HASHES, PROTOCOL, write_run
+
+
+def networks(folder):
+    with open(folder / "table.csv") as file:
+        return {row["network"]: row for row in csv.DictReader(file)}
+
+
+def evaluate(run, own, shipped):
+    process = run("evaluate.py", "--results", own, "--shipped", shipped, "--no-figures")
+    assert process.returncode == 0, process.stderr
+    return process
+
+
+def test_shipped_runs_are_rows_of_their_own(run, tmp_path):
+    own, shipped = tmp_path / "own", tmp_path / "shipped"
+    write_run(own, "vgg", 0, test=10)
+    write_run(own, "vgg", 1, test=12)
+    write_run(shipped, "vgg", 0, test=40)  # the same network and seed
+    write_run(shipped, "cnn2", 0, test=7)
+    process = evaluate(run, own, shipped)
+    rows = networks(own)
+    assert list(rows) == ["cnn2 (shipped)", "vgg", "vgg (shipped)"]
+    assert [row["test_mean"] for row in rows.values()] == ["7", "11", "40"]
+    assert [row["seeds"] for row in rows.values()] == ["1", "2", "1"]
+    sentence = f"Rows marked (shipped) come with the project, from {shipped}; all others are yours."
+    assert sentence in (own / "table.md").read_text()
+    assert sentence in process.stdout
+
+
+def test_shipped_runs_are_no_rows_beside_themselves(run, tmp_path):
+    write_run(tmp_path, "vgg", 0, test=10)
+    evaluate(run, tmp_path, tmp_path)
+    assert list(networks(tmp_path)) == ["vgg"]
+    assert "shipped" not in (tmp_path / "table.md").read_text()
+
+
+def test_shipped_runs_of_another_dataset_or_protocol_are_left_out(run, tmp_path):
+    own = tmp_path / "own"
+    write_run(own, "vgg", 0, test=10)
+    other = tmp_path / "other"
+    write_run(other, "vgg", 0, test=40, dataset=DATASET | {"sha256": HASHES | {"x_train.npy": "b"}})
+    assert evaluate(run, own, other).stderr == ""
+    fast = tmp_path / "fast"
+    write_run(fast, "vgg", 0, test=40, protocol=PROTOCOL | {"learning_rate": 0.001})
+    process = evaluate(run, own, fast)
+    assert_one_sentence(process, 0, fast, "not shown", "different protocols")
+    assert list(networks(own)) == ["vgg"]
