@@ -4,9 +4,10 @@
     python tests/training_benchmarks.py --networks vgg cnn2
 
 Every measurement runs in a process of its own, in turn: plain `model.fit`; the same without oneDNN,
-which is TensorFlow's default on processors without AVX-512 VNNI; and `train_models.fit`. `share of
-peak` counts two operations per multiply-add, forward and backward, against the fastest matrix
-product of the same cores.
+which is TensorFlow's default on processors without AVX-512 VNNI; `train_models.fit`; and the latter
+with PRECISION bfloat16. `share of peak` counts two operations per multiply-add, forward and
+backward, against the fastest float32 matrix product of the same cores. Last, the same matrix of
+runs is trained by one and by two worker processes on all cores.
 """
 
 import math
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 from statistics import geometric_mean, median
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Annotated
 
 import numpy as np
@@ -25,6 +27,7 @@ PROJECT = Path(__file__).parent.parent
 sys.path.insert(0, str(PROJECT))
 
 from benchmark.command_line import parse_flags, run_script  # noqa: E402
+from benchmark.machine import has_bfloat16  # noqa: E402
 from benchmark.tensorflow_startup import start_tensorflow  # noqa: E402
 
 # Size
@@ -38,6 +41,8 @@ BATCH_SIZE: Annotated[int, "Spectra per training step."] = 128
 # Measurement
 STEPS: Annotated[int, "Steps per measurement, of which the first two are not counted."] = 6
 ROUNDS: Annotated[int, "Measurements of each kind."] = 1
+WORKER_EPOCHS: Annotated[int, "Epochs of the runs that workers share."] = 10
+PRECISION: Annotated[str, "Precision of the one measurement of MEASURE."] = "float32"
 MEASURE: Annotated[str | None, "Only this kind, of the one network; prints its numbers."] = None
 
 
@@ -45,31 +50,71 @@ def main(settings):
     if settings.measure:
         print(*KINDS[settings.measure](settings))
         return
+    time_steps(settings)
+    time_workers(settings)
+
+
+def time_steps(settings):
+    """Print the milliseconds of a step of each network, however it is trained."""
     (peak,) = measure("matrix_product_peak", settings, settings.networks[0])
     print(f"matrix product: {peak / 1e9:.0f} GFLOP/s; milliseconds per step, medians")
-    print(f"{'':8}{'Keras':>8}{'no oneDNN':>12}{'ours':>8}{'ratios':>14}{'share of peak':>16}")
+    print(
+        f"{'':8}{'Keras':>8}{'no oneDNN':>12}{'ours':>8}{'ratios':>14}{'share of peak':>16}"
+        f"{'bfloat16':>10}{'ratio':>8}"
+    )
+    if has_bfloat16() is False:
+        print("(this processor has no bfloat16 instructions)")
+    with_bfloat16 = SimpleNamespace(**vars(settings) | {"precision": "bfloat16"})
     ratios = []
     for network in settings.networks:
-        plain, without, ours = [], [], []
+        plain, without, ours, short = [], [], [], []
         for _ in range(settings.rounds):
             plain += measure("with_keras_defaults", settings, network)
             without += measure("with_keras_defaults", settings, network, TF_ENABLE_ONEDNN_OPTS="0")
             ours += measure("as_we_train", settings, network)
-        plain, without, ours = map(median, (plain, without, ours))
+            short += measure("as_we_train", with_bfloat16, network)
+        plain, without, ours, short = map(median, (plain, without, ours, short))
         (operations,) = measure("operations", settings, network)
-        ratios.append((plain / ours, without / ours))
+        ratios.append((plain / ours, without / ours, ours / short))
         print(
             f"{network:8}{1000 * plain:8.0f}{1000 * without:12.0f}{1000 * ours:8.0f}"
-            f"{plain / ours:8.2f}{without / ours:6.2f}{operations / ours / peak:16.0%}",
+            f"{plain / ours:8.2f}{without / ours:6.2f}{operations / ours / peak:16.0%}"
+            f"{1000 * short:10.0f}{ours / short:8.2f}",
             flush=True,
         )
     means = (f"{geometric_mean(column):.2f}" for column in zip(*ratios, strict=True))
     print("geometric means", *means)
 
 
+def time_workers(settings):
+    """Print how many runs an hour one and two workers train, in turn, with a thread for each core.
+
+    The runs are of the first two networks, with two seeds each.
+    """
+    models = settings.networks[:2]
+    print(
+        f"runs of {settings.worker_epochs} epochs an hour, {' and '.join(models)}, two seeds each"
+    )
+    with TemporaryDirectory() as folder:
+        write_dataset(folder, settings)
+        for workers in 1, 2:
+            seconds = []
+            for number in range(settings.rounds):
+                results = Path(folder, f"results{workers}-{number}")
+                flags = ["--dataset", folder, "--results", results, "--models", *models]
+                flags += ["--seeds", 0, 1, "--epochs", settings.worker_epochs]
+                flags += ["--batch-size", settings.batch_size, "--workers", workers]
+                command = [sys.executable, PROJECT / "train_models.py", *flags]
+                start = time.perf_counter()
+                subprocess.run(list(map(str, command)), check=True, capture_output=True)
+                seconds.append(time.perf_counter() - start)
+            print(f"{workers} workers: {3600 * 2 * len(models) / median(seconds):.1f}", flush=True)
+
+
 def measure(kind, settings, network, **environment):
     """Run one measurement in a process of its own; returns its numbers."""
     flags = ["--measure", kind, "--networks", network, "--steps", settings.steps]
+    flags += ["--precision", settings.precision]
     flags += ["--datapoints", settings.datapoints, "--classes", settings.classes]
     process = subprocess.run(
         [sys.executable, __file__, *map(str, flags), "--batch-size", str(settings.batch_size)],
@@ -85,6 +130,13 @@ def random_arrays(spectra, settings):
     rng = np.random.default_rng(0)
     x = rng.random((spectra, settings.datapoints), np.float32)
     return x / x.max(axis=1, keepdims=True), np.arange(spectra) % settings.classes
+
+
+def write_dataset(folder, settings):
+    sizes = ("train", settings.steps * settings.batch_size), ("val", settings.classes)
+    for split, spectra in sizes:
+        for axis, array in zip("xy", random_arrays(spectra, settings), strict=True):
+            np.save(Path(folder, f"{axis}_{split}.npy"), array)
 
 
 def network_of(settings):
@@ -115,15 +167,14 @@ def as_we_train(settings):
     from benchmark.dataset_folder import read_dataset
     from benchmark.run_folder import Identity, Protocol, record_of
 
-    environment = start_tensorflow()
+    environment = start_tensorflow(precision=settings.precision)
     defaults = vars(parse_flags(train_models, []))
     protocol = Protocol(**{name: defaults[name] for name in Protocol._fields})
-    protocol = protocol._replace(epochs=1, batch_size=settings.batch_size)
+    protocol = protocol._replace(
+        epochs=1, batch_size=settings.batch_size, precision=settings.precision
+    )
     with TemporaryDirectory() as folder:
-        sizes = ("train", settings.steps * settings.batch_size), ("val", settings.classes)
-        for split, spectra in sizes:
-            for axis, array in zip("xy", random_arrays(spectra, settings), strict=True):
-                np.save(Path(folder, f"{axis}_{split}.npy"), array)
+        write_dataset(folder, settings)
         dataset = read_dataset(folder)
         identity = Identity(settings.networks[0], 0, protocol, record_of(dataset, {}))
         model = network_of(settings)
