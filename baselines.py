@@ -28,9 +28,6 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import find_peaks
-from scipy.sparse import csr_array
 from tqdm import tqdm
 
 from benchmark.baseline_folder import Baseline, write_baseline
@@ -38,11 +35,17 @@ from benchmark.command_line import InputError, require, require_folder, run_scri
 from benchmark.dataset_folder import hash_and_check, read_classes, read_dataset
 from benchmark.files import replace_file
 from benchmark.ideal_observer import IdealObserver
-from benchmark.overlap import tabulate
-from benchmark.peak_matching import match_peaks
-from benchmark.rendering import render
 from benchmark.run_folder import Count, counts_text, predictions_name
-from spectra_from_config import splits_of, stack, vary_rows
+from benchmark.search_match import search_match
+from benchmark.similarity import (
+    cross_correlation,
+    ideal_patterns,
+    most_similar,
+    normalise,
+    smoothed_templates,
+    stick_patterns,
+)
+from spectra_from_config import splits_of, vary_rows
 
 # Files
 DATASET: Annotated[str, "Dataset folder that spectra_from_config.py wrote."] = "datasets/dataset500"
@@ -57,10 +60,6 @@ RESULTS: Annotated[
 SMOOTHING: Annotated[float, "Width sigma of smoothed_cosine's Gaussian, in datapoints."] = 50
 MAX_LAG: Annotated[int, "Largest shift of cross_correlation to either side, in datapoints."] = 50
 DETECTION_HEIGHT: Annotated[float, "Lowest peak that search_match detects, maximum 1."] = 0.01
-
-# Charges of search_match, beside heights and their differences in relative intensity
-SHIFT_CHARGE = 1e-4  # per datapoint
-HIDDEN_CHARGE = 0.1  # per height of a peak that another may hide
 
 SETTINGS = "smoothing", "max_lag", "detection_height"
 
@@ -182,100 +181,6 @@ def count_answers(answers, labels):
         unanswered=sum(not classes for classes in answers),
         tied=sum(len(classes) > 1 for classes in answers),
     )
-
-
-def ideal_patterns(class_file, kernel):
-    """Render the ideal pattern of each class, float32 (classes, datapoints)."""
-    patterns = zip(class_file.positions, class_file.heights, strict=True)
-    unvaried = stack([(x[None], h[None], np.array([float(kernel)])) for x, h in patterns])
-    return render(*unvaried, class_file.datapoints)
-
-
-def normalise(rows):
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-def smoothed_templates(ideal, sigma):
-    """Return what `most_similar` needs to compare spectra and patterns that are both smoothed.
-
-    Smoothing is symmetric, so smoothing the pattern twice serves for smoothing either once; the
-    norm of the smoothed spectrum is the same for all classes.
-    """
-    smooth = partial(gaussian_filter1d, sigma=sigma, axis=1, mode="constant")
-    once = smooth(ideal)
-    return smooth(once) / np.linalg.norm(once, axis=1, keepdims=True)
-
-
-def most_similar(spectra, templates):
-    """Return for each spectrum (datapoints,) the template with the largest scalar product."""
-    return (spectra @ templates.T).argmax(axis=1)
-
-
-def stick_patterns(class_file, kernel):
-    """Return the classes as sticks, a sparse float32 array (classes, datapoints).
-
-    Heights are such that each stick pattern has norm 1 once it is smoothed with `kernel`.
-    """
-    labels = np.repeat(np.arange(len(class_file.positions)), list(map(len, class_file.positions)))
-    heights, positions = np.concatenate(class_file.heights), np.concatenate(class_file.positions)
-    shape = len(class_file.positions), class_file.datapoints
-    sticks = csr_array((heights.astype(np.float32), (labels, positions)), shape)
-    norms = np.linalg.norm(gaussian_filter1d(sticks.toarray(), kernel, mode="constant"), axis=1)
-    return csr_array(sticks.multiply(1 / norms[:, None]))
-
-
-def cross_correlation(spectra, sticks, kernel, max_lag):
-    """Return the class whose pattern, shifted by up to `max_lag`, is most similar to the spectrum.
-
-    A pattern is a sum of few Gaussians: its product with a spectrum is a sum of few values of the
-    spectrum smoothed with that Gaussian, which is what makes this fast.
-    """
-    smoothed = gaussian_filter1d(spectra, kernel, axis=1, mode="constant").T
-    padded = np.pad(smoothed, ((max_lag, max_lag), (0, 0)))
-    best = np.full((sticks.shape[0], len(spectra)), -np.inf, np.float32)
-    for lag in range(2 * max_lag + 1):
-        np.maximum(best, sticks @ padded[lag : lag + sticks.shape[1]], out=best)
-    return best.argmax(axis=0)
-
-
-def search_match(spectra, class_file, max_shift, detection_height):
-    """Return the class whose peaks fit best to the detected peaks of each spectrum.
-
-    Peaks may be matched up to `max_shift` datapoints apart. A class is charged with the height
-    differences of assigned peaks, with the heights of peaks left over on either side, and, to
-    decide between equals, a little for shifts. Peaks of a class that shifts can bring together may
-    appear as one, as high as their sum; the others of them then are left over at a low charge.
-    """
-    positions, heights = tabulate(class_file.positions, class_file.heights)
-    # Absent peaks are near nothing and have height 0: left over at no charge.
-    positions = np.where(np.isnan(heights), -4 * max_shift - class_file.datapoints, positions)
-    heights = np.nan_to_num(heights)
-    near = np.abs(positions[:, :, None] - positions[:, None, :]) <= 2 * max_shift
-    others = near & ~np.eye(near.shape[1], dtype=bool)
-    summed = heights + np.where(others, heights[:, None, :], 0).sum(axis=2)
-    predictions = np.empty(len(spectra), np.int64)
-    for row, spectrum in enumerate(spectra):
-        found, properties = find_peaks(spectrum, height=detection_height)
-        detected = properties["peak_heights"]
-        shifts = np.abs(found[:, None] - positions[:, None, :])
-        excess = detected[:, None] - np.clip(detected[:, None], heights[:, None], summed[:, None])
-        charges = np.abs(excess) + SHIFT_CHARGE * shifts
-        charges[shifts > max_shift] = np.inf
-        hidden = (shifts <= max_shift).any(axis=1) & (summed > heights)
-        left_over = np.where(hidden, HIDDEN_CHARGE * heights, heights)
-        # No assignment charges a class less than the best that each peak could have by itself.
-        least = np.maximum(
-            np.minimum(charges.min(axis=2), detected).sum(axis=1),
-            np.minimum(charges.min(axis=1, initial=np.inf), left_over).sum(axis=1),
-        )
-        best = np.inf
-        for label in np.argsort(least, kind="stable"):
-            if least[label] >= best:
-                break
-            _, charge = match_peaks(charges[label], alone_a=detected, alone_b=left_over[label])
-            if charge < best:
-                best, predictions[row] = charge, label
-    return predictions
 
 
 if __name__ == "__main__":

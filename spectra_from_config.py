@@ -45,7 +45,7 @@ from benchmark.dataset_folder import (
 from benchmark.files import sha256_of
 from benchmark.machine import available_cores
 from benchmark.overlap import find_overlaps, limits_of, summarise
-from benchmark.rendering import render
+from benchmark.rendering import render, stack
 from benchmark.variants import change_heights, variants_of
 
 # Files
@@ -193,23 +193,6 @@ def vary_rows(class_file, split, rows):
         pattern = class_file.positions[label], class_file.heights[label]
         varied.append(split.vary(*pattern, label=label, spectra=spectra))
     return stack(varied)
-
-
-def stack(varied):
-    """Put the spectra of several classes into one array each of positions, heights and widths.
-
-    varied: a list of results of `vary_at_random`. Rows with fewer peaks than others are filled up
-    with peaks of height 0.
-    """
-    shape = sum(len(p) for p, _, _ in varied), max(p.shape[1] for p, _, _ in varied)
-    positions, heights = np.zeros(shape, np.int64), np.zeros(shape)
-    row = 0
-    for class_positions, class_heights, _ in varied:
-        spectra, peaks = class_positions.shape
-        positions[row : row + spectra, :peaks] = class_positions
-        heights[row : row + spectra, :peaks] = class_heights
-        row += spectra
-    return positions, heights, np.concatenate([sigmas for _, _, sigmas in varied])
 
 
 def render_dataset(config, output, variation, workers=1, keep_others=False):
