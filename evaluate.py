@@ -33,7 +33,8 @@ from benchmark.baseline_folder import RECORD as BASELINE_RECORD
 from benchmark.baseline_folder import read_baselines
 from benchmark.class_file import ClassFile
 from benchmark.command_line import InputError, run_script
-from benchmark.dataset_folder import Variation, read_classes
+from benchmark.data_card import Variation
+from benchmark.dataset_folder import read_classes
 from benchmark.figure_style import save
 from benchmark.files import open_array, replace_file
 from benchmark.misclassifications import (
