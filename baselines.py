@@ -1,9 +1,13 @@
-"""Classify the spectra of a dataset without training, by similarity to the classes' ideal patterns.
+"""Classify the spectra of a dataset without training, by similarity to patterns or to spectra.
 
     python baselines.py
     python baselines.py --dataset datasets/quick
 
-Five methods give the networks something to be compared with:
+Six methods give the networks something to be compared with. One needs nothing but the dataset:
+
+    nearest_spectrum   the class of the training spectrum with the largest cosine similarity
+
+The others know the class file, and are left out for spectra that were not rendered from one:
 
     cosine             cosine similarity of spectrum and ideal pattern
     smoothed_cosine    the same after smoothing both with a Gaussian, so that shifted peaks overlap
@@ -14,8 +18,8 @@ Five methods give the networks something to be compared with:
                        whose training variation they are most likely: on `val` no classifier can do
                        better on average
 
-None of them learns from spectra. They know the class file and, unlike the networks, the width of
-test peaks and how far peaks may shift. Each leaves in its folder `results/NAME/METHOD/` the
+They learn nothing from spectra. They know the class file and, unlike the networks, the width of
+test peaks and how far peaks may shift. Each method leaves in its folder `results/NAME/METHOD/` the
 predicted classes, SPLIT_predictions.npy, for the validation split and every test split, and
 baseline.json with misclassifications, time, settings and the dataset's hashes. evaluate.py shows
 them beside the networks.
@@ -31,7 +35,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmark.baseline_folder import Baseline, write_baseline
-from benchmark.command_line import InputError, require, require_folder, run_script
+from benchmark.command_line import require, require_folder, run_script
 from benchmark.dataset_folder import hash_and_check, read_classes, read_dataset
 from benchmark.files import replace_file
 from benchmark.ideal_observer import IdealObserver
@@ -41,6 +45,7 @@ from benchmark.similarity import (
     cross_correlation,
     ideal_patterns,
     most_similar,
+    nearest_spectrum,
     normalise,
     smoothed_templates,
     stick_patterns,
@@ -48,7 +53,7 @@ from benchmark.similarity import (
 from spectra_from_config import splits_of, vary_rows
 
 # Files
-DATASET: Annotated[str, "Dataset folder that spectra_from_config.py wrote."] = "datasets/dataset500"
+DATASET: Annotated[str, "Dataset folder whose spectra to classify."] = "datasets/dataset500"
 CONFIG: Annotated[
     str | None, "Its class file; by default the one of that name in dataset_configs/."
 ] = None
@@ -61,6 +66,10 @@ SMOOTHING: Annotated[float, "Width sigma of smoothed_cosine's Gaussian, in datap
 MAX_LAG: Annotated[int, "Largest shift of cross_correlation to either side, in datapoints."] = 50
 DETECTION_HEIGHT: Annotated[float, "Lowest peak that search_match detects, maximum 1."] = 0.01
 
+NEED_CLASS_FILE = (
+    *("cosine", "smoothed_cosine", "cross_correlation", "search_match"),
+    "ideal_observer",
+)
 SETTINGS = "smoothing", "max_lag", "detection_height"
 
 CHUNK = 2_000_000  # numbers classified at once: spectra times the larger of datapoints and classes
@@ -70,25 +79,18 @@ def main(settings):
     height = settings.detection_height
     require(0 < height < 1, "DETECTION_HEIGHT", height, "a number above 0 and below 1")
     dataset = read_dataset(settings.dataset)
-    if dataset.card is None:
-        raise InputError(
-            f"{settings.dataset} has no dataset.json, so the classes of its spectra are unknown"
-        )
     smoothing, lag, most = settings.smoothing, settings.max_lag, dataset.datapoints
     require(0.1 <= smoothing <= most, "SMOOTHING", smoothing, f"0.1 to {most} datapoints")
     require(0 <= lag <= most, "MAX_LAG", lag, f"0 to {most} datapoints")
-    config = settings.config or Path("dataset_configs", dataset.card["class_file"]["name"])
-    class_file, variation = read_classes(dataset.card, config)
+    recorded = (dataset.card or {}).get("class_file")
+    config = settings.config
+    if recorded and config is None:
+        config = Path("dataset_configs", recorded["name"])
+    class_file, variation = read_classes(dataset.card or {}, config)
     results = Path(settings.results or Path("results", dataset.name))
     require_folder("RESULTS", results)
     hashes = hash_and_check(dataset)
-    recorded = {name: getattr(settings, name) for name in SETTINGS}
-    judges = {
-        name: partial(judge, name, classify, dataset)
-        for name, classify in methods(class_file, variation, settings).items()
-    }
-    judges["ideal_observer"] = partial(judge_ideal_observer, class_file, variation, dataset)
-    for name, judge_all in judges.items():
+    for name, judge_all in judges_of(dataset, class_file, variation, settings).items():
         began = time.perf_counter()
         counts = judge_all(results / name)
         baseline = Baseline(
@@ -97,10 +99,27 @@ def main(settings):
             seconds=round(time.perf_counter() - began, 3),
             misclassified=counts,
             dataset={"name": dataset.name, "sha256": hashes},
-            settings=recorded,
+            settings={name: getattr(settings, name) for name in SETTINGS},
         )
         write_baseline(baseline)
         print(f"{name}: {baseline.seconds:.1f} s; {counts_text(counts)}")
+
+
+def judges_of(dataset, class_file, variation, settings):
+    """Return name -> function that judges a Dataset and saves answers in a folder, see `judge`."""
+    training, labels = dataset.splits["train"]
+    nearest = partial(nearest_spectrum, training=training, labels=np.array(labels, np.int64))
+    judges = {"nearest_spectrum": partial(judge, "nearest_spectrum", nearest, dataset)}
+    if class_file is None:
+        print(
+            f"left out, as {dataset.folder} is of no class file: {', '.join(NEED_CLASS_FILE)}",
+            file=sys.stderr,
+        )
+        return judges
+    for name, classify in methods(class_file, variation, settings).items():
+        judges[name] = partial(judge, name, classify, dataset)
+    judges["ideal_observer"] = partial(judge_ideal_observer, class_file, variation, dataset)
+    return judges
 
 
 def methods(class_file, variation, settings):

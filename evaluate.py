@@ -86,6 +86,7 @@ class Evaluation(NamedTuple):
     agreements: list  # of Agreement
     class_file: ClassFile | None  # None for arrays of one's own
     variation: Variation | None
+    class_names: list | None  # in the order of the class indices
 
 
 def main(settings):
@@ -100,7 +101,9 @@ def main(settings):
         "significance.md": significance_text(evaluation),
         "significance.csv": significance_csv(evaluation),
         "misclassified.csv": misclassified_csv(evaluation),
-        "misclassified.md": summarise(evaluation.misclassified, evaluation.runs),
+        "misclassified.md": summarise(
+            evaluation.misclassified, evaluation.runs, evaluation.class_names
+        ),
     }
     if evaluation.agreements:
         texts["agreement.md"] = tables.agreement_text(evaluation.agreements, evaluation.published)
@@ -127,6 +130,8 @@ def evaluate(folder, dataset_folder=None, config=None):
     dataset = runs[0].dataset
     baselines = read_baselines(folder, runs[0])
     class_file, variation = read_classes(dataset._asdict(), config)
+    if class_file and dataset.class_names:  # which class_names.json may give
+        class_file = class_file._replace(names=dataset.class_names)
     rendered = splits_of(class_file, variation) if class_file else {}
     labels = {
         split: read_labels(dataset, split, count.spectra, rendered.get(split), dataset_folder)
@@ -155,6 +160,7 @@ def evaluate(folder, dataset_folder=None, config=None):
         agreements=agree(runs, published),
         class_file=class_file,
         variation=variation,
+        class_names=dataset.class_names,
     )
 
 
@@ -312,7 +318,13 @@ def significance_csv(evaluation):
 
 def misclassified_csv(evaluation):
     lines = [misclassified._asdict() for misclassified in evaluation.misclassified]
-    return as_csv(Misclassification._fields, lines)
+    names = evaluation.class_names
+    if not names:
+        return as_csv(Misclassification._fields, lines)
+    for line in lines:
+        line["true_name"] = names[line["true_class"]]
+        line["predicted_name"] = names[line["predicted_class"]]
+    return as_csv([*Misclassification._fields, "true_name", "predicted_name"], lines)
 
 
 def draw(evaluation):

@@ -8,6 +8,8 @@ from scipy.sparse import csr_array
 
 from benchmark.rendering import render, stack
 
+BLOCK = 2_000_000  # numbers of training spectra compared at once
+
 
 def ideal_patterns(class_file, kernel):
     """Render the ideal pattern of each class, float32 (classes, datapoints)."""
@@ -34,6 +36,27 @@ def smoothed_templates(ideal, sigma):
 def most_similar(spectra, templates):
     """Return for each spectrum (datapoints,) the template with the largest scalar product."""
     return (spectra @ templates.T).argmax(axis=1)
+
+
+def nearest_spectrum(spectra, training, labels):
+    """Return the class of the training spectrum with the largest cosine similarity.
+
+    spectra: array (n, datapoints); training: array (spectra, datapoints), which may be mapped into
+    memory, as it is read in blocks; labels: int (spectra,). Of equally similar ones the first
+    counts. Spectra of zeros are similar to none.
+    """
+    spectra = np.asarray(spectra, np.float32)  # whose norm is the same for all
+    best, answers = np.full(len(spectra), -np.inf), np.full(len(spectra), labels[0])
+    rows = max(1, BLOCK // training.shape[1])
+    for first in range(0, len(training), rows):
+        block = np.array(training[first : first + rows], np.float32)
+        norms = np.linalg.norm(block, axis=1, keepdims=True)
+        similarity = spectra @ np.divide(block, norms, out=block, where=norms > 0).T
+        nearest = similarity.argmax(axis=1)
+        found = similarity[np.arange(len(spectra)), nearest]
+        nearer = found > best
+        best[nearer], answers[nearer] = found[nearer], labels[first + nearest[nearer]]
+    return answers
 
 
 def stick_patterns(class_file, kernel):

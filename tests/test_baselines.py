@@ -335,8 +335,8 @@ def test_bad_input_ends_in_one_sentence(run, class_file, dataset, own_arrays):
     assert_one_sentence(process, 2, "DETECTION_HEIGHT", "1.0")
     process = run("baselines.py", *flags, "--results", path)
     assert_one_sentence(process, 2, "RESULTS", path, "a folder")
-    process = run("baselines.py", "--dataset", own_arrays)
-    assert_one_sentence(process, 2, "own", "dataset.json")
+    process = run("baselines.py", "--dataset", own_arrays, "--config", path)
+    assert_one_sentence(process, 2, "CONFIG", path, "no class file")
     process = run("baselines.py", "--dataset", dataset)
     assert_one_sentence(process, 2, "small.json", "does not exist")
     for axis, content in ("x", np.full((1, 120), np.nan)), ("y", np.zeros(1, int)):
