@@ -1,9 +1,13 @@
-"""Classify the spectra of a dataset without training, by similarity to the classes' ideal patterns.
+"""Classify the spectra of a dataset without training, by similarity to patterns or to spectra.
 
     python baselines.py
     python baselines.py --dataset datasets/quick
 
-Five methods give the networks something to be compared with:
+Six methods give the networks something to be compared with. One needs nothing but the dataset:
+
+    nearest_spectrum   the class of the training spectrum with the largest cosine similarity
+
+The others know the class file, and are left out for spectra that were not rendered from one:
 
     cosine             cosine similarity of spectrum and ideal pattern
     smoothed_cosine    the same after smoothing both with a Gaussian, so that shifted peaks overlap
@@ -14,8 +18,8 @@ Five methods give the networks something to be compared with:
                        whose training variation they are most likely: on `val` no classifier can do
                        better on average
 
-None of them learns from spectra. They know the class file and, unlike the networks, the width of
-test peaks and how far peaks may shift. Each leaves in its folder `results/NAME/METHOD/` the
+They learn nothing from spectra. They know the class file and, unlike the networks, the width of
+test peaks and how far peaks may shift. Each method leaves in its folder `results/NAME/METHOD/` the
 predicted classes, SPLIT_predictions.npy, for the validation split and every test split, and
 baseline.json with misclassifications, time, settings and the dataset's hashes. evaluate.py shows
 them beside the networks.
@@ -28,24 +32,28 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import find_peaks
-from scipy.sparse import csr_array
 from tqdm import tqdm
 
 from benchmark.baseline_folder import Baseline, write_baseline
-from benchmark.command_line import InputError, require, require_folder, run_script
+from benchmark.command_line import require, require_folder, run_script
 from benchmark.dataset_folder import hash_and_check, read_classes, read_dataset
 from benchmark.files import replace_file
 from benchmark.ideal_observer import IdealObserver
-from benchmark.overlap import tabulate
-from benchmark.peak_matching import match_peaks
-from benchmark.rendering import render
 from benchmark.run_folder import Count, counts_text, predictions_name
-from spectra_from_config import splits_of, stack, vary_rows
+from benchmark.search_match import search_match
+from benchmark.similarity import (
+    cross_correlation,
+    ideal_patterns,
+    most_similar,
+    nearest_spectrum,
+    normalise,
+    smoothed_templates,
+    stick_patterns,
+)
+from spectra_from_config import splits_of, vary_rows
 
 # Files
-DATASET: Annotated[str, "Dataset folder that spectra_from_config.py wrote."] = "datasets/dataset500"
+DATASET: Annotated[str, "Dataset folder whose spectra to classify."] = "datasets/dataset500"
 CONFIG: Annotated[
     str | None, "Its class file; by default the one of that name in dataset_configs/."
 ] = None
@@ -58,10 +66,10 @@ SMOOTHING: Annotated[float, "Width sigma of smoothed_cosine's Gaussian, in datap
 MAX_LAG: Annotated[int, "Largest shift of cross_correlation to either side, in datapoints."] = 50
 DETECTION_HEIGHT: Annotated[float, "Lowest peak that search_match detects, maximum 1."] = 0.01
 
-# Charges of search_match, beside heights and their differences in relative intensity
-SHIFT_CHARGE = 1e-4  # per datapoint
-HIDDEN_CHARGE = 0.1  # per height of a peak that another may hide
-
+NEED_CLASS_FILE = (
+    *("cosine", "smoothed_cosine", "cross_correlation", "search_match"),
+    "ideal_observer",
+)
 SETTINGS = "smoothing", "max_lag", "detection_height"
 
 CHUNK = 2_000_000  # numbers classified at once: spectra times the larger of datapoints and classes
@@ -71,25 +79,18 @@ def main(settings):
     height = settings.detection_height
     require(0 < height < 1, "DETECTION_HEIGHT", height, "a number above 0 and below 1")
     dataset = read_dataset(settings.dataset)
-    if dataset.card is None:
-        raise InputError(
-            f"{settings.dataset} has no dataset.json, so the classes of its spectra are unknown"
-        )
     smoothing, lag, most = settings.smoothing, settings.max_lag, dataset.datapoints
     require(0.1 <= smoothing <= most, "SMOOTHING", smoothing, f"0.1 to {most} datapoints")
     require(0 <= lag <= most, "MAX_LAG", lag, f"0 to {most} datapoints")
-    config = settings.config or Path("dataset_configs", dataset.card["class_file"]["name"])
-    class_file, variation = read_classes(dataset.card, config)
+    recorded = (dataset.card or {}).get("class_file")
+    config = settings.config
+    if recorded and config is None:
+        config = Path("dataset_configs", recorded["name"])
+    class_file, variation = read_classes(dataset.card or {}, config)
     results = Path(settings.results or Path("results", dataset.name))
     require_folder("RESULTS", results)
     hashes = hash_and_check(dataset)
-    recorded = {name: getattr(settings, name) for name in SETTINGS}
-    judges = {
-        name: partial(judge, name, classify, dataset)
-        for name, classify in methods(class_file, variation, settings).items()
-    }
-    judges["ideal_observer"] = partial(judge_ideal_observer, class_file, variation, dataset)
-    for name, judge_all in judges.items():
+    for name, judge_all in judges_of(dataset, class_file, variation, settings).items():
         began = time.perf_counter()
         counts = judge_all(results / name)
         baseline = Baseline(
@@ -98,10 +99,27 @@ def main(settings):
             seconds=round(time.perf_counter() - began, 3),
             misclassified=counts,
             dataset={"name": dataset.name, "sha256": hashes},
-            settings=recorded,
+            settings={name: getattr(settings, name) for name in SETTINGS},
         )
         write_baseline(baseline)
         print(f"{name}: {baseline.seconds:.1f} s; {counts_text(counts)}")
+
+
+def judges_of(dataset, class_file, variation, settings):
+    """Return name -> function that judges a Dataset and saves answers in a folder, see `judge`."""
+    training, labels = dataset.splits["train"]
+    nearest = partial(nearest_spectrum, training=training, labels=np.array(labels, np.int64))
+    judges = {"nearest_spectrum": partial(judge, "nearest_spectrum", nearest, dataset)}
+    if class_file is None:
+        print(
+            f"left out, as {dataset.folder} is of no class file: {', '.join(NEED_CLASS_FILE)}",
+            file=sys.stderr,
+        )
+        return judges
+    for name, classify in methods(class_file, variation, settings).items():
+        judges[name] = partial(judge, name, classify, dataset)
+    judges["ideal_observer"] = partial(judge_ideal_observer, class_file, variation, dataset)
+    return judges
 
 
 def methods(class_file, variation, settings):
@@ -182,100 +200,6 @@ def count_answers(answers, labels):
         unanswered=sum(not classes for classes in answers),
         tied=sum(len(classes) > 1 for classes in answers),
     )
-
-
-def ideal_patterns(class_file, kernel):
-    """Render the ideal pattern of each class, float32 (classes, datapoints)."""
-    patterns = zip(class_file.positions, class_file.heights, strict=True)
-    unvaried = stack([(x[None], h[None], np.array([float(kernel)])) for x, h in patterns])
-    return render(*unvaried, class_file.datapoints)
-
-
-def normalise(rows):
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-def smoothed_templates(ideal, sigma):
-    """Return what `most_similar` needs to compare spectra and patterns that are both smoothed.
-
-    Smoothing is symmetric, so smoothing the pattern twice serves for smoothing either once; the
-    norm of the smoothed spectrum is the same for all classes.
-    """
-    smooth = partial(gaussian_filter1d, sigma=sigma, axis=1, mode="constant")
-    once = smooth(ideal)
-    return smooth(once) / np.linalg.norm(once, axis=1, keepdims=True)
-
-
-def most_similar(spectra, templates):
-    """Return for each spectrum (datapoints,) the template with the largest scalar product."""
-    return (spectra @ templates.T).argmax(axis=1)
-
-
-def stick_patterns(class_file, kernel):
-    """Return the classes as sticks, a sparse float32 array (classes, datapoints).
-
-    Heights are such that each stick pattern has norm 1 once it is smoothed with `kernel`.
-    """
-    labels = np.repeat(np.arange(len(class_file.positions)), list(map(len, class_file.positions)))
-    heights, positions = np.concatenate(class_file.heights), np.concatenate(class_file.positions)
-    shape = len(class_file.positions), class_file.datapoints
-    sticks = csr_array((heights.astype(np.float32), (labels, positions)), shape)
-    norms = np.linalg.norm(gaussian_filter1d(sticks.toarray(), kernel, mode="constant"), axis=1)
-    return csr_array(sticks.multiply(1 / norms[:, None]))
-
-
-def cross_correlation(spectra, sticks, kernel, max_lag):
-    """Return the class whose pattern, shifted by up to `max_lag`, is most similar to the spectrum.
-
-    A pattern is a sum of few Gaussians: its product with a spectrum is a sum of few values of the
-    spectrum smoothed with that Gaussian, which is what makes this fast.
-    """
-    smoothed = gaussian_filter1d(spectra, kernel, axis=1, mode="constant").T
-    padded = np.pad(smoothed, ((max_lag, max_lag), (0, 0)))
-    best = np.full((sticks.shape[0], len(spectra)), -np.inf, np.float32)
-    for lag in range(2 * max_lag + 1):
-        np.maximum(best, sticks @ padded[lag : lag + sticks.shape[1]], out=best)
-    return best.argmax(axis=0)
-
-
-def search_match(spectra, class_file, max_shift, detection_height):
-    """Return the class whose peaks fit best to the detected peaks of each spectrum.
-
-    Peaks may be matched up to `max_shift` datapoints apart. A class is charged with the height
-    differences of assigned peaks, with the heights of peaks left over on either side, and, to
-    decide between equals, a little for shifts. Peaks of a class that shifts can bring together may
-    appear as one, as high as their sum; the others of them then are left over at a low charge.
-    """
-    positions, heights = tabulate(class_file.positions, class_file.heights)
-    # Absent peaks are near nothing and have height 0: left over at no charge.
-    positions = np.where(np.isnan(heights), -4 * max_shift - class_file.datapoints, positions)
-    heights = np.nan_to_num(heights)
-    near = np.abs(positions[:, :, None] - positions[:, None, :]) <= 2 * max_shift
-    others = near & ~np.eye(near.shape[1], dtype=bool)
-    summed = heights + np.where(others, heights[:, None, :], 0).sum(axis=2)
-    predictions = np.empty(len(spectra), np.int64)
-    for row, spectrum in enumerate(spectra):
-        found, properties = find_peaks(spectrum, height=detection_height)
-        detected = properties["peak_heights"]
-        shifts = np.abs(found[:, None] - positions[:, None, :])
-        excess = detected[:, None] - np.clip(detected[:, None], heights[:, None], summed[:, None])
-        charges = np.abs(excess) + SHIFT_CHARGE * shifts
-        charges[shifts > max_shift] = np.inf
-        hidden = (shifts <= max_shift).any(axis=1) & (summed > heights)
-        left_over = np.where(hidden, HIDDEN_CHARGE * heights, heights)
-        # No assignment charges a class less than the best that each peak could have by itself.
-        least = np.maximum(
-            np.minimum(charges.min(axis=2), detected).sum(axis=1),
-            np.minimum(charges.min(axis=1, initial=np.inf), left_over).sum(axis=1),
-        )
-        best = np.inf
-        for label in np.argsort(least, kind="stable"):
-            if least[label] >= best:
-                break
-            _, charge = match_peaks(charges[label], alone_a=detected, alone_b=left_over[label])
-            if charge < best:
-                best, predictions[row] = charge, label
-    return predictions
 
 
 if __name__ == "__main__":

@@ -63,7 +63,8 @@ def main(settings):
     overlaps = find_overlaps(class_file, limits)
     for overlap in overlaps:
         print(
-            f"classes {overlap.class_a} and {overlap.class_b}: {spectra_of(overlap)} of "
+            f"classes {class_file.name_of(overlap.class_a)} and "
+            f"{class_file.name_of(overlap.class_b)}: {spectra_of(overlap)} of "
             f"{len(variants[overlap.class_a]) + len(variants[overlap.class_b])} test variants; "
             f"{overlap.decided_by}"
         )

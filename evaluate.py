@@ -33,7 +33,8 @@ from benchmark import class_figures, figures, tables
 from benchmark.baseline_folder import read_baselines
 from benchmark.class_file import ClassFile
 from benchmark.command_line import InputError, run_script
-from benchmark.dataset_folder import Variation, read_classes
+from benchmark.data_card import Variation
+from benchmark.dataset_folder import read_classes
 from benchmark.figure_style import save
 from benchmark.files import open_array, replace_file
 from benchmark.misclassifications import (
@@ -82,6 +83,7 @@ class Evaluation(NamedTuple):
     agreements: list  # of Agreement
     class_file: ClassFile | None  # None for arrays of one's own
     variation: Variation | None
+    class_names: list | None  # in the order of the class indices
 
 
 def main(settings):
@@ -97,7 +99,9 @@ def main(settings):
         "significance.md": significance_text(evaluation),
         "significance.csv": significance_csv(evaluation),
         "misclassified.csv": misclassified_csv(evaluation),
-        "misclassified.md": summarise(evaluation.misclassified, evaluation.runs),
+        "misclassified.md": summarise(
+            evaluation.misclassified, evaluation.runs, evaluation.class_names
+        ),
     }
     if evaluation.agreements:
         texts["agreement.md"] = tables.agreement_text(evaluation.agreements, evaluation.published)
@@ -128,6 +132,8 @@ def evaluate(folder, dataset_folder=None, config=None, shipped=()):
     dataset = own[0].dataset
     baselines = read_baselines(folder, own[0])
     class_file, variation = read_classes(dataset._asdict(), config)
+    if class_file and dataset.class_names:  # which class_names.json may give
+        class_file = class_file._replace(names=dataset.class_names)
     rendered = splits_of(class_file, variation) if class_file else {}
     labels = {
         split: read_labels(dataset, split, count.spectra, rendered.get(split), dataset_folder)
@@ -156,6 +162,7 @@ def evaluate(folder, dataset_folder=None, config=None, shipped=()):
         agreements=agree(runs, published),
         class_file=class_file,
         variation=variation,
+        class_names=dataset.class_names,
     )
 
 
@@ -234,7 +241,13 @@ def significance_csv(evaluation):
 
 def misclassified_csv(evaluation):
     lines = [misclassified._asdict() for misclassified in evaluation.misclassified]
-    return as_csv(Misclassification._fields, lines)
+    names = evaluation.class_names
+    if not names:
+        return as_csv(Misclassification._fields, lines)
+    for line in lines:
+        line["true_name"] = names[line["true_class"]]
+        line["predicted_name"] = names[line["predicted_class"]]
+    return as_csv([*Misclassification._fields, "true_name", "predicted_name"], lines)
 
 
 def draw(evaluation):

@@ -32,20 +32,20 @@ import numpy as np
 from benchmark.block_writer import one_writer, write_spectra
 from benchmark.class_file import read_class_file
 from benchmark.command_line import LARGEST, require, require_folder, run_script
-from benchmark.dataset_folder import (
+from benchmark.data_card import (
     Variation,
     array_names,
-    checksum,
     describe_array,
     refuse_other_dataset,
+    refuse_other_kind,
     refuse_own_arrays,
-    verify,
-    write_card,
 )
+from benchmark.dataset_folder import verify
+from benchmark.dataset_writer import replace_arrays, temporary
 from benchmark.files import sha256_of
 from benchmark.machine import available_cores
 from benchmark.overlap import find_overlaps, limits_of, summarise
-from benchmark.rendering import render
+from benchmark.rendering import render, stack
 from benchmark.variants import change_heights, variants_of
 
 # Files
@@ -195,23 +195,6 @@ def vary_rows(class_file, split, rows):
     return stack(varied)
 
 
-def stack(varied):
-    """Put the spectra of several classes into one array each of positions, heights and widths.
-
-    varied: a list of results of `vary_at_random`. Rows with fewer peaks than others are filled up
-    with peaks of height 0.
-    """
-    shape = sum(len(p) for p, _, _ in varied), max(p.shape[1] for p, _, _ in varied)
-    positions, heights = np.zeros(shape, np.int64), np.zeros(shape)
-    row = 0
-    for class_positions, class_heights, _ in varied:
-        spectra, peaks = class_positions.shape
-        positions[row : row + spectra, :peaks] = class_positions
-        heights[row : row + spectra, :peaks] = class_heights
-        row += spectra
-    return positions, heights, np.concatenate([sigmas for _, _, sigmas in varied])
-
-
 def render_dataset(config, output, variation, workers=1, keep_others=False):
     """Render all splits of a class file into the dataset folder `output`.
 
@@ -236,42 +219,37 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
     outdated = [name for name in outdated if name not in names]  # of an earlier dataset
     with one_writer(folder):
         refuse_own_arrays(folder, [*names, *outdated])
+        refuse_other_kind(folder, measured=False)
         if keep_others:
             refuse_other_dataset(folder, class_file, variation)
-        try:
+
+        def write():
             files, overlap = write_arrays(folder, class_file, variation, workers)
-            card = {
+            return {
                 "complete": True,
                 "class_file": {"name": Path(config).name, "sha256": class_file.sha256},
                 "variation": variation._asdict(),
                 "datapoints": class_file.datapoints,
                 "classes": class_file.classes,
-                **({"class_names": class_file.names} if class_file.names else {}),
+                **named_fields(class_file),
                 "peaks": peak_statistics(class_file),
                 "overlap": overlap,
                 "splits": list(splits),
                 "files": files,
                 "versions": {"python": platform.python_version(), "numpy": np.__version__},
             }
-            card["checksum"] = checksum(card["files"])
-            # While the new files take their places, dataset.json says that they do not all fit.
-            write_card(folder, {"complete": False})
-            for name in outdated:
-                (folder / name).unlink(missing_ok=True)
-            for name in names:
-                temporary(folder, name).replace(folder / name)
-            write_card(folder, card)
-        except OSError as error:  # numpy's name no file
-            error.filename = error.filename or str(folder)
-            raise
-        finally:
-            for name in names:  # also of a render that was killed
-                temporary(folder, name).unlink(missing_ok=True)
-    return card
+
+        return replace_arrays(folder, names, outdated, write)
 
 
-def temporary(folder, name):
-    return folder / f"{name}.tmp"
+def named_fields(class_file):
+    """Return what dataset.json records of a class file that says what it stands for."""
+    fields = {
+        "class_names": class_file.names,
+        "unit": class_file.unit,
+        "range": class_file.range,
+    }
+    return {name: value for name, value in fields.items() if value}
 
 
 def write_arrays(folder, class_file, variation, workers):

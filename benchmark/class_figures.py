@@ -15,13 +15,14 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from benchmark.command_line import InputError
-from benchmark.figure_style import BLACK, BLUE, GREY, ORANGE, SKY, STYLE, VERMILION, WIDTH
+from benchmark.figure_style import BLACK, BLUE, GREY, ORANGE, SKY, STYLE, VERMILION, WIDTH, plain
 from benchmark.peak_matching import match_nearest
 from benchmark.rendering import render
 from benchmark.variants import variants_of
 
 VISIBLE = 0.1  # height from which on a peak stands out in a printed spectrum
 MOST_PAIRS = 4  # of confused classes that fit a page
+LONGEST_NAME = 18  # characters of a class's name that fit a legend
 
 
 def most_telling_class(class_file):
@@ -83,7 +84,7 @@ def class_variation(class_file, variation, label, vary):
     for name, (positions, heights, _), style in shown_splits:
         style |= {"linestyle": "", "label": f"{name} ({len(positions)})"}
         panel.plot(positions[:, peak], heights[:, peak], **style)
-    panel.set_title(f"class {label}, peak at {centre}", loc="left")
+    panel.set_title(f"class {called(class_file, label)}, peak at {centre}", loc="left")
     panel.set_xlabel("position (datapoints)")
     panel.set_ylabel("relative intensity, before normalisation")
     panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -91,6 +92,14 @@ def class_variation(class_file, variation, label, vary):
     handles = [Patch(label="range of the peak drawn on the right", **span), *panel.lines]
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
+
+
+def called(class_file, label):
+    """Return a class's name or number for a figure; a long name loses its middle."""
+    name = class_file.name_of(label)
+    if len(name) > LONGEST_NAME:
+        name = f"{name[: LONGEST_NAME - 7]}…{name[-6:]}"
+    return plain(name)
 
 
 def check_label(class_file, label, name):
@@ -150,11 +159,12 @@ def draw_confusion(panel, cases, vary, class_file, variation):
     split, true, predicted, variant = min(spectra, key=lambda which: (-spectra[which], which))
     varied = (values[[variant]] for values in vary(split, true))
     spectrum = render(*varied, class_file.datapoints)[0]
-    panel.plot(spectrum, color=GREY, linewidth=2.5, label=f"spectrum of {true}")
     pair = true, predicted
+    names = {label: called(class_file, label) for label in pair}
+    panel.plot(spectrum, color=GREY, linewidth=2.5, label=f"spectrum of {names[true]}")
     patterns = [visible_pattern(class_file, label) for label in pair]
-    draw_pattern(panel, patterns[0], BLUE, "o", "-", f"ideal {true} (true)")
-    draw_pattern(panel, patterns[1], VERMILION, "s", "--", f"ideal {predicted} (predicted)")
+    draw_pattern(panel, patterns[0], BLUE, "o", "-", f"ideal {names[true]} (true)")
+    draw_pattern(panel, patterns[1], VERMILION, "s", "--", f"ideal {names[predicted]} (predicted)")
 
     variants = variants_of(class_file, variation)[split][true]
     test_shift = max(abs(shift) for shift, _ in variants)
@@ -168,8 +178,8 @@ def draw_confusion(panel, cases, vary, class_file, variation):
     ]
     mark_peaks(panel, peaks, spectrum, test_shift)
     shown = variant_text(variants[variant])
-    counts = f"{confusion_counts(cases)}; shown: {split}, {shown}"
-    panel.set_title(f"{counts}\n{decision(peaks, pair)}", loc="left", pad=19)
+    counts = f"{confusion_counts(cases, names)}; shown: {split}, {shown}"
+    panel.set_title(f"{counts}\n{decision(peaks, names)}", loc="left", pad=19)
     spacing = {"columnspacing": 1.2, "handlelength": 1.5, "handletextpad": 0.5}
     panel.legend(loc="lower left", bbox_to_anchor=(-0.015, 0.97), ncols=4, **spacing)
     panel.set_xlim(range_to_show(patterns, window, class_file.datapoints))
@@ -213,8 +223,8 @@ def range_to_show(patterns, window, datapoints):
     return max(0, positions.min() - margin), min(datapoints - 1, positions.max() + margin)
 
 
-def confusion_counts(cases):
-    first, second = sorted((cases[0].true_class, cases[0].predicted_class))
+def confusion_counts(cases, names):
+    first, second = (names[label] for label in sorted(names))
     spectra = len({(case.split, case.true_class, case.variant) for case in cases})
     runs = len({(case.network, case.seed) for case in cases})
     return (
@@ -223,12 +233,12 @@ def confusion_counts(cases):
     )
 
 
-def decision(peaks, pair):
-    found = [f"{x} (height {height:.3g}) of class {label}" for label, x, height in peaks]
+def decision(peaks, names):
+    found = [f"{x} (height {height:.3g}) of class {names[label]}" for label, x, height in peaks]
     if len(found) == 2:
         return f"least alike: peaks {' and '.join(found)}"
-    (other,) = set(pair) - {peaks[0][0]}
-    return f"peak {found[0]} has no partner in class {other}"
+    (other,) = set(names) - {peaks[0][0]}
+    return f"peak {found[0]} has no partner in class {names[other]}"
 
 
 def deciding_peaks(pattern_a, pattern_b, window):

@@ -28,6 +28,10 @@ class ClassFile(NamedTuple):
     def classes(self):
         return len(self.positions)
 
+    def name_of(self, label):
+        """Return what to call a class: its name, or its number if it has none."""
+        return self.names[label] if self.names else str(label)
+
 
 def read_class_file(path):
     """Read and check a class file.

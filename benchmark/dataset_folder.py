@@ -1,7 +1,6 @@
-"""The dataset folder: names of its files, reading it, its data card dataset.json, its checksums."""
+"""The dataset folder: reading it, and checking its files against the data card dataset.json."""
 
-import hashlib
-import math
+import json
 import os
 import sys
 from pathlib import Path
@@ -10,44 +9,24 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from benchmark.class_file import read_class_file
-from benchmark.command_line import LARGEST, InputError, require
-from benchmark.files import (
-    is_number,
-    is_whole,
-    open_array,
-    read_json,
-    sha256_of,
-    write_json,
+from benchmark.class_file import checked_names, read_class_file
+from benchmark.command_line import InputError, require
+from benchmark.data_card import (
+    BESIDE_CARD,
+    CARD,
+    WRITER,
+    again,
+    array_names,
+    checksum,
+    faults_of_class_file,
+    read_beside,
+    read_card,
+    variation_of,
 )
+from benchmark.files import open_array, sha256_of
 
-CARD = "dataset.json"
-WRITER = "spectra_from_config.py"
+CLASS_NAMES = "class_names.json"
 CHUNK = 2**26  # bytes of spectra looked at once
-
-
-def array_names(split):
-    return f"x_{split}.npy", f"y_{split}.npy"
-
-
-class Variation(NamedTuple):
-    """What a rendered dataset depends on beside its class file.
-
-    The fields are the constants of spectra_from_config.py of the same names.
-    """
-
-    n_train: int
-    n_val: int
-    max_shift: int
-    max_height_change: float
-    kernel_range: tuple[float, float]
-    test_shift: int
-    test_height_change: float
-    wide_test_height_change: float
-    test_kernel: float
-    seed: int
-    vary_highest: bool = True  # what follows is as here in datasets that do not record it
-    wide_test: bool = True
 
 
 class Dataset(NamedTuple):
@@ -77,7 +56,8 @@ def read_dataset(folder):
     Needed are x_train.npy, y_train.npy, x_val.npy and y_val.npy; every x_test*.npy with its labels
     is a test split. Spectra are real numbers (spectra, datapoints) or (spectra, datapoints, 1),
     labels are class indices (spectra,), and every class has training spectra. If the folder holds a
-    dataset.json, the files have the sizes it records.
+    dataset.json, the files have the sizes it records. Names of the classes are those of
+    dataset.json, or of class_names.json, a list of texts in the order of the class indices.
 
     Returns a Dataset with "train" first, "val" second. Raises InputError naming the file and what
     is accepted.
@@ -86,6 +66,7 @@ def read_dataset(folder):
     if not folder.is_dir():
         raise InputError(f"dataset folder {folder} does not exist; {WRITER} writes one")
     card = read_card(folder)
+    read_beside(folder, card)
     tests = sorted(path.stem.removeprefix("x_") for path in folder.glob("x_test*.npy"))
     splits, opened = {}, {}
     for split in ["train", "val", *tests]:
@@ -93,7 +74,7 @@ def read_dataset(folder):
             opened[name] = signature(folder / name)
         splits[split] = open_split(folder, split)
     if read_card(folder) != card:
-        raise InputError(f"{folder} was rendered anew while it was being opened; try again")
+        raise InputError(f"{folder} was written anew while it was being opened; try again")
     datapoints = splits["train"][0].shape[1]
     classes = count_classes(folder, splits["train"][1])
     for split, (x, y) in splits.items():
@@ -108,8 +89,40 @@ def read_dataset(folder):
                 f"{folder}/y_{split}.npy holds the label {wrong}, accepted: 0 to {classes - 1}, "
                 f"the classes that y_train.npy has spectra of"
             )
-    names = (card or {}).get("class_names")
+    names = read_class_names(folder, card, classes)
     return Dataset(folder, datapoints, classes, splits, card, opened, names)
+
+
+def read_class_names(folder, card, classes):
+    """Return the names of all classes from dataset.json or class_names.json, None without any.
+
+    Raises InputError unless they are different texts, one for each class, and those of both files
+    the same.
+    """
+    found = {}
+    if card and card.get("class_names") is not None:
+        found[folder / CARD] = card["class_names"]
+    path = folder / CLASS_NAMES
+    try:
+        found[path] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        pass
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f'{path} is not valid JSON ({error}), accepted: a list of names, such as ["quartz", '
+            f'"calcite"]'
+        ) from None
+    for where, names in found.items():
+        if not isinstance(names, list) or len(names) != classes:
+            what = f"{len(names)} names" if isinstance(names, list) else "no list of names"
+            raise InputError(
+                f"{where} holds {what}, accepted: one for each of the {classes} classes, in the "
+                f"order of their labels"
+            )
+        checked_names(where, names)
+    if len(found) == 2 and found[path] != card["class_names"]:
+        raise InputError(f"{path} names other classes than {CARD} beside it; delete {path}")
+    return next(iter(found.values()), None)
 
 
 def open_split(folder, split):
@@ -159,107 +172,6 @@ def signature(path):
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def read_card(folder):
-    """Return dataset.json of a folder, or None without one, after a look at the files' sizes."""
-    path = folder / CARD
-    try:
-        card = read_json(path, WRITER)
-    except FileNotFoundError:
-        return None
-    if card.get("complete") is False:
-        raise InputError(f"{folder} was left unfinished; run {WRITER} again")
-    for reason in faults_of(card):
-        raise InputError(f"{path} is not what {WRITER} writes: {reason}; render again")
-    for name, entry in card["files"].items():
-        found = (folder / name).stat().st_size if (folder / name).exists() else "missing"
-        if found != entry["bytes"]:
-            raise InputError(
-                f"{folder}/{name} is {found} where {CARD} records {entry['bytes']} bytes; render "
-                f"again, or delete {CARD} if these arrays are your own"
-            )
-    return card
-
-
-def faults_of(card):
-    """Yield what is wrong with the fields of a complete dataset.json that others rely on."""
-    yield from faults_of_files(card.get("files"))
-    yield from faults_of_class_file(card.get("class_file"))
-    yield from faults_of_variation(card.get("variation"))
-
-
-def faults_of_class_file(class_file):
-    if not isinstance(class_file, dict):
-        yield "class_file is missing"
-    elif not all(isinstance(class_file.get(field), str) for field in ("name", "sha256")):
-        yield "class_file has no name or no sha256"
-    elif Path(class_file["name"]).name != class_file["name"]:
-        yield f"class_file {class_file['name']!r} is no name of a file"
-
-
-def faults_of_files(files):
-    if not isinstance(files, dict) or not files:
-        yield "files are missing"
-        return
-    for name, entry in files.items():
-        if Path(name).name != name:
-            yield f"{name!r} is no file of the folder"
-        if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
-            yield f"{name} has no sha256"
-        elif not is_whole(entry.get("bytes"), 0, 2**63):
-            yield f"{name} has {entry.get('bytes')} bytes"
-
-
-def faults_of_variation(recorded):
-    fields, optional = set(Variation._fields), Variation._field_defaults.keys()
-    if not isinstance(recorded, dict) or not fields - optional <= recorded.keys() <= fields:
-        yield f"variation does not hold {', '.join(Variation._fields)}"
-        return
-    numbers = dict(recorded)
-    for name in "vary_highest", "wide_test":
-        value = numbers.pop(name, True)
-        if not isinstance(value, bool):
-            yield f"{name} is {value}"
-    widths = numbers.pop("kernel_range")
-    valid = isinstance(widths, list) and len(widths) == 2
-    if not valid or not all(is_number(width, 0.1, LARGEST) for width in widths):
-        yield f"kernel_range is {widths}"
-    for name, value in numbers.items():
-        if not is_number(value, 0, math.inf if name == "seed" else LARGEST):
-            yield f"{name} is {value}"
-
-
-def variation_of(card):
-    """Return the Variation that a dataset.json, or a run's description of it, records.
-
-    Raises InputError if it does not hold one.
-    """
-    recorded = card.get("variation")
-    for reason in faults_of_variation(recorded):
-        raise InputError(f"the dataset is not one that {WRITER} renders: {reason}")
-    return Variation(**recorded)._replace(kernel_range=tuple(recorded["kernel_range"]))
-
-
-def write_card(folder, card):
-    write_json(folder / CARD, card)
-
-
-def describe_array(path, sha256):
-    """Return what dataset.json records of an array file."""
-    array = open_array(path)
-    return {
-        "shape": list(array.shape),
-        "dtype": str(array.dtype),
-        "bytes": path.stat().st_size,
-        "sha256": sha256,
-    }
-
-
-def checksum(files):
-    """SHA-256 over all files: what `LC_ALL=C sha256sum *.npy | sha256sum` prints in the folder."""
-    lines = (f"{files[name]['sha256']}  {name}\n" for name in sorted(files))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
 def verify(folder):
     """Hold the hashes of all files against dataset.json; print the first that differs."""
     card = read_dataset(folder).card
@@ -271,75 +183,24 @@ def verify(folder):
     print(f"{folder}: {len(card['files'])} files intact, checksum {checksum(card['files'])}")
 
 
-def refuse_own_arrays(folder, names):
-    """Raise InputError rather than replace arrays that were not rendered, which somebody made.
-
-    names: the array files that a render writes, or removes.
-    """
-    present = [name for name in names if (folder / name).exists()]
-    if not present:
-        return
-    advice = "choose another OUTPUT folder, or move your arrays away"
-    try:
-        card = read_json(folder / CARD, WRITER)
-    except (FileNotFoundError, InputError):
-        raise InputError(
-            f"{folder}/{present[0]} is not replaced, as no {CARD} of {WRITER} says that it was "
-            f"rendered; {advice}"
-        ) from None
-    if card.get("complete") is False:
-        return
-    for reason in faults_of_files(card.get("files")):
-        raise InputError(
-            f"{folder}/{present[0]} is not replaced, as {CARD} is not one of {WRITER} ({reason}); "
-            f"{advice}"
-        )
-    written = (folder / CARD).stat().st_mtime_ns
-    for name in present:
-        path, entry = folder / name, card["files"].get(name)
-        rendered = entry and path.stat().st_size == entry["bytes"]
-        if rendered and path.stat().st_mtime_ns > written:  # dataset.json is written last
-            rendered = sha256_of(path) == entry["sha256"]
-        if not rendered:
-            raise InputError(f"{path} is not replaced, as it is not what {CARD} records; {advice}")
-
-
-def refuse_other_dataset(folder, class_file, variation):
-    """Raise InputError if the folder holds a dataset of other classes or another variation."""
-    try:
-        card = read_json(folder / CARD, WRITER)
-    except FileNotFoundError:
-        return
-    if card.get("complete") is False:
-        return
-    advice = "choose another OUTPUT, or delete the folder to replace it"
-    recorded = variation_of(card)
-    if card["class_file"]["sha256"] != class_file.sha256:
-        raise InputError(f"{folder} holds spectra of other classes; {advice}")
-    for name in Variation._fields:
-        before, now = getattr(recorded, name), getattr(variation, name)
-        if before != now:
-            raise InputError(
-                f"{folder} was rendered with {name.upper()} {before}, not {now}; {advice}"
-            )
-
-
 def hash_and_check(dataset):
     """Return the SHA-256 of each array file; refuse files that changed or cannot be trained on.
 
     Warns once if spectra are not divided by their maximum.
     """
     hashes = {}
+    records = {CARD: dataset.card, BESIDE_CARD: read_beside(dataset.folder, dataset.card)}
     scaled = True
     for split, (x, _) in dataset.splits.items():
         for name in array_names(split):
             hashes[name] = sha256_of(dataset.folder / name)
-            recorded = dataset.card["files"].get(name) if dataset.card else None
-            if recorded and recorded["sha256"] != hashes[name]:
-                raise InputError(
-                    f"{dataset.folder}/{name} is not the file that {CARD} records (SHA-256 "
-                    f"differs); render again, or delete {CARD} if these arrays are your own"
-                )
+            for card, record in records.items():
+                recorded = record["files"].get(name) if record else None
+                if recorded and recorded["sha256"] != hashes[name]:
+                    raise InputError(
+                        f"{dataset.folder}/{name} is not the file that {card} records (SHA-256 "
+                        f"differs); {again(record)}, or delete {card} if these arrays are your own"
+                    )
         scaled &= check_spectra(dataset.folder / f"x_{split}.npy", x)
     for name, before in dataset.opened.items():
         if signature(dataset.folder / name) != before:

@@ -27,7 +27,15 @@ def read_measurement(path, block=None):
     a Measurement with x rising. Raises InputError naming the file, the line or field, the value and
     what is accepted.
     """
-    text = read_text(path)
+    return parse_measurement(path, read_content(path), block)
+
+
+def parse_measurement(path, content, block=None):
+    """Return the Measurement that the content of a file holds, as `read_measurement` does.
+
+    path: what messages call the file, which need not exist; content: bytes.
+    """
+    text = decode(path, content)
     with np.errstate(over="ignore", invalid="ignore"):
         measurement = read_any(path, text, block)
     x, y = measurement.x, measurement.y
@@ -52,20 +60,29 @@ def read_any(path, text, block):
     return read_columns(path, lines)
 
 
-def read_text(path):
-    """Return the text of a file in UTF-8, Latin-1, or UTF-16 or UTF-32 with byte-order mark."""
+def read_content(path):
+    """Return the bytes of a file that may hold a measurement."""
     try:
         with open(path, "rb") as file:
-            content = bytearray()
-            while len(content) <= MOST_BYTES and (piece := file.read(2**20)):
-                content += piece
+            return read_up_to_limit(path, file)
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"measurement {path} does not exist") from None
     except IsADirectoryError:
         raise InputError(f"{path} is a folder, accepted: files with a measured spectrum") from None
+
+
+def read_up_to_limit(path, file):
+    """Return the rest of an open binary file, which may hold MOST_BYTES."""
+    content = bytearray()
+    while len(content) <= MOST_BYTES and (piece := file.read(2**20)):
+        content += piece
     if len(content) > MOST_BYTES:
         raise InputError(f"{path} is larger than {MOST_BYTES} bytes, accepted: one spectrum")
-    content = bytes(content)
+    return bytes(content)
+
+
+def decode(path, content):
+    """Return the text of a file in UTF-8, Latin-1, or UTF-16 or UTF-32 with byte-order mark."""
     refuse_foreign_bytes(path, content)
     for mark, encoding in BYTE_ORDER_MARKS:
         if content.startswith(mark):

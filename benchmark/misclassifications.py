@@ -15,7 +15,7 @@ from benchmark.files import open_array
 from benchmark.overlap import ROUNDING, find_overlaps, limits_of
 from benchmark.peak_matching import match_as_many
 from benchmark.run_folder import confidences_name, predictions_name
-from benchmark.table_formats import as_markdown
+from benchmark.table_formats import as_markdown, markdown_text
 from benchmark.variants import variant_numbers, variants_of
 
 SMALL_PEAK = 0.1  # relative to the highest peak
@@ -165,8 +165,11 @@ def reason_of(true, predicted, reach):
     return "other"
 
 
-def summarise(found, runs):
-    """Count reasons per network and run, and misclassifications per class; as Markdown."""
+def summarise(found, runs, class_names=None):
+    """Count reasons per network and run, and misclassifications per class; as Markdown.
+
+    found: list of Misclassification; runs: list of Run; class_names: list, None without names.
+    """
     lines = ["## Why spectra are misclassified", ""]
     if not found:
         return "\n".join([*lines, "None is."]) + "\n"
@@ -183,10 +186,10 @@ def summarise(found, runs):
         for network, seeds in Counter(run.model for run in runs).items()
     ]
     table = as_markdown(["network", *reasons], rows)
-    return "\n".join(lines) + "\n" + table + most_missed_classes(found, len(runs))
+    return "\n".join(lines) + "\n" + table + most_missed_classes(found, len(runs), class_names)
 
 
-def most_missed_classes(found, runs, most=10):
+def most_missed_classes(found, runs, class_names=None, most=10):
     """List the classes that most runs get wrong, with the class they are taken for most often."""
     wrong_runs, taken_for = {}, {}
     for m in found:
@@ -210,5 +213,8 @@ def most_missed_classes(found, runs, most=10):
     for label in order:
         (other, _), *_ = taken_for[label].most_common(1)
         spectra = taken_for[label].total() / runs
-        lines.append(f"| {label} | {len(wrong_runs[label])} | {spectra:.3g} | {other} |")
+        true, taken = label, other
+        if class_names:
+            true, taken = (markdown_text(class_names[which]) for which in (label, other))
+        lines.append(f"| {true} | {len(wrong_runs[label])} | {spectra:.3g} | {taken} |")
     return "\n".join(lines) + "\n"

@@ -75,3 +75,20 @@ def exp_of_negative(x):
     for _ in range(10):
         power = power * power
     return power
+
+
+def stack(varied):
+    """Put the spectra of several classes into one array each of positions, heights and widths.
+
+    varied: a list of positions (spectra, peaks), heights (spectra, peaks) and widths (spectra,).
+    Rows with fewer peaks than others are filled up with peaks of height 0.
+    """
+    shape = sum(len(p) for p, _, _ in varied), max(p.shape[1] for p, _, _ in varied)
+    positions, heights = np.zeros(shape, np.int64), np.zeros(shape)
+    row = 0
+    for class_positions, class_heights, _ in varied:
+        spectra, peaks = class_positions.shape
+        positions[row : row + spectra, :peaks] = class_positions
+        heights[row : row + spectra, :peaks] = class_heights
+        row += spectra
+    return positions, heights, np.concatenate([sigmas for _, _, sigmas in varied])

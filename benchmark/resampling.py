@@ -21,8 +21,7 @@ def resample(x, y, datapoints, limits=None):
     if y does not vary over these datapoints, or varies beyond floating point.
     """
     first, last = limits or (x[0], x[-1])
-    begins, ends = x[0] - first <= x[1] - x[0], last - x[-1] <= x[-1] - x[-2]
-    if not (begins and ends and first < last):
+    if not (covers(x, first, last) and first < last):
         raise InputError(
             f"x goes from {x[0]:g} to {x[-1]:g}, accepted: all of RANGE, {first:g} to {last:g}"
         )
@@ -36,6 +35,11 @@ def resample(x, y, datapoints, limits=None):
                 f"finite difference above 0"
             )
         return ((spectrum - lowest) / height).astype(np.float32)
+
+
+def covers(x, first, last):
+    """Tell whether a measurement, x rising, covers these limits but for one step of its own."""
+    return x[0] - first <= x[1] - x[0] and last - x[-1] <= x[-1] - x[-2]
 
 
 def at_datapoints(x, y, grid):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmark.command_line import InputError
-from benchmark.dataset_folder import array_names
+from benchmark.data_card import array_names
 from benchmark.files import is_number, is_whole, open_array, read_json, replace_file, write_json
 
 WRITER = "train_models.py"

@@ -16,7 +16,7 @@ import dataset_config_generator
 import spectra_from_config
 from benchmark import command_line
 from benchmark.command_line import parse_flags
-from benchmark.dataset_folder import Variation
+from benchmark.data_card import Variation
 from benchmark.tensorflow_startup import start_tensorflow
 
 os.environ.pop("PYTHONUNBUFFERED", None)  # most users' output is buffered

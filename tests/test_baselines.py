@@ -15,12 +15,12 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 import baselines
-from baselines import most_similar
 from benchmark.class_file import read_class_file
 from benchmark.command_line import parse_flags
 from benchmark.dataset_folder import read_dataset
 from benchmark.peak_matching import match_peaks
 from benchmark.rendering import render
+from benchmark.similarity import ideal_patterns, most_similar, normalise
 from dataset_config_generator import draw_classes
 from spectra_from_config import splits_of, vary_rows
 
@@ -83,7 +83,7 @@ def cosines(spectra, patterns):
 
 def test_cosine_answers_the_pattern_at_the_smallest_angle(classes):
     class_file, spectra, _ = classes
-    ideal = baselines.ideal_patterns(class_file, KERNEL)
+    ideal = ideal_patterns(class_file, KERNEL)
     expected = cosines(spectra, ideal).argmax(axis=1)
     np.testing.assert_array_equal(answers("cosine", spectra, class_file), expected)
     assert (expected != (spectra @ ideal.T).argmax(axis=1)).any()  # the norms do matter
@@ -92,7 +92,7 @@ def test_cosine_answers_the_pattern_at_the_smallest_angle(classes):
 @pytest.mark.parametrize(("flags", "sigma"), [((), 50), (("--smoothing", 5), 5)])
 def test_smoothed_cosine_compares_smoothed_spectra_with_smoothed_patterns(classes, flags, sigma):
     class_file, spectra, _ = classes
-    ideal = baselines.ideal_patterns(class_file, KERNEL)
+    ideal = ideal_patterns(class_file, KERNEL)
 
     def smooth(x):
         return gaussian_filter1d(x.astype(np.float64), sigma, axis=1, mode="constant")
@@ -110,7 +110,7 @@ def test_smoothed_cosine_compares_smoothed_spectra_with_smoothed_patterns(classe
 )
 def test_cross_correlation_is_the_largest_cosine_over_all_shifts(classes, flags, most):
     class_file, spectra, _ = classes
-    ideal = baselines.normalise(baselines.ideal_patterns(class_file, KERNEL))
+    ideal = normalise(ideal_patterns(class_file, KERNEL))
     padded = np.pad(ideal, ((0, 0), (most, most)))
     shifted = [padded[:, lag : lag + 400] for lag in range(2 * most + 1)]
     similarity = np.max([np.einsum("nd,cd->nc", spectra, x) for x in shifted], axis=0)
@@ -140,7 +140,7 @@ def test_search_match_tells_crowded_classes_apart(classes):
     class_file, spectra, labels = classes
     found = search_match(spectra, class_file)
     wrong = np.count_nonzero(found != labels)
-    templates = baselines.normalise(baselines.ideal_patterns(class_file, KERNEL))
+    templates = normalise(ideal_patterns(class_file, KERNEL))
     similar = np.count_nonzero(most_similar(spectra, templates) != labels)
     assert wrong <= 6 < similar
 
@@ -335,8 +335,8 @@ def test_bad_input_ends_in_one_sentence(run, class_file, dataset, own_arrays):
     assert_one_sentence(process, 2, "DETECTION_HEIGHT", "1.0")
     process = run("baselines.py", *flags, "--results", path)
     assert_one_sentence(process, 2, "RESULTS", path, "a folder")
-    process = run("baselines.py", "--dataset", own_arrays)
-    assert_one_sentence(process, 2, "own", "dataset.json")
+    process = run("baselines.py", "--dataset", own_arrays, "--config", path)
+    assert_one_sentence(process, 2, "CONFIG", path, "no class file")
     process = run("baselines.py", "--dataset", dataset)
     assert_one_sentence(process, 2, "small.json", "does not exist")
     for axis, content in ("x", np.full((1, 120), np.nan)), ("y", np.zeros(1, int)):

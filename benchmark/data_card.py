@@ -1,0 +1,245 @@
+"""The data card dataset.json: what it records of a dataset's files, and how it is checked.
+
+Rendered datasets record their class file and variation, measured ones the sample and file of every
+row. Measured test splits that stand beside rendered ones have a card of their own, measured.json.
+"""
+
+import hashlib
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmark.command_line import LARGEST, InputError
+from benchmark.files import is_number, is_whole, open_array, read_json, sha256_of
+
+CARD = "dataset.json"
+BESIDE_CARD = "measured.json"
+WRITER = "spectra_from_config.py"
+MEASURED_WRITER = "measured_dataset.py"
+
+
+def array_names(split):
+    return f"x_{split}.npy", f"y_{split}.npy"
+
+
+class Variation(NamedTuple):
+    """What a rendered dataset depends on beside its class file.
+
+    The fields are the constants of spectra_from_config.py of the same names.
+    """
+
+    n_train: int
+    n_val: int
+    max_shift: int
+    max_height_change: float
+    kernel_range: tuple[float, float]
+    test_shift: int
+    test_height_change: float
+    wide_test_height_change: float
+    test_kernel: float
+    seed: int
+    vary_highest: bool = True  # what follows is as here in datasets that do not record it
+    wide_test: bool = True
+
+
+def writer_of(card):
+    """Return the name of the script that writes such data cards."""
+    return MEASURED_WRITER if "measured" in card else WRITER
+
+
+def again(card):
+    """Say what to do about a folder that is not what its data card records."""
+    return f"run {MEASURED_WRITER} again" if "measured" in card else "render again"
+
+
+def read_card(folder):
+    """Return dataset.json of a folder, or None without one, after a look at the files' sizes."""
+    return read_record(folder, CARD)
+
+
+def read_beside(folder, card):
+    """Return measured.json of a folder, or None without one; card: its dataset.json.
+
+    Raises InputError if the measured splits were labelled for other classes.
+    """
+    record = read_record(folder, BESIDE_CARD)
+    if record and (card or {}).get("class_file") != record["class_file"]:
+        raise InputError(
+            f"{folder}/{BESIDE_CARD} describes measured spectra labelled for another class file "
+            f"than that of {CARD}; run {MEASURED_WRITER} again"
+        )
+    return record
+
+
+def read_record(folder, name):
+    path = folder / name
+    try:
+        card = read_json(path, WRITER if name == CARD else MEASURED_WRITER)
+    except FileNotFoundError:
+        return None
+    if card.get("complete") is False:
+        raise InputError(f"{folder} was left unfinished; run {writer_of(card)} again")
+    for reason in faults_of(card):
+        raise InputError(f"{path} is not what {writer_of(card)} writes: {reason}; {again(card)}")
+    for file, entry in card["files"].items():
+        found = (folder / file).stat().st_size if (folder / file).exists() else "missing"
+        if found != entry["bytes"]:
+            raise InputError(
+                f"{folder}/{file} is {found} where {name} records {entry['bytes']} bytes; "
+                f"{again(card)}, or delete {name} if these arrays are your own"
+            )
+    return card
+
+
+def faults_of(card):
+    """Yield what is wrong with the fields of a complete data card that others rely on."""
+    yield from faults_of_files(card.get("files"))
+    measured = "measured" in card
+    if not measured or "class_file" in card:
+        yield from faults_of_class_file(card.get("class_file"))
+    if not measured:
+        yield from faults_of_variation(card.get("variation"))
+
+
+def faults_of_class_file(class_file):
+    if not isinstance(class_file, dict):
+        yield "class_file is missing"
+    elif not all(isinstance(class_file.get(field), str) for field in ("name", "sha256")):
+        yield "class_file has no name or no sha256"
+    elif Path(class_file["name"]).name != class_file["name"]:
+        yield f"class_file {class_file['name']!r} is no name of a file"
+
+
+def faults_of_files(files):
+    if not isinstance(files, dict) or not files:
+        yield "files are missing"
+        return
+    for name, entry in files.items():
+        if Path(name).name != name:
+            yield f"{name!r} is no file of the folder"
+        if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
+            yield f"{name} has no sha256"
+        elif not is_whole(entry.get("bytes"), 0, 2**63):
+            yield f"{name} has {entry.get('bytes')} bytes"
+
+
+def faults_of_variation(recorded):
+    fields, optional = set(Variation._fields), Variation._field_defaults.keys()
+    if not isinstance(recorded, dict) or not fields - optional <= recorded.keys() <= fields:
+        yield f"variation does not hold {', '.join(Variation._fields)}"
+        return
+    numbers = dict(recorded)
+    for name in "vary_highest", "wide_test":
+        value = numbers.pop(name, True)
+        if not isinstance(value, bool):
+            yield f"{name} is {value}"
+    widths = numbers.pop("kernel_range")
+    valid = isinstance(widths, list) and len(widths) == 2
+    if not valid or not all(is_number(width, 0.1, LARGEST) for width in widths):
+        yield f"kernel_range is {widths}"
+    for name, value in numbers.items():
+        if not is_number(value, 0, math.inf if name == "seed" else LARGEST):
+            yield f"{name} is {value}"
+
+
+def variation_of(card):
+    """Return the Variation that a dataset.json, or a run's description of it, records.
+
+    Raises InputError if it does not hold one.
+    """
+    recorded = card.get("variation")
+    for reason in faults_of_variation(recorded):
+        raise InputError(f"the dataset is not one that {WRITER} renders: {reason}")
+    return Variation(**recorded)._replace(kernel_range=tuple(recorded["kernel_range"]))
+
+
+def describe_array(path, sha256):
+    """Return what dataset.json records of an array file."""
+    array = open_array(path)
+    return {
+        "shape": list(array.shape),
+        "dtype": str(array.dtype),
+        "bytes": path.stat().st_size,
+        "sha256": sha256,
+    }
+
+
+def checksum(files):
+    """SHA-256 over all files: what `LC_ALL=C sha256sum *.npy | sha256sum` prints in the folder."""
+    lines = (f"{files[name]['sha256']}  {name}\n" for name in sorted(files))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def refuse_own_arrays(folder, names, record=CARD):
+    """Raise InputError rather than replace arrays that no script wrote, which somebody made.
+
+    names: the array files that a script writes, or removes; record: the card that describes them.
+    """
+    present = [name for name in names if (folder / name).exists()]
+    if not present:
+        return
+    writer, written_by = (
+        (WRITER, "rendered") if record == CARD else (MEASURED_WRITER, "written by it")
+    )
+    advice = "choose another OUTPUT folder, or move your arrays away"
+    try:
+        card = read_json(folder / record, writer)
+    except (FileNotFoundError, InputError):
+        raise InputError(
+            f"{folder}/{present[0]} is not replaced, as no {record} of {writer} says that it was "
+            f"{written_by}; {advice}"
+        ) from None
+    if card.get("complete") is False:
+        return
+    for reason in faults_of_files(card.get("files")):
+        raise InputError(
+            f"{folder}/{present[0]} is not replaced, as {record} is not one of {writer} "
+            f"({reason}); {advice}"
+        )
+    written = (folder / record).stat().st_mtime_ns
+    for name in present:
+        path, entry = folder / name, card["files"].get(name)
+        known = entry and path.stat().st_size == entry["bytes"]
+        if known and path.stat().st_mtime_ns > written:  # the card is written last
+            known = sha256_of(path) == entry["sha256"]
+        if not known:
+            raise InputError(
+                f"{path} is not replaced, as it is not what {record} records; {advice}"
+            )
+
+
+def refuse_other_kind(folder, measured):
+    """Raise InputError if a folder holds a measured dataset but a rendered one is due, or reverse.
+
+    measured: whether a measured dataset is to be written.
+    """
+    try:
+        card = read_json(folder / CARD, WRITER)
+    except (FileNotFoundError, InputError):
+        return
+    if card.get("complete") is not False and ("measured" in card) != measured:
+        holds = "rendered" if measured else "measured"
+        raise InputError(
+            f"{folder} holds {holds} spectra of {writer_of(card)}; choose another OUTPUT, or "
+            f"delete the folder to replace it"
+        )
+
+
+def refuse_other_dataset(folder, class_file, variation):
+    """Raise InputError if the folder holds a dataset of other classes or another variation."""
+    try:
+        card = read_json(folder / CARD, WRITER)
+    except FileNotFoundError:
+        return
+    if card.get("complete") is False:
+        return
+    advice = "choose another OUTPUT, or delete the folder to replace it"
+    recorded = variation_of(card)
+    if card["class_file"]["sha256"] != class_file.sha256:
+        raise InputError(f"{folder} holds spectra of other classes; {advice}")
+    for name in Variation._fields:
+        before, now = getattr(recorded, name), getattr(variation, name)
+        if before != now:
+            raise InputError(
+                f"{folder} was rendered with {name.upper()} {before}, not {now}; {advice}"
+            )

@@ -1,0 +1,198 @@
+"""Measured samples: spectra read for a dataset, and a reason for each file that is left out."""
+
+import hashlib
+from collections import defaultdict
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmark.command_line import InputError, in_one_line
+from benchmark.measurement import same_unit
+from benchmark.measurement_files import parse_measurement
+from benchmark.resampling import covers, losses, resample
+from benchmark.sample_labels import Label
+
+WIDEST_GAP = 10  # datapoints that may lie between neighbouring measured points
+
+# Why files are left out, as the screen counts them
+NO_MEASUREMENT = "made by the operating system beside measurements"
+NO_LABEL = "without class and sample"
+NOT_FOUND = "named in LABELS, but not among MEASURED"
+TWO_CLASSES = "of a sample that has two classes"
+UNREADABLE = "not readable"
+OTHER_UNIT = "in another unit"
+NOT_COVERED = "not covering RANGE"
+TOO_FEW_POINTS = "with too few points"
+CONSTANT = "without a difference in y"
+TWICE = "with the content of another file"
+FEW_SAMPLES = "of a class with fewer than MIN_SAMPLES samples"
+NO_CLASS = "of a class that BESIDE does not have"
+
+
+class Form(NamedTuple):
+    """The form into which spectra are brought."""
+
+    range: tuple[float, float]  # x of the first and the last datapoint
+    datapoints: int
+    unit: str | None  # of x; None if nobody says
+    background: str  # "none", or a method of pybaselines
+
+
+class Spectrum(NamedTuple):
+    """A usable spectrum."""
+
+    label: Label
+    file: str
+    values: np.ndarray  # float32 (datapoints,), minimum 0 and maximum 1
+    unit: str  # of x, as the file writes it; "" where it says nothing
+    notes: tuple[str, ...]  # what was averaged or decided
+    content: str  # hash of x and y, whatever else the file holds
+    sha256: str  # of the file
+
+
+class Exclusion(NamedTuple):
+    """A file that is left out."""
+
+    file: str
+    kind: str  # one of the constants above
+    reason: str
+
+
+class Unusable(Exception):
+    """A file cannot be used: kind and reason of the Exclusion."""
+
+
+def read_spectra(sources, labels, form):
+    """Read all sources that have a label, and bring them into one form.
+
+    sources: list of Source; labels: Source.name -> Label; form: a Form. Returns a list of Spectrum
+    and a list of Exclusion.
+    """
+    spectra, excluded = [], []
+    for source in tqdm(sources, "reading", unit="file", disable=None, leave=False):
+        try:
+            spectra.append(read_spectrum(source, labels[source.name], form))
+        except Unusable as why:
+            excluded.append(Exclusion(source.name, *why.args))
+    return spectra, excluded
+
+
+def read_spectrum(source, label, form):
+    """Return the Spectrum of a Source. Raises Unusable."""
+    try:
+        content = source.read()
+        measurement = parse_measurement(source.name, content)
+    except InputError as error:
+        raise Unusable(UNREADABLE, without_name(error, source.name)) from None
+    except OSError as error:
+        raise Unusable(UNREADABLE, error.strerror) from None
+    x, y = measurement.x, measurement.y
+    check_usable(measurement, form)
+    try:
+        values = resample(x, y, form.datapoints, form.range)
+        if form.background != "none":
+            values = without_background(values, form.background)
+    except InputError as error:
+        raise Unusable(CONSTANT, in_one_line(error)) from None
+    return Spectrum(
+        label=label,
+        file=source.name,
+        values=values,
+        unit=measurement.x_unit,
+        notes=(*measurement.notes, *losses(x, y, form.datapoints, form.range)),
+        content=hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest(),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def without_name(error, name):
+    """Return a message without the file that it begins with, as that stands beside it."""
+    return in_one_line(error).removeprefix(name).lstrip(" :,")
+
+
+def check_usable(measurement, form):
+    """Raise Unusable unless a Measurement has the unit, and points enough over all of the range."""
+    x, (first, last) = measurement.x, form.range
+    if form.unit and not same_unit(form.unit, measurement.x_unit):
+        raise Unusable(
+            OTHER_UNIT, f"x is in {measurement.x_unit}, accepted: {form.unit}, which UNIT names"
+        )
+    if not covers(x, first, last):
+        raise Unusable(
+            NOT_COVERED,
+            f"x goes from {x[0]:g} to {x[-1]:g}, accepted: all of RANGE, {first:g} to {last:g}",
+        )
+    inside = x[(x > first) & (x < last)]
+    gap = np.diff(inside, prepend=max(x[0], first), append=min(x[-1], last)).max()
+    widest = WIDEST_GAP * (last - first) / (form.datapoints - 1)
+    if gap > widest:
+        raise Unusable(
+            TOO_FEW_POINTS,
+            f"points in RANGE are up to {gap:g} apart, accepted: {widest:g}, {WIDEST_GAP} "
+            f"datapoints",
+        )
+
+
+def without_background(values, method):
+    """Subtract a background that `pybaselines` estimates; returns float32 from 0 to 1 again.
+
+    values: float32 (datapoints,); method: name of a method of pybaselines.Baseline.
+    """
+    import pybaselines  # checked before any file is read
+
+    values = values.astype(np.float64)
+    background, _ = getattr(pybaselines.Baseline(), method)(values)
+    values = values - background
+    values -= values.min()
+    if not 0 < values.max() < np.inf:
+        raise InputError(f"nothing but background is left by {method}")
+    return (values / values.max()).astype(np.float32)
+
+
+def without_copies(spectra):
+    """Keep one of several spectra of the same content, none if they are of different classes.
+
+    spectra: list of Spectrum in an order that decides which one is kept. Returns those kept and a
+    list of Exclusion.
+    """
+    same = defaultdict(list)
+    for spectrum in spectra:
+        same[spectrum.content].append(spectrum)
+    kept, excluded = [], []
+    for spectrum in spectra:
+        first, *others = same[spectrum.content]
+        classes = {copy.label.class_name for copy in (first, *others)}
+        if len(classes) > 1:
+            other = next(
+                copy for copy in (first, *others) if copy.label.class_name != spectrum.label[0]
+            )
+            reason = f"the same x and y as {other.file}, which is of class {other.label[0]}"
+            excluded.append(Exclusion(spectrum.file, TWICE, reason))
+        elif spectrum is first:
+            kept.append(spectrum)
+        else:
+            excluded.append(Exclusion(spectrum.file, TWICE, f"the same x and y as {first.file}"))
+    return kept, excluded
+
+
+def samples_of(spectra):
+    """Return class name -> set of Label of its samples."""
+    samples = defaultdict(set)
+    for spectrum in spectra:
+        samples[spectrum.label.class_name].add(spectrum.label)
+    return dict(sorted(samples.items()))
+
+
+def without_rare_classes(spectra, fewest):
+    """Keep the spectra of classes with enough samples; returns them and a list of Exclusion."""
+    samples = samples_of(spectra)
+    kept, excluded = [], []
+    for spectrum in spectra:
+        count = len(samples[spectrum.label.class_name])
+        if count >= fewest:
+            kept.append(spectrum)
+        else:
+            reason = f"class {spectrum.label.class_name} has {count} samples, accepted: {fewest}"
+            excluded.append(Exclusion(spectrum.file, FEW_SAMPLES, reason))
+    return kept, excluded

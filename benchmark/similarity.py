@@ -1,0 +1,86 @@
+"""Similarity: the class whose pattern, or the training spectrum, that a spectrum resembles most."""
+
+from functools import partial
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.sparse import csr_array
+
+from benchmark.rendering import render, stack
+
+BLOCK = 2_000_000  # numbers of training spectra compared at once
+
+
+def ideal_patterns(class_file, kernel):
+    """Render the ideal pattern of each class, float32 (classes, datapoints)."""
+    patterns = zip(class_file.positions, class_file.heights, strict=True)
+    unvaried = stack([(x[None], h[None], np.array([float(kernel)])) for x, h in patterns])
+    return render(*unvaried, class_file.datapoints)
+
+
+def normalise(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def smoothed_templates(ideal, sigma):
+    """Return what `most_similar` needs to compare spectra and patterns that are both smoothed.
+
+    Smoothing is symmetric, so smoothing the pattern twice serves for smoothing either once; the
+    norm of the smoothed spectrum is the same for all classes.
+    """
+    smooth = partial(gaussian_filter1d, sigma=sigma, axis=1, mode="constant")
+    once = smooth(ideal)
+    return smooth(once) / np.linalg.norm(once, axis=1, keepdims=True)
+
+
+def most_similar(spectra, templates):
+    """Return for each spectrum (datapoints,) the template with the largest scalar product."""
+    return (spectra @ templates.T).argmax(axis=1)
+
+
+def nearest_spectrum(spectra, training, labels):
+    """Return the class of the training spectrum with the largest cosine similarity.
+
+    spectra: array (n, datapoints); training: array (spectra, datapoints), which may be mapped into
+    memory, as it is read in blocks; labels: int (spectra,). Of equally similar ones the first
+    counts. Spectra of zeros are similar to none.
+    """
+    spectra = np.asarray(spectra, np.float32)  # whose norm is the same for all
+    best, answers = np.full(len(spectra), -np.inf), np.full(len(spectra), labels[0])
+    rows = max(1, BLOCK // training.shape[1])
+    for first in range(0, len(training), rows):
+        block = np.array(training[first : first + rows], np.float32)
+        norms = np.linalg.norm(block, axis=1, keepdims=True)
+        similarity = spectra @ np.divide(block, norms, out=block, where=norms > 0).T
+        nearest = similarity.argmax(axis=1)
+        found = similarity[np.arange(len(spectra)), nearest]
+        nearer = found > best
+        best[nearer], answers[nearer] = found[nearer], labels[first + nearest[nearer]]
+    return answers
+
+
+def stick_patterns(class_file, kernel):
+    """Return the classes as sticks, a sparse float32 array (classes, datapoints).
+
+    Heights are such that each stick pattern has norm 1 once it is smoothed with `kernel`.
+    """
+    labels = np.repeat(np.arange(len(class_file.positions)), list(map(len, class_file.positions)))
+    heights, positions = np.concatenate(class_file.heights), np.concatenate(class_file.positions)
+    shape = len(class_file.positions), class_file.datapoints
+    sticks = csr_array((heights.astype(np.float32), (labels, positions)), shape)
+    norms = np.linalg.norm(gaussian_filter1d(sticks.toarray(), kernel, mode="constant"), axis=1)
+    return csr_array(sticks.multiply(1 / norms[:, None]))
+
+
+def cross_correlation(spectra, sticks, kernel, max_lag):
+    """Return the class whose pattern, shifted by up to `max_lag`, is most similar to the spectrum.
+
+    A pattern is a sum of few Gaussians: its product with a spectrum is a sum of few values of the
+    spectrum smoothed with that Gaussian, which is what makes this fast.
+    """
+    smoothed = gaussian_filter1d(spectra, kernel, axis=1, mode="constant").T
+    padded = np.pad(smoothed, ((max_lag, max_lag), (0, 0)))
+    best = np.full((sticks.shape[0], len(spectra)), -np.inf, np.float32)
+    for lag in range(2 * max_lag + 1):
+        np.maximum(best, sticks @ padded[lag : lag + sticks.shape[1]], out=best)
+    return best.argmax(axis=0)

@@ -1,0 +1,470 @@
+"""Make a dataset folder from files of measured spectra, split by sample.
+
+    python measured_dataset.py --measured rruff_raman.zip --output datasets/rruff --unit 1/cm
+    python measured_dataset.py --measured my_folder more.zip --labels labels.csv --range 5 90
+    python measured_dataset.py --measured rruff_raman.zip --beside datasets/reference
+
+MEASURED are files, folders with all their subfolders, and zip archives, which stay packed; files
+are read as measured_spectra.py reads them. The class and the sample of each file stand in a CSV
+table, LABELS, with the columns file, class and sample, or else in the file names of the RRUFF
+database: Quartz__R040031__Raman__532__0__….txt is class Quartz, sample R040031. Parts of a sample,
+such as X050162.3 and X050162.4, are one sample.
+
+Every spectrum is brought to DATAPOINTS over RANGE, its minimum is subtracted, and it is divided by
+its maximum. Files that cannot be used are left out, and so are all but one with the same content,
+classes with fewer than MIN_SAMPLES samples, and samples that RRUFF has under two classes.
+dataset.json lists each with its reason.
+
+Spectra of one sample are never in two splits, and every class is in every split: of its samples
+`test` takes TEST_SHARE, `val` VAL_SHARE, at least one each, and `train` the rest. Which ones,
+depends on SEED and on the names of class and samples alone. The folder receives
+
+    x_train.npy  y_train.npy  x_val.npy  y_val.npy  x_test.npy  y_test.npy  dataset.json
+
+as spectra_from_config.py writes them, with rows ordered by class, sample and file. Classes are
+numbered in the order of their names. dataset.json holds the names, and sample and file of each row.
+
+BESIDE judges networks that were trained on synthetic spectra: it names a dataset folder rendered
+from a class file with names and range, and puts the spectra of `test` there as the split
+`test_measured`, labelled with the numbers that the classes have there. With BESIDE_VAL those of
+`val` come as `test_measured_val`, for choosing settings. measured.json describes them.
+"""
+
+import hashlib
+import importlib.util
+import platform
+import sys
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+
+from benchmark.block_writer import SPECTRUM_TYPE, one_writer
+from benchmark.command_line import (
+    LARGEST,
+    InputError,
+    in_one_line,
+    require,
+    require_folder,
+    run_script,
+)
+from benchmark.data_card import (
+    BESIDE_CARD,
+    CARD,
+    MEASURED_WRITER,
+    array_names,
+    describe_array,
+    refuse_other_kind,
+    refuse_own_arrays,
+)
+from benchmark.dataset_folder import read_dataset, verify
+from benchmark.dataset_writer import replace_arrays, temporary
+from benchmark.files import read_json, sha256_of
+from benchmark.measured_samples import (
+    FEW_SAMPLES,
+    NO_CLASS,
+    NO_LABEL,
+    NO_MEASUREMENT,
+    NOT_FOUND,
+    TWO_CLASSES,
+    Exclusion,
+    Form,
+    read_spectra,
+    samples_of,
+    without_copies,
+    without_rare_classes,
+)
+from benchmark.measurement import same_unit
+from benchmark.measurement_sources import find_sources
+from benchmark.sample_labels import match_labels, read_labels, rruff_label, split_samples
+
+# Files
+MEASURED: Annotated[tuple[str, ...] | None, "Files, folders and zip archives to read."] = None
+LABELS: Annotated[
+    str | None, "CSV table with the columns file, class, sample; by default names are RRUFF's."
+] = None
+OUTPUT: Annotated[
+    str | None, "Dataset folder to write; by default datasets/ and the first MEASURED's name."
+] = None
+BESIDE: Annotated[
+    str | None, "Rendered dataset folder to put measured test spectra into; writes no OUTPUT."
+] = None
+BESIDE_VAL: Annotated[bool, "With BESIDE, put validation spectra there, too."] = False
+
+# Spectra
+RANGE: Annotated[tuple[float, float], "x of the first and the last datapoint."] = (200, 1200)
+DATAPOINTS: Annotated[int, "Datapoints per spectrum."] = 1000
+UNIT: Annotated[
+    str | None, "Unit of RANGE, as 1/cm; by default the one that files state, if they all agree."
+] = None
+BACKGROUND: Annotated[
+    Literal["none", "arpls", "snip"], "Background to subtract, by this method of pybaselines."
+] = "none"
+
+# Splits
+MIN_SAMPLES: Annotated[int, "Samples that a class must have; others are left out and named."] = 3
+VAL_SHARE: Annotated[float, "Share of a class's samples that are for validation."] = 0.2
+TEST_SHARE: Annotated[float, "Share of a class's samples that are for testing."] = 0.2
+SEED: Annotated[int, "Seed that decides which samples are in which split."] = 0
+
+# Run
+VERIFY: Annotated[bool, "Check OUTPUT against dataset.json, write nothing."] = False
+
+SPLITS = "train", "val", "test"
+FEWEST_SAMPLES = 3  # one for each split
+PARAMETERS = (
+    *("range", "datapoints", "unit", "background"),
+    *("min_samples", "val_share", "test_share", "seed"),
+)
+
+
+def main(settings):
+    check(settings)
+    folder = Path(settings.output or Path("datasets", name_of_first(settings.measured)))
+    if settings.verify:
+        return verify(folder)
+    if settings.beside is None:
+        require_new(folder)
+    else:
+        beside = rendered_dataset(settings)
+    table = read_labels(settings.labels) if settings.labels else None
+    spectra, excluded = collect(settings, table)
+    splits = split_by_sample(spectra, settings)
+    unit = unit_of(spectra, settings.unit)
+    if settings.beside is None:
+        names = list(samples_of(spectra))
+        describe = partial(describe_measured, settings, table, unit)
+        card = write_dataset(folder, splits, names, excluded, describe, settings)
+    else:
+        folder = beside.folder
+        splits, excluded = spectra_beside(splits, beside, excluded, settings.beside_val)
+        describe = partial(describe_measured, settings, table, unit)
+        card = write_beside(beside, splits, excluded, describe)
+    report(splits, excluded)
+    print(f"{folder}: checksum {card['checksum']}")
+    return None
+
+
+def name_of_first(measured):
+    path = Path(measured[0]).absolute() if measured else Path("measured")
+    return path.stem if path.is_file() else path.name
+
+
+def check(settings):
+    if not settings.verify:
+        given = bool(settings.measured)
+        require(given, "MEASURED", settings.measured, "files, folders or zip archives")
+    first, last = settings.range
+    rises = -np.inf < first < last < np.inf
+    require(rises, "RANGE", f"{first:g} {last:g}", "two numbers, the smaller one first")
+    require(
+        2 <= settings.datapoints <= LARGEST, "DATAPOINTS", settings.datapoints, f"2 to {LARGEST}"
+    )
+    accepted = f"{FEWEST_SAMPLES}, one for each split, or more"
+    fewest = settings.min_samples
+    require(FEWEST_SAMPLES <= fewest <= LARGEST, "MIN_SAMPLES", fewest, accepted)
+    for name in "val_share", "test_share":
+        share = getattr(settings, name)
+        require(0 < share < 1, name.upper(), share, "a number above 0 and below 1")
+    together = settings.val_share + settings.test_share
+    require(together < 1, "VAL_SHARE + TEST_SHARE", f"{together:g}", "less than 1")
+    require(0 <= settings.seed <= LARGEST, "SEED", settings.seed, f"0 to {LARGEST}")
+    if settings.beside is not None:
+        require(settings.output is None, "OUTPUT", settings.output, "none together with BESIDE")
+    if settings.beside_val:
+        require(settings.beside is not None, "BESIDE_VAL", True, "False without BESIDE")
+    if settings.background != "none" and importlib.util.find_spec("pybaselines") is None:
+        raise InputError(
+            f"BACKGROUND is {settings.background}, which needs pybaselines: run pip install "
+            f"pybaselines, or leave BACKGROUND at none"
+        )
+
+
+def require_new(folder):
+    """Raise InputError if a folder holds anything but a dataset."""
+    require_folder("OUTPUT", folder)
+    if (folder / CARD).exists() or not folder.exists():
+        return
+    for path in sorted(folder.iterdir()):
+        if not path.name.startswith(".") and path.suffix != ".tmp":  # of a process that was killed
+            raise InputError(
+                f"OUTPUT is {folder}, which holds {path.name} and no {CARD}, accepted: a new or "
+                f"empty folder, or a dataset"
+            )
+
+
+def collect(settings, table):
+    """Read all files; returns a list of Spectrum, by class, sample and file, and of Exclusion."""
+    sources = find_sources(settings.measured)
+    excluded = [
+        Exclusion(source.name, NO_MEASUREMENT, "no measurement by its name")
+        for source in sources
+        if source.of_system
+    ]
+    sources = [source for source in sources if not source.of_system]
+    labels, missing = labels_from_table(table, sources) if table else labels_from_names(sources)
+    excluded += missing
+    form = Form(settings.range, settings.datapoints, settings.unit, settings.background)
+    sources = [source for source in sources if source.name in labels]
+    spectra, unusable = read_spectra(sources, labels, form)
+    spectra.sort(key=lambda spectrum: (spectrum.label, spectrum.file, spectrum.sha256))
+    spectra, copies = without_copies(spectra)
+    spectra, rare = without_rare_classes(spectra, settings.min_samples)
+    excluded = sorted([*excluded, *unusable, *copies, *rare])
+    if len(samples_of(spectra)) < 2:
+        raise InputError(
+            f"fewer than two classes have {settings.min_samples} usable samples (MIN_SAMPLES) in "
+            f"{', '.join(map(str, settings.measured))}: {'; '.join(summarise(excluded)) or 'none'}"
+        )
+    return spectra, excluded
+
+
+def labels_from_table(table, sources):
+    """Return Source.name -> Label, and Exclusions of files that table or sources lack."""
+    labels, unmatched = match_labels(table, sources)
+    excluded = [
+        Exclusion(source.name, NO_LABEL, f"{table.path.name} does not name it")
+        for source in sources
+        if source.name not in labels
+    ]
+    reason = f"{table.path.name} names it, but no file has this name"
+    return labels, [*excluded, *(Exclusion(file, NOT_FOUND, reason) for file in unmatched)]
+
+
+def labels_from_names(sources):
+    """Return Source.name -> Label by RRUFF's names, and Exclusions of files without."""
+    labels = {source.name: rruff_label(source.file_name) for source in sources}
+    excluded = [
+        Exclusion(name, NO_LABEL, "its name is not like RRUFF's, Quartz__R040031__…; LABELS helps")
+        for name, label in labels.items()
+        if label is None
+    ]
+    labels = {name: label for name, label in labels.items() if label}
+    classes = {}
+    for label in labels.values():
+        classes.setdefault(label.sample, set()).add(label.class_name)
+    for name, label in list(labels.items()):
+        if len(classes[label.sample]) > 1:
+            reason = f"sample {label.sample} is {' and '.join(sorted(classes[label.sample]))}"
+            excluded.append(Exclusion(name, TWO_CLASSES, reason))
+            del labels[name]
+    return labels, excluded
+
+
+def unit_of(spectra, unit):
+    """Return the unit of x: `unit`, or what files state, None if no one does.
+
+    Raises InputError if files state different ones.
+    """
+    stated = {}
+    for spectrum in spectra:
+        if spectrum.unit and not any(same_unit(spectrum.unit, other) for other in stated):
+            stated[spectrum.unit] = spectrum.file
+    if len(stated) > 1:
+        (one, file), (other, other_file), *_ = stated.items()
+        raise InputError(
+            f"{file} has x in {one} and {other_file} in {other}, accepted: one unit, or UNIT with "
+            f"the one that is meant"
+        )
+    return unit or next(iter(stated), None)
+
+
+def split_by_sample(spectra, settings):
+    """Return split -> list of Spectrum, in the order that they have."""
+    split = {}
+    for samples in samples_of(spectra).values():
+        split |= split_samples(samples, settings.seed, settings.val_share, settings.test_share)
+    return {
+        name: [spectrum for spectrum in spectra if split[spectrum.label] == name] for name in SPLITS
+    }
+
+
+def describe_measured(settings, table, unit, splits, excluded):
+    """Return what a data card records of measured spectra, and of those that are left out."""
+    read = sorted(s.sha256 for spectra in splits.values() for s in spectra)
+    parameters = {name: getattr(settings, name) for name in PARAMETERS} | {"unit": unit}
+    labels = {"name": table.path.name, "sha256": table.sha256} if table else "RRUFF file names"
+    return {
+        "parameters": parameters,
+        "labels": labels,
+        "files_sha256": hashlib.sha256("\n".join(read).encode()).hexdigest(),
+        "rows": {split: list(map(row_of, spectra)) for split, spectra in splits.items()},
+        "excluded": [exclusion._asdict() for exclusion in excluded],
+    }
+
+
+def row_of(spectrum):
+    row = {
+        "class": spectrum.label.class_name,
+        "sample": spectrum.label.sample,
+        "file": spectrum.file,
+    }
+    return row | ({"notes": list(spectrum.notes)} if spectrum.notes else {})
+
+
+def write_dataset(folder, splits, class_names, excluded, describe, settings):
+    """Write a dataset folder of measured spectra; returns the content of dataset.json."""
+    names = [name for split in SPLITS for name in array_names(split)]
+    folder.mkdir(parents=True, exist_ok=True)
+    measured = describe(splits, excluded)
+    with one_writer(folder):
+        refuse_own_arrays(folder, names)
+        refuse_other_kind(folder, measured=True)
+        if settings.output is None:
+            refuse_other_parameters(folder, measured)
+
+        def write():
+            return {
+                "complete": True,
+                "measured": measured,
+                "datapoints": settings.datapoints,
+                "classes": len(class_names),
+                "class_names": class_names,
+                "unit": measured["parameters"]["unit"],
+                "range": settings.range,
+                "splits": list(SPLITS),
+                "files": write_splits(folder, splits, class_names),
+                "versions": {"python": platform.python_version(), "numpy": np.__version__},
+            }
+
+        return replace_arrays(folder, names, [], write)
+
+
+def refuse_other_parameters(folder, measured):
+    """Raise InputError if the folder holds a measured dataset of other parameters."""
+    try:
+        card = read_json(folder / CARD, MEASURED_WRITER)
+    except FileNotFoundError:
+        return
+    before = (card.get("measured") or {}).get("parameters", {})
+    for name, now in measured["parameters"].items():
+        now = list(now) if isinstance(now, tuple) else now
+        if card.get("complete") is not False and before.get(name) != now:
+            raise InputError(
+                f"{folder} was written with {name.upper()} {before.get(name)}, not {now}; choose "
+                f"another OUTPUT, or delete the folder to replace it"
+            )
+
+
+def write_splits(folder, splits, class_names):
+    """Write the arrays of all splits beside their places; returns what a card records of them."""
+    numbers = {name: number for number, name in enumerate(class_names)}
+    files = {}
+    for split, spectra in splits.items():
+        x = np.array([spectrum.values for spectrum in spectra], SPECTRUM_TYPE)
+        y = np.array([numbers[spectrum.label.class_name] for spectrum in spectra], np.int64)
+        for name, array in zip(array_names(split), (x, y), strict=True):
+            path = temporary(folder, name)
+            with open(path, "wb") as file:
+                np.save(file, array)
+            files[name] = describe_array(path, sha256_of(path))
+    return files
+
+
+def rendered_dataset(settings):
+    """Return the Dataset that BESIDE names. Raises InputError if spectra do not belong there."""
+    dataset = read_dataset(settings.beside)
+    card = dataset.card or {}
+    lacks = [name for name in ("class_file", "class_names", "range") if not card.get(name)]
+    if lacks:
+        raise InputError(
+            f"BESIDE is {settings.beside}, whose {CARD} has no {' and no '.join(lacks)}, accepted: "
+            f"a dataset rendered from a class file with names and range"
+        )
+    first, last = card["range"]
+    agree = np.allclose([first, last], settings.range, rtol=1e-9)
+    values = f"{settings.range[0]:g} {settings.range[1]:g}"
+    require(agree, "RANGE", values, f"{first:g} {last:g}, as {settings.beside} has it")
+    require(
+        dataset.datapoints == settings.datapoints,
+        "DATAPOINTS",
+        settings.datapoints,
+        f"{dataset.datapoints}, as {settings.beside} has it",
+    )
+    if card.get("unit") and settings.unit and not same_unit(card["unit"], settings.unit):
+        raise InputError(f"UNIT is {settings.unit}, accepted: {card['unit']}, as {settings.beside}")
+    return dataset
+
+
+def spectra_beside(splits, dataset, excluded, with_val):
+    """Choose the spectra that go beside a rendered dataset.
+
+    Returns split -> list of Spectrum, and the list of Exclusion with those of classes that the
+    dataset does not have.
+    """
+    chosen = {"test_measured": splits["test"]}
+    if with_val:
+        chosen["test_measured_val"] = splits["val"]
+    for split, spectra in chosen.items():
+        excluded = excluded + [
+            Exclusion(s.file, NO_CLASS, f"class {s.label.class_name} is not in {CARD}")
+            for s in spectra
+            if s.label.class_name not in dataset.class_names
+        ]
+        chosen[split] = [s for s in spectra if s.label.class_name in dataset.class_names]
+        if not chosen[split]:
+            raise InputError(
+                f"no measured class has a name that {dataset.folder} has, such as "
+                f"{spectra[0].label.class_name} and {dataset.class_names[0]}"
+            )
+    absent = sorted(
+        set(dataset.class_names) - {s.label.class_name for s in chosen["test_measured"]}
+    )
+    if absent:
+        print(f"warning: no measured spectra of {', '.join(absent)}", file=sys.stderr)
+    return chosen, sorted(excluded)
+
+
+def write_beside(dataset, splits, excluded, describe):
+    """Write test splits into the folder of a rendered Dataset; returns measured.json's content."""
+    folder = dataset.folder
+    names = [name for split in splits for name in array_names(split)]
+    outdated = [name for name in array_names("test_measured_val") if name not in names]
+    with one_writer(folder):
+        refuse_own_arrays(folder, [*names, *outdated], BESIDE_CARD)
+
+        def write():
+            return {
+                "complete": True,
+                "class_file": dataset.card["class_file"],
+                "measured": describe(splits, excluded),
+                "splits": list(splits),
+                "files": write_splits(folder, splits, dataset.class_names),
+                "versions": {"python": platform.python_version(), "numpy": np.__version__},
+            }
+
+        return replace_arrays(folder, names, outdated, write, BESIDE_CARD)
+
+
+def summarise(excluded):
+    """Return a sentence for each kind of Exclusion, the most frequent first."""
+    sentences = []
+    for kind, count in Counter(exclusion.kind for exclusion in excluded).most_common():
+        example = next(exclusion for exclusion in excluded if exclusion.kind == kind)
+        files = "1 file" if count == 1 else f"{count} files"
+        such = "" if count == 1 else "such as "
+        sentences.append(f"{files} {kind}, {such}{shown(example.file)}: {shown(example.reason)}")
+    return sentences
+
+
+def shown(text):
+    """Return a text of foreign origin as a terminal may show it, in one line."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in in_one_line(text))
+
+
+def report(splits, excluded):
+    for sentence in summarise(excluded):
+        print(f"left out: {sentence}", file=sys.stderr)
+    rare = sorted({e.reason.split(",")[0] for e in excluded if e.kind == FEW_SAMPLES})
+    for sentence in rare:
+        print(f"left out: {shown(sentence)}", file=sys.stderr)
+    for split, spectra in splits.items():
+        samples = samples_of(spectra)
+        count = sum(map(len, samples.values()))
+        print(f"{split:10}{len(spectra):>8} spectra of {count} samples, {len(samples)} classes")
+
+
+if __name__ == "__main__":
+    run_script(sys.modules[__name__], main)
