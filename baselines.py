@@ -12,7 +12,8 @@ Five methods give the networks something to be compared with:
                        search a database; the class whose peaks fit best wins
     ideal_observer     is told the exact peaks of each spectrum, and answers with the class under
                        whose training variation they are most likely: on `val` no classifier can do
-                       better on average
+                       better on average; left out where training spectra have artefacts, of which
+                   it knows nothing
 
 None of them learns from spectra. They know the class file and, unlike the networks, the width of
 test peaks and how far peaks may shift. Each leaves in its folder `results/NAME/METHOD/` the
@@ -33,6 +34,7 @@ from scipy.signal import find_peaks
 from scipy.sparse import csr_array
 from tqdm import tqdm
 
+from benchmark.artefacts import names_of_those_on
 from benchmark.baseline_folder import Baseline, write_baseline
 from benchmark.command_line import InputError, require, require_folder, run_script
 from benchmark.dataset_folder import hash_and_check, read_classes, read_dataset
@@ -88,7 +90,14 @@ def main(settings):
         name: partial(judge, name, classify, dataset)
         for name, classify in methods(class_file, variation, settings).items()
     }
-    judges["ideal_observer"] = partial(judge_ideal_observer, class_file, variation, dataset)
+    if variation.artefacts:
+        print(
+            f"ideal_observer is left out: it does not know how likely "
+            f"{', '.join(names_of_those_on(variation.artefacts))} make a spectrum",
+            file=sys.stderr,
+        )
+    else:
+        judges["ideal_observer"] = partial(judge_ideal_observer, class_file, variation, dataset)
     for name, judge_all in judges.items():
         began = time.perf_counter()
         counts = judge_all(results / name)

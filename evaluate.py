@@ -29,11 +29,12 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from benchmark import class_figures, figures, tables
+from benchmark.artefacts import names_of_those_on, one_by_one
 from benchmark.baseline_folder import RECORD as BASELINE_RECORD
 from benchmark.baseline_folder import read_baselines
 from benchmark.class_file import ClassFile
 from benchmark.command_line import InputError, run_script
-from benchmark.dataset_folder import Variation, read_classes
+from benchmark.dataset_folder import read_classes
 from benchmark.figure_style import save
 from benchmark.files import open_array, replace_file
 from benchmark.misclassifications import (
@@ -56,6 +57,7 @@ from benchmark.run_sharing import LOCK
 from benchmark.significance import FEWEST_SEEDS, Comparison, agreement, compare_networks, groups
 from benchmark.table_formats import as_csv, one_line
 from benchmark.variants import variants_of
+from benchmark.variation import Variation
 from spectra_from_config import Split, labels_of, splits_of
 
 # Files
@@ -99,7 +101,8 @@ def main(settings):
         "significance.md": significance_text(evaluation),
         "significance.csv": significance_csv(evaluation),
         "misclassified.csv": misclassified_csv(evaluation),
-        "misclassified.md": summarise(evaluation.misclassified, evaluation.runs),
+        "misclassified.md": summarise(evaluation.misclassified, evaluation.runs)
+        + artefacts_text(evaluation.variation),
     }
     if evaluation.agreements:
         texts["agreement.md"] = tables.agreement_text(evaluation.agreements, evaluation.published)
@@ -154,6 +157,17 @@ def evaluate(folder, dataset_folder=None, config=None):
         agreements=agree(runs, published),
         class_file=class_file,
         variation=variation,
+    )
+
+
+def artefacts_text(variation):
+    """Say in Markdown what the reasons do not take into account; "" if that is nothing."""
+    if variation is None or not variation.artefacts:
+        return ""
+    names = ", ".join(names_of_those_on(variation.artefacts))
+    return (
+        f"\nThe reasons take into account how positions and heights of peaks vary, not the "
+        f"artefacts of the training spectra: {names}.\n"
     )
 
 
@@ -322,6 +336,7 @@ def draw(evaluation):
         published = None
     drawn = {
         "class_variation": None,
+        "class_artefacts": None,
         "misclassifications": figures.misclassifications(
             runs, evaluation.baselines, shown, published
         ),
@@ -334,11 +349,26 @@ def draw(evaluation):
         vary = partial(vary_class, *classes)
         label = class_figures.most_telling_class(evaluation.class_file)
         drawn["class_variation"] = class_figures.class_variation(*classes, label, vary)
+        if evaluation.variation.artefacts:
+            shown = artefacts_to_show(evaluation.variation.artefacts)
+            drawn["class_artefacts"] = class_figures.class_artefacts(*classes, label, shown)
         tests = variants_of(*classes)
         confusions = [m for m in evaluation.misclassified if m.split in tests]
         if confusions:
             drawn["confused_classes"] = class_figures.confused_classes(confusions, *classes, vary)
     return drawn
+
+
+def artefacts_to_show(artefacts):
+    """Return what `class_figures.class_artefacts` draws: each artefact of a dataset by itself."""
+    return [
+        (f"{name}, {written(getattr(artefacts, name))}", alone, False)
+        for name, alone in one_by_one(artefacts).items()
+    ]
+
+
+def written(value):
+    return " to ".join(f"{end:g}" for end in value) if isinstance(value, tuple) else str(value)
 
 
 def vary_class(class_file, variation, split, label):

@@ -1,7 +1,6 @@
 """The dataset folder: names of its files, reading it, its data card dataset.json, its checksums."""
 
 import hashlib
-import math
 import os
 import sys
 from pathlib import Path
@@ -11,43 +10,27 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmark.class_file import read_class_file
-from benchmark.command_line import LARGEST, InputError, require
+from benchmark.command_line import InputError, require
 from benchmark.files import (
-    is_number,
     is_whole,
     open_array,
     read_json,
     sha256_of,
     write_json,
 )
+from benchmark.variation import (
+    WRITER,
+    differences,
+    faults_of_variation,
+    variation_of,
+)
 
 CARD = "dataset.json"
-WRITER = "spectra_from_config.py"
 CHUNK = 2**26  # bytes of spectra looked at once
 
 
 def array_names(split):
     return f"x_{split}.npy", f"y_{split}.npy"
-
-
-class Variation(NamedTuple):
-    """What a rendered dataset depends on beside its class file.
-
-    The fields are the constants of spectra_from_config.py of the same names.
-    """
-
-    n_train: int
-    n_val: int
-    max_shift: int
-    max_height_change: float
-    kernel_range: tuple[float, float]
-    test_shift: int
-    test_height_change: float
-    wide_test_height_change: float
-    test_kernel: float
-    seed: int
-    vary_highest: bool = True  # what follows is as here in datasets that do not record it
-    wide_test: bool = True
 
 
 class Dataset(NamedTuple):
@@ -209,36 +192,6 @@ def faults_of_files(files):
             yield f"{name} has {entry.get('bytes')} bytes"
 
 
-def faults_of_variation(recorded):
-    fields, optional = set(Variation._fields), Variation._field_defaults.keys()
-    if not isinstance(recorded, dict) or not fields - optional <= recorded.keys() <= fields:
-        yield f"variation does not hold {', '.join(Variation._fields)}"
-        return
-    numbers = dict(recorded)
-    for name in "vary_highest", "wide_test":
-        value = numbers.pop(name, True)
-        if not isinstance(value, bool):
-            yield f"{name} is {value}"
-    widths = numbers.pop("kernel_range")
-    valid = isinstance(widths, list) and len(widths) == 2
-    if not valid or not all(is_number(width, 0.1, LARGEST) for width in widths):
-        yield f"kernel_range is {widths}"
-    for name, value in numbers.items():
-        if not is_number(value, 0, math.inf if name == "seed" else LARGEST):
-            yield f"{name} is {value}"
-
-
-def variation_of(card):
-    """Return the Variation that a dataset.json, or a run's description of it, records.
-
-    Raises InputError if it does not hold one.
-    """
-    recorded = card.get("variation")
-    for reason in faults_of_variation(recorded):
-        raise InputError(f"the dataset is not one that {WRITER} renders: {reason}")
-    return Variation(**recorded)._replace(kernel_range=tuple(recorded["kernel_range"]))
-
-
 def write_card(folder, card):
     write_json(folder / CARD, card)
 
@@ -316,12 +269,8 @@ def refuse_other_dataset(folder, class_file, variation):
     recorded = variation_of(card)
     if card["class_file"]["sha256"] != class_file.sha256:
         raise InputError(f"{folder} holds spectra of other classes; {advice}")
-    for name in Variation._fields:
-        before, now = getattr(recorded, name), getattr(variation, name)
-        if before != now:
-            raise InputError(
-                f"{folder} was rendered with {name.upper()} {before}, not {now}; {advice}"
-            )
+    for name, before, now in differences(recorded, variation):
+        raise InputError(f"{folder} was rendered with {name.upper()} {before}, not {now}; {advice}")
 
 
 def hash_and_check(dataset):
