@@ -41,7 +41,7 @@ LADDER = [
     ),
     Rung(
         artefact="width_trend",
-        unit="growth of sigma along the axis, as a fraction",
+        unit="growth along the axis, fraction",
         severities=(0.25, 0.5, 1, 1.5, 2),
         settings=lambda s, n: Artefacts(width_trend=(s, s)),
         source="grain sizes of 100 to 10 nm from 10 to 80 degrees double it (Scherrer's equation)",
@@ -49,7 +49,7 @@ LADDER = [
     ),
     Rung(
         artefact="strain",
-        unit="largest, as a fraction of the position",
+        unit="largest, fraction of position",
         severities=(0.005, 0.01, 0.02, 0.03, 0.04),
         settings=lambda s, n: Artefacts(strain=s),
         source="XRD-AutoAnalyzer 0.03 and 0.04, python-powder-diffraction 0.01 and 0.04",
@@ -57,7 +57,7 @@ LADDER = [
     ),
     Rung(
         artefact="common_shift",
-        unit="largest, as a fraction of the axis",
+        unit="largest, fraction of the axis",
         severities=(0.002, 0.005, 0.01, 0.015, 0.02),
         settings=lambda s, n: Artefacts(common_shift=s * n),
         source="SimXRD 0.001, XRD-AutoAnalyzer 0.007",
@@ -65,7 +65,7 @@ LADDER = [
     ),
     Rung(
         artefact="texture",
-        unit="largest fall of a height, as a fraction of it",
+        unit="largest fall, fraction of height",
         severities=(0.2, 0.4, 0.5, 0.6, 0.7),
         settings=lambda s, n: Artefacts(texture=(s, s)),
         source="XRD-AutoAnalyzer 0.5 and 0.6, python-powder-diffraction 0.4 and 0.6",
@@ -100,7 +100,7 @@ LADDER = [
     ),
     Rung(
         artefact="spikes",
-        unit=f"height of {SPIKES} datapoints, maximum 1",
+        unit=f"height of {SPIKES} spikes, maximum 1",
         severities=(0.2, 0.5, 1, 2, 5),
         settings=lambda s, n: Artefacts(spikes=(SPIKES, SPIKES), spike_heights=(s, s)),
         source="RamanSPy 5",
