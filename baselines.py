@@ -16,7 +16,8 @@ The others know the class file, and are left out for spectra that were not rende
                        search a database; the class whose peaks fit best wins
     ideal_observer     is told the exact peaks of each spectrum, and answers with the class under
                        whose training variation they are most likely: on `val` no classifier can do
-                       better on average
+                       better on average; left out where training spectra have artefacts, of which
+                   it knows nothing
 
 They learn nothing from spectra. They know the class file and, unlike the networks, the width of
 test peaks and how far peaks may shift. Each method leaves in its folder `results/NAME/METHOD/` the
@@ -34,6 +35,7 @@ from typing import Annotated
 import numpy as np
 from tqdm import tqdm
 
+from benchmark.artefacts import names_of_those_on
 from benchmark.baseline_folder import Baseline, write_baseline
 from benchmark.command_line import require, require_folder, run_script
 from benchmark.dataset_folder import hash_and_check, read_classes, read_dataset
@@ -118,7 +120,14 @@ def judges_of(dataset, class_file, variation, settings):
         return judges
     for name, classify in methods(class_file, variation, settings).items():
         judges[name] = partial(judge, name, classify, dataset)
-    judges["ideal_observer"] = partial(judge_ideal_observer, class_file, variation, dataset)
+    if variation.artefacts:
+        print(
+            f"ideal_observer is left out: it does not know how likely "
+            f"{', '.join(names_of_those_on(variation.artefacts))} make a spectrum",
+            file=sys.stderr,
+        )
+    else:
+        judges["ideal_observer"] = partial(judge_ideal_observer, class_file, variation, dataset)
     return judges
 
 

@@ -11,6 +11,10 @@ spectrum is ambiguous: no classifier can be blamed for its answer.
 
 The nine variants are those of the split `test`; `--test-height-change 0.2` asks about `test_wide`.
 Classes with test variants of their own have those instead, unless `--no-own-variants` is given.
+
+Looked at are positions and heights of peaks, and nothing else: no peak widths, and no artefacts
+that training spectra may have (benchmark/artefacts.py). Strain, common shifts, texture and foreign
+peaks make more classes alike than are listed here; backgrounds, noise and spikes hide small peaks.
 """
 
 import sys

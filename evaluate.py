@@ -30,10 +30,10 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from benchmark import class_figures, figures, tables
+from benchmark.artefacts import names_of_those_on, one_by_one
 from benchmark.baseline_folder import read_baselines
 from benchmark.class_file import ClassFile
 from benchmark.command_line import InputError, run_script
-from benchmark.data_card import Variation
 from benchmark.dataset_folder import read_classes
 from benchmark.figure_style import save
 from benchmark.files import open_array, replace_file
@@ -49,6 +49,7 @@ from benchmark.run_folder import read_predictions
 from benchmark.significance import FEWEST_SEEDS, Comparison, agreement, compare_networks, groups
 from benchmark.table_formats import as_csv
 from benchmark.variants import variants_of
+from benchmark.variation import Variation
 from spectra_from_config import Split, labels_of, splits_of
 
 # Files
@@ -101,7 +102,8 @@ def main(settings):
         "misclassified.csv": misclassified_csv(evaluation),
         "misclassified.md": summarise(
             evaluation.misclassified, evaluation.runs, evaluation.class_names
-        ),
+        )
+        + artefacts_text(evaluation.variation),
     }
     if evaluation.agreements:
         texts["agreement.md"] = tables.agreement_text(evaluation.agreements, evaluation.published)
@@ -163,6 +165,17 @@ def evaluate(folder, dataset_folder=None, config=None, shipped=()):
         class_file=class_file,
         variation=variation,
         class_names=dataset.class_names,
+    )
+
+
+def artefacts_text(variation):
+    """Say in Markdown what the reasons do not take into account; "" if that is nothing."""
+    if variation is None or not variation.artefacts:
+        return ""
+    names = ", ".join(names_of_those_on(variation.artefacts))
+    return (
+        f"\nThe reasons take into account how positions and heights of peaks vary, not the "
+        f"artefacts of the training spectra: {names}.\n"
     )
 
 
@@ -258,6 +271,7 @@ def draw(evaluation):
         published = None
     drawn = {
         "class_variation": None,
+        "class_artefacts": None,
         "misclassifications": figures.misclassifications(
             runs, evaluation.baselines, shown, published
         ),
@@ -270,11 +284,26 @@ def draw(evaluation):
         vary = partial(vary_class, *classes)
         label = class_figures.most_telling_class(evaluation.class_file)
         drawn["class_variation"] = class_figures.class_variation(*classes, label, vary)
+        if evaluation.variation.artefacts:
+            shown = artefacts_to_show(evaluation.variation.artefacts)
+            drawn["class_artefacts"] = class_figures.class_artefacts(*classes, label, shown)
         tests = variants_of(*classes)
         confusions = [m for m in evaluation.misclassified if m.split in tests]
         if confusions:
             drawn["confused_classes"] = class_figures.confused_classes(confusions, *classes, vary)
     return drawn
+
+
+def artefacts_to_show(artefacts):
+    """Return what `class_figures.class_artefacts` draws: each artefact of a dataset by itself."""
+    return [
+        (f"{name}, {written(getattr(artefacts, name))}", alone, False)
+        for name, alone in one_by_one(artefacts).items()
+    ]
+
+
+def written(value):
+    return " to ".join(f"{end:g}" for end in value) if isinstance(value, tuple) else str(value)
 
 
 def vary_class(class_file, variation, split, label):

@@ -7,7 +7,16 @@ A spectrum is a sum of Gaussians, one per peak, divided by its maximum. Training
 spectra vary at random: every peak on its own in position and height, every spectrum in peak width.
 Test spectra vary in nine fixed ways per class, in two splits: `test` changes heights by what the
 paper's text says, `test_wide` ten times as much. A class file may give classes test variants of
-their own. The folder `datasets/NAME/` receives
+their own.
+
+Real measurements have more to them. Peak shapes, widths that grow along the axis, strain, common
+shifts, texture, foreign peaks, backgrounds, noise and spikes can be switched on for training and
+validation spectra; test spectra stay those of the paper, and robustness.py judges networks on
+others. benchmark/artefacts.py says what each does, in which order, and what others use:
+
+    python spectra_from_config.py --noise 0 0.02 --background 0.05 0.2 --strain 0.01
+
+The folder `datasets/NAME/` receives
 
     x_train.npy  y_train.npy  x_val.npy  y_val.npy  x_test.npy  y_test.npy
     x_test_wide.npy  y_test_wide.npy  dataset.json
@@ -25,15 +34,21 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 
+from benchmark.artefacts import (
+    Artefacts,
+    Source,
+    names_of_those_on,
+    only_those_on,
+    render_with_artefacts,
+)
 from benchmark.block_writer import one_writer, write_spectra
 from benchmark.class_file import read_class_file
-from benchmark.command_line import LARGEST, require, require_folder, run_script
+from benchmark.command_line import require, require_folder, run_script
 from benchmark.data_card import (
-    Variation,
     array_names,
     describe_array,
     refuse_other_dataset,
@@ -47,6 +62,7 @@ from benchmark.machine import available_cores
 from benchmark.overlap import find_overlaps, limits_of, summarise
 from benchmark.rendering import render, stack
 from benchmark.variants import change_heights, variants_of
+from benchmark.variation import Variation, check_variation, record_of_variation
 
 # Files
 CONFIG: Annotated[str, "Class file to render."] = "dataset_configs/dataset500.json"
@@ -65,6 +81,31 @@ KERNEL_RANGE: Annotated[
     tuple[float, float], "Smallest and largest Gaussian width sigma, in datapoints."
 ] = (2, 5)
 VARY_HIGHEST: Annotated[bool, "Whether the height of a class's highest peak varies, too."] = True
+
+# Artefacts of training and validation spectra (meaning, order and sources: benchmark/artefacts.py)
+PEAK_SHAPE: Annotated[Literal["gaussian", "lorentzian", "pseudo_voigt"], "Shape of peaks."] = (
+    "gaussian"
+)
+LORENTZIAN_SHARE: Annotated[tuple[float, float], "Lorentzian share of pseudo_voigt peaks."] = (0, 1)
+WIDTH_TREND: Annotated[
+    tuple[float, float], "Growth of sigma from one end of the axis to the other, as a fraction."
+] = (0, 0)
+STRAIN: Annotated[float, "Largest scaling of all positions up or down, as a fraction."] = 0
+COMMON_SHIFT: Annotated[float, "Largest shift of all peaks together, in datapoints."] = 0
+TEXTURE: Annotated[tuple[float, float], "Most that a height falls by texture, as a fraction."] = (
+    0,
+    0,
+)
+FOREIGN_PEAKS: Annotated[tuple[int, int], "Fewest and most peaks of no class."] = (0, 0)
+FOREIGN_HEIGHTS: Annotated[tuple[float, float], "Their heights, highest peak 1."] = (0.1, 0.5)
+BACKGROUND: Annotated[tuple[float, float], "Height of a smooth background, maximum 1."] = (0, 0)
+HUMP: Annotated[tuple[float, float], "Height of a broad hump, maximum 1."] = (0, 0)
+COUNTS: Annotated[
+    tuple[float, float] | None, "Counts at the maximum, for counting noise; none by default."
+] = None
+SPIKES: Annotated[tuple[int, int], "Fewest and most spikes of one datapoint."] = (0, 0)
+SPIKE_HEIGHTS: Annotated[tuple[float, float], "Their heights, maximum 1."] = (0.2, 1)
+NOISE: Annotated[tuple[float, float], "Standard deviation of Gaussian noise, maximum 1."] = (0, 0)
 
 # Test spectra
 TEST_SHIFT: Annotated[int, "Shift of all peaks of a test spectrum, in datapoints."] = 25
@@ -90,7 +131,10 @@ def main(settings):
     folder = Path(settings.output or Path("datasets", Path(settings.config).stem))
     if settings.verify:
         return verify(folder)
-    variation = Variation(**{name: getattr(settings, name) for name in Variation._fields})
+    constants = vars(settings)
+    artefacts = Artefacts(**{name: constants[name] for name in Artefacts._fields})
+    numbers = {name: constants[name] for name in Variation._fields if name in constants}
+    variation = Variation(**numbers, artefacts=artefacts)
     card = render_dataset(
         settings.config,
         folder,
@@ -100,12 +144,12 @@ def main(settings):
     )
     for split in card["splits"]:
         print(f"{split:10}{card['files'][f'x_{split}.npy']['shape'][0]:>8} spectra")
-    warn_of_overlap(card["overlap"])
+    warn_of_overlap(card["overlap"], card.get("overlap_ignores"))
     print(f"{folder}: checksum {card['checksum']}")
     return None
 
 
-def warn_of_overlap(overlap):
+def warn_of_overlap(overlap, ignored):
     if overlap is None:
         message = f"not looked for among more than {OVERLAP_CLASSES}; class_overlap.py does"
         print(f"overlapping classes: {message}", file=sys.stderr)
@@ -119,6 +163,12 @@ def warn_of_overlap(overlap):
             f"lists them",
             file=sys.stderr,
         )
+    if ignored and overlap is not None:
+        print(
+            f"overlap of classes does not take into account {', '.join(ignored)}: more classes may "
+            f"be alike in the training spectra",
+            file=sys.stderr,
+        )
 
 
 class Split(NamedTuple):
@@ -126,19 +176,25 @@ class Split(NamedTuple):
 
     per_class: list  # the number of spectra of each class
     vary: Callable  # of positions, heights, label and spectra (a range); see `vary_at_random`
+    artefacts: Artefacts | None = None  # beside that variation
+    seed: int = 0  # of their random streams
+    number: int = 0  # of the split, in the keys of random streams
 
 
 def splits_of(class_file, variation):
     """Return name -> Split of all splits, in the order in which they are written."""
     at_random = partial(vary_at_random, variation=variation)
-    classes = class_file.classes
-    splits = {
-        "train": Split([variation.n_train] * classes, partial(at_random, stream=0)),
-        "val": Split([variation.n_val] * classes, partial(at_random, stream=1)),
-    }
+    artefacts, seed = variation.artefacts, variation.seed
+    splits = {}
+    for number, (name, spectra) in enumerate(
+        {"train": variation.n_train, "val": variation.n_val}.items()
+    ):
+        per_class = [spectra] * class_file.classes
+        splits[name] = Split(per_class, partial(at_random, stream=number), artefacts, seed, number)
     for name, variants in variants_of(class_file, variation).items():
         vary = partial(vary_for_test, variants=variants, kernel=variation.test_kernel)
-        splits[name] = Split(list(map(len, variants)), vary)
+        number = RENDERED_SPLITS.index(name)
+        splits[name] = Split(list(map(len, variants)), vary, None, seed, number)
     return splits
 
 
@@ -185,14 +241,21 @@ def vary_for_test(positions, heights, label, spectra, variants, kernel):
 
 def vary_rows(class_file, split, rows):
     """Vary classes to give some spectra of a split; rows: a range. Returns what `stack` does."""
-    firsts = np.cumsum([0, *split.per_class]).tolist()  # row of each class's first spectrum
     varied = []
-    for label in range(bisect_right(firsts, rows.start) - 1, bisect_left(firsts, rows.stop)):
-        first, end = firsts[label : label + 2]
-        spectra = range(max(rows.start - first, 0), min(rows.stop, end) - first)
+    for label, spectra in pieces_of(split, rows):
         pattern = class_file.positions[label], class_file.heights[label]
         varied.append(split.vary(*pattern, label=label, spectra=spectra))
     return stack(varied)
+
+
+def pieces_of(split, rows):
+    """Return a list of (class, range of its spectra) that are these rows, a range, of a split."""
+    firsts = np.cumsum([0, *split.per_class]).tolist()  # row of each class's first spectrum
+    pieces = []
+    for label in range(bisect_right(firsts, rows.start) - 1, bisect_left(firsts, rows.stop)):
+        first, end = firsts[label : label + 2]
+        pieces.append((label, range(max(rows.start - first, 0), min(rows.stop, end) - first)))
+    return pieces
 
 
 def render_dataset(config, output, variation, workers=1, keep_others=False):
@@ -208,12 +271,14 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
     class_file = read_class_file(config)
     if variation.wide_test is None:
         variation = variation._replace(wide_test=not class_file.test_variants)
+    variation = variation._replace(artefacts=only_those_on(variation.artefacts))
     check_variation(class_file, config, variation)
     require(workers >= 1, "WORKERS", workers, "a whole number from 1 on")
     folder = Path(output)
     require_folder("OUTPUT", folder)
     folder.mkdir(parents=True, exist_ok=True)
     splits = splits_of(class_file, variation)
+    ignored = names_of_those_on(variation.artefacts)
     names = [name for split in splits for name in array_names(split)]
     outdated = [name for split in RENDERED_SPLITS for name in array_names(split)]
     outdated = [name for name in outdated if name not in names]  # of an earlier dataset
@@ -228,12 +293,13 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
             return {
                 "complete": True,
                 "class_file": {"name": Path(config).name, "sha256": class_file.sha256},
-                "variation": variation._asdict(),
+                "variation": record_of_variation(variation),
                 "datapoints": class_file.datapoints,
                 "classes": class_file.classes,
                 **named_fields(class_file),
                 "peaks": peak_statistics(class_file),
                 "overlap": overlap,
+                **({"overlap_ignores": ignored} if ignored else {}),
                 "splits": list(splits),
                 "files": files,
                 "versions": {"python": platform.python_version(), "numpy": np.__version__},
@@ -280,9 +346,16 @@ def write_arrays(folder, class_file, variation, workers):
 
 
 def render_rows(split, rows, buffers, class_file, splits):
-    """Render some spectra of a split, float32 (rows, datapoints); buffers: see `render`."""
-    varied = vary_rows(class_file, splits[split], rows)
-    return render(*varied, class_file.datapoints, buffers)
+    """Render some spectra of a split, float32 (rows, datapoints); buffers: see `render`.
+
+    splits: name -> Split.
+    """
+    split, datapoints = splits[split], class_file.datapoints
+    varied = vary_rows(class_file, split, rows)
+    if split.artefacts is None:
+        return render(*varied, datapoints, buffers)
+    source = Source(split.seed, split.number, pieces_of(split, rows))
+    return render_with_artefacts(varied, split.artefacts, source, datapoints, buffers)
 
 
 def summarise_overlap(class_file, variation):
@@ -308,32 +381,6 @@ def peak_statistics(class_file):
         "position": {"min": int(positions.min()), "max": int(positions.max())},
         "height": {"min": heights.min(), "mean": round(heights.mean(), 6), "max": heights.max()},
     }
-
-
-def check_variation(class_file, config, variation):
-    p = variation
-    for name in "n_train", "n_val":
-        spectra = getattr(p, name)
-        accepted = f"a whole number from 1 to {LARGEST}"
-        require(1 <= spectra <= LARGEST, name.upper(), spectra, accepted)
-    lowest = min(positions.min() for positions in class_file.positions)
-    highest = max(positions.max() for positions in class_file.positions)
-    room = min(lowest, class_file.datapoints - 1 - highest)
-    accepted = f"0 to {room}, because {config} has a peak that close to an end of the spectrum"
-    for name in "max_shift", "test_shift":
-        shift = getattr(p, name)
-        require(0 <= shift <= room, name.upper(), shift, accepted)
-    for name in "max_height_change", "test_height_change", "wide_test_height_change":
-        change = getattr(p, name)
-        require(0 <= change < 1, name.upper(), change, "0 or more and less than 1")
-    narrow, wide = p.kernel_range
-    # Below 0.1 a Gaussian is a single datapoint, and at last no number.
-    accepted = f"0.1 to {class_file.datapoints}"
-    valid = 0.1 <= narrow <= wide <= class_file.datapoints
-    require(valid, "KERNEL_RANGE", f"{narrow} {wide}", f"{accepted}, the smaller width first")
-    valid = 0.1 <= p.test_kernel <= class_file.datapoints
-    require(valid, "TEST_KERNEL", p.test_kernel, accepted)
-    require(p.seed >= 0, "SEED", p.seed, "0 or more")
 
 
 if __name__ == "__main__":

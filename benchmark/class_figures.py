@@ -1,9 +1,9 @@
-"""Figures of classes: how the spectra of one vary, and which ones networks confuse.
+"""Figures of classes: how the spectra of one vary, what artefacts do to them, which are confused.
 
 `class_variation` is Figure 2 of Schuetzke, Szymanski and Reischl, "A universal synthetic dataset
-for machine learning on spectroscopic data" (2022). Both figures are given `vary`, a function of
-split and label that returns positions, heights and widths of the class's spectra in the dataset, as
-spectra_from_config.py draws them.
+for machine learning on spectroscopic data" (2022). It and `confused_classes` are given `vary`, a
+function of split and label that returns positions, heights and widths of the class's spectra in the
+dataset, as spectra_from_config.py draws them.
 """
 
 from collections import Counter
@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from benchmark.artefacts import Source, render_with_artefacts
 from benchmark.command_line import InputError
 from benchmark.figure_style import BLACK, BLUE, GREY, ORANGE, SKY, STYLE, VERMILION, WIDTH, plain
 from benchmark.peak_matching import match_nearest
@@ -23,6 +24,8 @@ from benchmark.variants import variants_of
 VISIBLE = 0.1  # height from which on a peak stands out in a printed spectrum
 MOST_PAIRS = 4  # of confused classes that fit a page
 LONGEST_NAME = 18  # characters of a class's name that fit a legend
+DRAWS = 9  # spectra with an artefact, of which one is shown
+ARTEFACT_COLUMNS = 3
 
 
 def most_telling_class(class_file):
@@ -74,7 +77,10 @@ def class_variation(class_file, variation, label, vary):
         spectrum = render(*(values[[row]] for values in drawn), class_file.datapoints)[0]
         panel.axvspan(centre - reach, centre + reach, **span)
         panel.plot(spectrum, color=BLACK, linewidth=0.8)
-        panel.set_title(f"{name}, σ = {drawn[2][row]:.2g} datapoints", loc="left", fontsize=8)
+        title = f"{name}, σ = {drawn[2][row]:.2g} datapoints"
+        if variation.artefacts and drawn is trained:
+            title += ", without its artefacts"
+        panel.set_title(title, loc="left", fontsize=8)
         panel.set(xlim=(0, class_file.datapoints - 1), ylim=(0, 1.05), yticks=(0, 0.5, 1))
         panel.tick_params(labelbottom=name == shown[-1][0])
     panels[shown[-1][0]].set_xlabel("position (datapoints)")
@@ -100,6 +106,51 @@ def called(class_file, label):
     if len(name) > LONGEST_NAME:
         name = f"{name[: LONGEST_NAME - 7]}…{name[-6:]}"
     return plain(name)
+
+
+@matplotlib.rc_context(STYLE)
+def class_artefacts(class_file, variation, label, shown):
+    """Draw what each artefact by itself does to the ideal pattern of one class.
+
+    shown: list of (title, Artefacts, whether it shows best in a part of the spectrum). A panel
+    shows, of DRAWS spectra with the artefact, the one that differs most from the ideal pattern, in
+    datapoints and relative intensity.
+    """
+    check_label(class_file, label, "label")
+    pattern = class_file.positions[label], class_file.heights[label]
+    varied = (
+        *(np.repeat(row[None], DRAWS, axis=0) for row in pattern),
+        np.full(DRAWS, float(variation.test_kernel)),
+    )
+    source = Source(variation.seed, 0, [(label, range(DRAWS))])
+    ideal = render(*varied, class_file.datapoints)[0]
+    rows = -(-len(shown) // ARTEFACT_COLUMNS)
+    figure = Figure((WIDTH, 0.7 + 1.25 * rows), layout="constrained")
+    panels = figure.subplots(rows, ARTEFACT_COLUMNS, sharey=True, squeeze=False).ravel()
+    for panel, (title, artefacts, local) in zip(panels, shown, strict=False):
+        spectra = render_with_artefacts(varied, artefacts, source, class_file.datapoints)
+        spectrum = spectra[np.abs(spectra - ideal).sum(axis=1).argmax()]
+        panel.plot(ideal, color=ORANGE, linewidth=2.2, alpha=0.7, label="ideal pattern")
+        panel.plot(spectrum, color=BLACK, linewidth=0.7, label="with the artefact")
+        panel.set_title(title, loc="left", fontsize=8)
+        limits = part_to_show(*pattern, class_file.datapoints) if local else None
+        panel.set(xlim=limits or (0, class_file.datapoints - 1), ylim=(0, 1.05), yticks=(0, 0.5, 1))
+        panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    for panel in panels[len(shown) :]:
+        panel.set_axis_off()
+    figure.supxlabel("position (datapoints); panels marked * show a part", fontsize=9)
+    figure.supylabel("relative intensity", fontsize=9)
+    handles = panels[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=2)
+    return figure
+
+
+def part_to_show(positions, heights, datapoints):
+    """Return first and last datapoint around the last peak that stands out."""
+    peak = positions[heights >= 2 * VISIBLE].max()
+    reach = max(20, datapoints // 20)
+    first = min(max(0, peak - reach), datapoints - 1 - 2 * reach)
+    return max(0, first), min(first + 2 * reach, datapoints - 1)
 
 
 def check_label(class_file, label, name):

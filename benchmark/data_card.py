@@ -5,41 +5,19 @@ row. Measured test splits that stand beside rendered ones have a card of their o
 """
 
 import hashlib
-import math
 from pathlib import Path
-from typing import NamedTuple
 
-from benchmark.command_line import LARGEST, InputError
-from benchmark.files import is_number, is_whole, open_array, read_json, sha256_of
+from benchmark.command_line import InputError
+from benchmark.files import is_whole, open_array, read_json, sha256_of
+from benchmark.variation import WRITER, differences, faults_of_variation, variation_of
 
 CARD = "dataset.json"
 BESIDE_CARD = "measured.json"
-WRITER = "spectra_from_config.py"
 MEASURED_WRITER = "measured_dataset.py"
 
 
 def array_names(split):
     return f"x_{split}.npy", f"y_{split}.npy"
-
-
-class Variation(NamedTuple):
-    """What a rendered dataset depends on beside its class file.
-
-    The fields are the constants of spectra_from_config.py of the same names.
-    """
-
-    n_train: int
-    n_val: int
-    max_shift: int
-    max_height_change: float
-    kernel_range: tuple[float, float]
-    test_shift: int
-    test_height_change: float
-    wide_test_height_change: float
-    test_kernel: float
-    seed: int
-    vary_highest: bool = True  # what follows is as here in datasets that do not record it
-    wide_test: bool = True
 
 
 def writer_of(card):
@@ -121,36 +99,6 @@ def faults_of_files(files):
             yield f"{name} has no sha256"
         elif not is_whole(entry.get("bytes"), 0, 2**63):
             yield f"{name} has {entry.get('bytes')} bytes"
-
-
-def faults_of_variation(recorded):
-    fields, optional = set(Variation._fields), Variation._field_defaults.keys()
-    if not isinstance(recorded, dict) or not fields - optional <= recorded.keys() <= fields:
-        yield f"variation does not hold {', '.join(Variation._fields)}"
-        return
-    numbers = dict(recorded)
-    for name in "vary_highest", "wide_test":
-        value = numbers.pop(name, True)
-        if not isinstance(value, bool):
-            yield f"{name} is {value}"
-    widths = numbers.pop("kernel_range")
-    valid = isinstance(widths, list) and len(widths) == 2
-    if not valid or not all(is_number(width, 0.1, LARGEST) for width in widths):
-        yield f"kernel_range is {widths}"
-    for name, value in numbers.items():
-        if not is_number(value, 0, math.inf if name == "seed" else LARGEST):
-            yield f"{name} is {value}"
-
-
-def variation_of(card):
-    """Return the Variation that a dataset.json, or a run's description of it, records.
-
-    Raises InputError if it does not hold one.
-    """
-    recorded = card.get("variation")
-    for reason in faults_of_variation(recorded):
-        raise InputError(f"the dataset is not one that {WRITER} renders: {reason}")
-    return Variation(**recorded)._replace(kernel_range=tuple(recorded["kernel_range"]))
 
 
 def describe_array(path, sha256):
@@ -237,9 +185,5 @@ def refuse_other_dataset(folder, class_file, variation):
     recorded = variation_of(card)
     if card["class_file"]["sha256"] != class_file.sha256:
         raise InputError(f"{folder} holds spectra of other classes; {advice}")
-    for name in Variation._fields:
-        before, now = getattr(recorded, name), getattr(variation, name)
-        if before != now:
-            raise InputError(
-                f"{folder} was rendered with {name.upper()} {before}, not {now}; {advice}"
-            )
+    for name, before, now in differences(recorded, variation):
+        raise InputError(f"{folder} was rendered with {name.upper()} {before}, not {now}; {advice}")

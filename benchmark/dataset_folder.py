@@ -21,9 +21,9 @@ from benchmark.data_card import (
     faults_of_class_file,
     read_beside,
     read_card,
-    variation_of,
 )
 from benchmark.files import open_array, sha256_of
+from benchmark.variation import variation_of
 
 CLASS_NAMES = "class_names.json"
 CHUNK = 2**26  # bytes of spectra looked at once

@@ -26,11 +26,16 @@ count of its errors need not be a whole number. Classes are equally frequent, so
 fewer errors on average on spectra that vary like this: training and validation spectra. It is even
 told more than a spectrum shows, where peaks hide each other. On other spectra its answer is what
 the training spectra teach at best, and it has none where no class can produce them.
+
+With artefacts (`benchmark.artefacts`) training spectra vary in further ways, whose likelihood is
+not computed here: the observer does not apply, and refuses.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+
+from benchmark.command_line import InputError
 
 ROUNDING = 1e-9
 
@@ -46,6 +51,8 @@ class IdealObserver:
     """Answers for the classes of a class file under a Variation."""
 
     def __init__(self, class_file, variation):
+        if variation.artefacts:
+            raise InputError("the ideal observer does not apply to spectra with artefacts")
         self.max_shift = variation.max_shift
         self.max_change = variation.max_height_change
         self.patterns = []  # per class: positions, heights, whether the height varies

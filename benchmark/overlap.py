@@ -5,6 +5,9 @@ that variant: every visible peak of the variant has a peak of B to itself, withi
 in position and the largest change in height, and every other peak of B can vanish because it is not
 higher than the largest change. Heights are relative to the highest peak of the variant. Such a test
 spectrum is ambiguous: no classifier can be blamed for its answer.
+
+Only positions and heights of peaks count. Peak widths, and artefacts that training spectra may have
+(see `benchmark.artefacts`), are not taken into account; with them more classes can be alike.
 """
 
 from typing import NamedTuple

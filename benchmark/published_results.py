@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
 
-from benchmark.data_card import Variation, variation_of
+from benchmark.variation import Variation, variation_of
 
 PATH = Path(__file__).with_suffix(".json")
 

@@ -19,14 +19,20 @@ from benchmark.run_folder import FAILURE, HISTORY, RECORD, counts_text, read_run
 LOCK = ".lock"
 
 
-def share(folders, train, alone=True):
+def summary(run):
+    counts = counts_text(run.misclassified)
+    return f"{run.folder}: {run.epochs} epochs in {run.seconds:.0f} s; {counts}"
+
+
+def share(folders, train, alone=True, tell=summary):
     """Call `train(folder)` for each run that no other process trains; returns the exit status.
 
     Any number of processes may do this at once, on one machine or on several with common files. A
     run is locked while it is trained; the system gives back the lock of a process that died, and
     runs found locked are looked at again after each round. If other processes still train runs at
     the end, the status is 1: results are not complete yet. alone: false if others of the same
-    command are expected to, and the one that started them looks after all.
+    command are expected to, and the one that started them looks after all. tell: function that says
+    in a line what `train` returned.
     """
     status, failed, waiting = 0, [], list(folders)
     failures = {folder: time_of_failure(folder) for folder in folders}
@@ -51,7 +57,7 @@ def share(folders, train, alone=True):
                         failed.append(folder)
                         status = max(status, 2 if isinstance(error, InputError) else 1)
                     else:
-                        progress.write(summary(run))
+                        progress.write(tell(run))
                 progress.update()
             if len(locked) == len(waiting):
                 break
@@ -68,11 +74,6 @@ def share(folders, train, alone=True):
     if failed and len(folders) > 1 and alone:
         print(f"{len(failed)} of {len(folders)} runs failed; --status says why", file=sys.stderr)
     return max(status, 1 if failed or waiting else 0)
-
-
-def summary(run):
-    counts = counts_text(run.misclassified)
-    return f"{run.folder}: {run.epochs} epochs in {run.seconds:.0f} s; {counts}"
 
 
 @contextmanager

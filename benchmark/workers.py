@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from benchmark.command_line import flags_of
 
-EPOCH = re.compile(r", epoch \d+: ")  # in the lines that say how a training goes
+PROGRESS = re.compile(r", (epoch|artefact) \d+")  # in the lines that say how a run goes
 
 
 class Line(NamedTuple):
@@ -108,7 +108,7 @@ def progress_view(workers):
 
     def show(line):
         bar = bars[line.worker - 1]
-        if EPOCH.search(line.text) and not bar.disable:
+        if PROGRESS.search(line.text) and not bar.disable:
             bar.set_description_str(f"worker {line.worker}: {line.text}")
         elif line.text not in said:
             said.add(line.text)

@@ -16,8 +16,8 @@ import dataset_config_generator
 import spectra_from_config
 from benchmark import command_line
 from benchmark.command_line import parse_flags
-from benchmark.data_card import Variation
 from benchmark.tensorflow_startup import start_tensorflow
+from benchmark.variation import Variation
 
 os.environ.pop("PYTHONUNBUFFERED", None)  # most users' output is buffered
 PROJECT = Path(dataset_config_generator.__file__).parent
@@ -27,7 +27,8 @@ def variation(**changes):
     """Return a Variation: the constants of spectra_from_config.py, but for these."""
     constants = vars(parse_flags(spectra_from_config, []))
     constants["wide_test"] = True  # as for class files without test variants
-    return Variation(**{name: constants[name] for name in Variation._fields} | changes)
+    numbers = {name: constants[name] for name in Variation._fields if name in constants}
+    return Variation(**numbers | changes)
 
 
 SMALL = variation(n_train=6, n_val=2, max_shift=5, test_shift=3)  # fits the small class file

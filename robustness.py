@@ -1,0 +1,335 @@
+"""Judge trained networks and methods on test spectra with artefacts, one at a time, ever stronger.
+
+    python robustness.py --results results/quick
+    python robustness.py --results results/ladder100 --workers 2
+
+The test spectra of the split `test` are rendered again with one artefact of real measurements at
+one of five severities, and nothing else changed: benchmark/severities.py is the ladder, with the
+sources of its ranges, and benchmark/artefacts.py says what each artefact does. Every finished run
+of train_models.py in the results folder, and every method of baselines.py that has judged there,
+classifies all of them. The ideal observer does not apply and is left out. Into the results folder
+go
+
+    robustness.csv             misclassified spectra per network, seed, artefact and severity
+    robustness.md              accuracies per network, first of all their mean over all artefacts
+                               and severities
+    figures/robustness.*       accuracy against severity, a panel per artefact
+    figures/artefacts.*        what each artefact does to one class
+    robustness/RUN/            how far each run or method has got
+
+A command that was stopped goes on when it is given again. `--workers 2` shares the work among
+processes, and so do any number of processes that are started with the same command.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+import baselines
+from benchmark import robustness_report
+from benchmark.artefacts import check_artefacts, those_on
+from benchmark.baseline_folder import read_baselines
+from benchmark.class_figures import class_artefacts, most_telling_class
+from benchmark.command_line import InputError, require, require_folder, run_script
+from benchmark.dataset_folder import read_classes
+from benchmark.figure_style import save
+from benchmark.files import replace_file
+from benchmark.machine import available_cores
+from benchmark.networks import build, load_weights, network_builders, read_network
+from benchmark.robustness_record import (
+    CLEAN,
+    FOLDER,
+    Judged,
+    Record,
+    read_record,
+    write_record,
+)
+from benchmark.run_folder import FAILURE, WEIGHTS
+from benchmark.run_sharing import holder, share
+from benchmark.severities import LADDER
+from benchmark.tensorflow_startup import gpu_required, release_memory, start_tensorflow
+from benchmark.workers import run_workers
+from evaluate import read_results
+from spectra_from_config import labels_of, render_rows, splits_of
+
+# Files
+RESULTS: Annotated[str, "Folder with the run folders of one dataset."] = "results/dataset500"
+CONFIG: Annotated[
+    str | None, "Class file of the dataset; by default the one of its name in dataset_configs/."
+] = None
+
+# Output
+FIGURES: Annotated[bool, "Draw the figures."] = True
+
+# Machine
+WORKERS: Annotated[int, "Processes that share the runs, and the processor's cores."] = 1
+THREADS: Annotated[
+    int | None, "Processor threads of each process; by default all cores, divided by WORKERS."
+] = None
+WORKER: Annotated[int | None, "Which of several processes this is; set by WORKERS."] = None
+
+SPLIT = "test"
+MOST_WORKERS, MOST_THREADS = 256, 1024
+CHUNK = 2_000_000  # numbers classified at once: spectra times the larger of datapoints and classes
+
+
+class Judge(NamedTuple):
+    """A network or method that classifies spectra."""
+
+    network: str
+    seed: int | None
+    depends_on: dict  # what its answers depend on beside the spectra
+    classifier: Callable  # returns a function from spectra (n, datapoints) to class indices (n,)
+
+
+class Test(NamedTuple):
+    """Test spectra with one artefact at one severity."""
+
+    artefact: str
+    severity: float
+    artefacts: object  # Artefacts; None for the clean spectra
+
+
+def main(settings):
+    check_settings(settings)
+    results = Path(settings.results)
+    require_folder("RESULTS", results)
+    runs = read_results(results)
+    class_file, variation = classes_of(runs[0], settings.config)
+    tests = tests_for(class_file, settings.config or runs[0].dataset.class_file["name"], variation)
+    start = cache(
+        partial(start_tensorflow, settings.threads, gpu_required(None), runs[0].protocol.precision)
+    )
+    judges = judges_of(results, runs, class_file, variation, start)
+    if settings.workers > 1:
+        workers = min(settings.workers, len(judges))
+        threads = settings.threads or max(1, available_cores() // workers)
+        script = sys.modules[__name__]
+        received, statuses = run_workers(script, settings, workers, threads)
+        if received:
+            return 128 + received
+        status = max([0, *(abs(status) for status in statuses)])
+    else:
+
+        def judge_all(folder):
+            return judge_tests(folder, judges[folder], tests, class_file, variation)
+
+        status = share(judges, judge_all, alone=False, tell=summary)
+    if settings.worker is not None:
+        return status
+    complete, missing = records_of(judges)
+    if missing:
+        status = max(status, 1)
+    if complete:
+        write_tables(results, complete, missing)
+        if settings.figures:
+            draw(results / "figures", complete, class_file, variation)
+    return status
+
+
+def check_settings(settings):
+    accepted = f"a whole number from 1 to {MOST_WORKERS}"
+    require(1 <= settings.workers <= MOST_WORKERS, "WORKERS", settings.workers, accepted)
+    threads = settings.threads
+    valid = threads is None or 1 <= threads <= MOST_THREADS
+    require(valid, "THREADS", threads, f"a whole number from 1 to {MOST_THREADS}")
+
+
+def classes_of(run, config):
+    """Return ClassFile and Variation of the dataset that a Run was trained on."""
+    if not run.dataset.class_file:
+        raise InputError(
+            f"{run.folder} was trained on arrays without a class file, so no test spectra of its "
+            f"classes can be rendered"
+        )
+    name = config or Path("dataset_configs", run.dataset.class_file["name"])
+    return read_classes(run.dataset._asdict(), name)
+
+
+def tests_for(class_file, config, variation):
+    """Return a list of Test: the clean spectra, then the ladder from its first rung on."""
+    tests = [Test(CLEAN, 0, None)]
+    for rung in LADDER:
+        for severity in rung.severities:
+            artefacts = rung.settings(severity, class_file.datapoints)
+            check_artefacts(artefacts, class_file, config, variation)
+            tests.append(Test(rung.artefact, severity, artefacts))
+    return tests
+
+
+def judges_of(results, runs, class_file, variation, start):
+    """Return folder -> Judge of all finished runs, then of all methods that left their record.
+
+    start: function that starts TensorFlow, called before the first network is built.
+    """
+    judges = {}
+    for run in runs:
+        judges[results / FOLDER / run.folder.name] = Judge(
+            network=run.model,
+            seed=run.seed,
+            depends_on={"weights_sha256": run.weights_sha256},
+            classifier=partial(network_classifier, run, start),
+        )
+    for baseline in read_baselines(results, runs[0]):
+        if baseline.method == "ideal_observer":
+            continue
+        recorded = SimpleNamespace(**vars_of_baselines() | baseline.settings)
+        judges[results / FOLDER / baseline.folder.name] = Judge(
+            network=baseline.method,
+            seed=None,
+            depends_on={"settings": {name: getattr(recorded, name) for name in baselines.SETTINGS}},
+            classifier=partial(method_classifier, baseline.method, class_file, variation, recorded),
+        )
+    return judges
+
+
+def vars_of_baselines():
+    """Return the settings of methods whose record does not hold them."""
+    return {name: getattr(baselines, name.upper()) for name in baselines.SETTINGS}
+
+
+def network_classifier(run, start):
+    """Return a function from spectra to class indices: the network with its saved weights."""
+    start()
+    release_memory()
+    network = read_network(run.model, network_builders())
+    model = build(network, run.dataset, run.protocol.learning_rate)
+    load_weights(model, run.folder / WEIGHTS, run.weights_sha256, [SPLIT])
+    size = run.protocol.batch_size
+
+    def classify(spectra):
+        batches = (spectra[first : first + size] for first in range(0, len(spectra), size))
+        return np.concatenate([model.predict_on_batch(b).argmax(axis=1) for b in batches])
+
+    return classify
+
+
+def method_classifier(method, class_file, variation, settings):
+    return baselines.methods(class_file, variation, settings)[method]
+
+
+def judge_tests(folder, judge, tests, class_file, variation):
+    """Let a Judge classify what it has not yet, and record it after each artefact.
+
+    The caller holds the folder's lock. Returns the complete Record.
+    """
+    (folder / FAILURE).unlink(missing_ok=True)
+    split = splits_of(class_file, variation)[SPLIT]
+    depends_on = judge.depends_on | {
+        "class_file": class_file.sha256,
+        "seed": variation.seed,
+        **{name: getattr(variation, name) for name in ("test_shift", "test_height_change")},
+        "test_kernel": variation.test_kernel,
+    }
+    spectra = sum(split.per_class)
+    record = Record(judge.network, judge.seed, depends_on, spectra, judged=[])
+    known = known_answers(folder, record)
+    name, classify = folder.name, None
+    with tqdm(tests, name, unit="test", leave=False, disable=None) as progress:
+        for number, test in enumerate(progress):
+            key = test.artefact, test.severity, those_on(test.artefacts)
+            judged = next((j for j in known if (j.artefact, j.severity, j.settings) == key), None)
+            if judged is None:
+                classify = classify or judge.classifier()
+                wrong = misclassified(classify, split, test.artefacts, class_file)
+                judged = Judged(*key, misclassified=wrong)
+            record.judged.append(judged)
+            at_end = number + 1 == len(tests) or tests[number + 1].artefact != test.artefact
+            if at_end and classify:
+                write_record(folder, record)
+                tell(progress, name, test.artefact)
+    return record
+
+
+def known_answers(folder, record):
+    """Return what was recorded of the same judge, a list of Judged with settings as they are."""
+    earlier = read_record(folder)
+    if earlier is None:
+        return []
+    if earlier._replace(judged=[]) != record._replace(judged=[]):
+        print(f"{folder} was judged with other weights or settings: anew", file=sys.stderr)
+        return []
+    return [
+        judged._replace(
+            settings={n: tuple(v) if isinstance(v, list) else v for n, v in judged.settings.items()}
+        )
+        for judged in earlier.judged
+    ]
+
+
+def misclassified(classify, split, artefacts, class_file):
+    """Render test spectra with these Artefacts, or None, and count those misclassified."""
+    labels, wrong, buffers = labels_of(split), 0, {}
+    splits = {SPLIT: split._replace(artefacts=artefacts)}
+    step = max(1, CHUNK // max(class_file.datapoints, class_file.classes))
+    for first in range(0, len(labels), step):
+        rows = range(first, min(first + step, len(labels)))
+        spectra = render_rows(SPLIT, rows, buffers, class_file, splits)
+        wrong += int(np.count_nonzero(classify(spectra) != labels[rows.start : rows.stop]))
+    return wrong
+
+
+def tell(progress, name, artefact):
+    """Say that an artefact is judged, where a log takes the place of the progress bar."""
+    if progress.disable:
+        number = [CLEAN, *(rung.artefact for rung in LADDER)].index(artefact)
+        print(f"{name}, artefact {number} of {len(LADDER)}: {artefact}", flush=True)
+
+
+def summary(record):
+    name = record.network if record.seed is None else f"{record.network} seed {record.seed}"
+    clean = record.accuracies()[CLEAN][0]
+    return f"{name}: accuracy {clean:.4f} without artefacts, {record.mean_accuracy():.4f} with them"
+
+
+def records_of(judges):
+    """Return the complete Records of all judges, and the folders of the others, which it names."""
+    complete, missing = [], []
+    for folder in judges:
+        record, reason = None, "not judged yet"
+        try:
+            record = read_record(folder)
+        except InputError as error:
+            reason = error
+        if record and record.is_complete():
+            complete.append(record)
+            continue
+        missing.append(folder)
+        if who := holder(folder):
+            reason = f"being judged by {who}"
+        elif (folder / FAILURE).exists():
+            reason = (folder / FAILURE).read_text(errors="replace").partition("\n")[0]
+        print(f"{folder} is left out: {reason}", file=sys.stderr)
+    if missing:
+        print(
+            f"{len(missing)} of {len(judges)} are not complete; the same command goes on",
+            file=sys.stderr,
+        )
+    return complete, missing
+
+
+def write_tables(results, records, missing):
+    texts = {
+        "robustness.csv": robustness_report.csv_table(records),
+        "robustness.md": robustness_report.markdown(records, [folder.name for folder in missing]),
+    }
+    for name, text in texts.items():
+        with replace_file(results / name) as file:
+            file.write(text.encode())
+    print(robustness_report.summary_table(records), end="")
+
+
+def draw(folder, records, class_file, variation):
+    save(robustness_report.figure(records), folder, "robustness")
+    label, shown = most_telling_class(class_file), robustness_report.shown(class_file.datapoints)
+    save(class_artefacts(class_file, variation, label, shown), folder, "artefacts")
+
+
+if __name__ == "__main__":
+    run_script(sys.modules[__name__], main)

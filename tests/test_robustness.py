@@ -1,0 +1,304 @@
+"""The ladder: every run and method judges spectra with one artefact at a time, and can go on."""
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+import pytest
+from conftest import PROJECT, SMALL
+from test_figures import assert_nothing_clipped_or_small
+
+import baselines
+import dataset_config_generator
+import robustness
+from benchmark import robustness_report
+from benchmark.artefacts import Source, render_with_artefacts
+from benchmark.class_figures import class_artefacts
+from benchmark.class_file import read_class_file
+from benchmark.command_line import InputError, parse_flags
+from benchmark.robustness_record import CLEAN, Judged, Record, read_record
+from benchmark.run_folder import read_run
+from benchmark.severities import LADDER
+from spectra_from_config import render_dataset, splits_of, vary_rows
+
+METHODS = ["cosine", "cross_correlation", "search_match", "smoothed_cosine"]
+LEVELS = 1 + sum(len(rung.severities) for rung in LADDER)
+
+
+class Trained:
+    """A results folder with one run and the methods, in a temporary folder."""
+
+    def __init__(self, root):
+        self.config, self.results = root / "small.json", root / "results"
+        classes = dataset_config_generator.draw_classes(
+            datapoints=120, boundary=20, classes=4, max_peaks=3, min_height=10
+        )
+        self.config.write_text(json.dumps(classes))
+        self.variation = SMALL._replace(n_train=40)
+        render_dataset(self.config, root / "small", self.variation)
+        given = ["--dataset", str(root / "small"), "--results", str(self.results)]
+        script = [sys.executable, PROJECT / "train_models.py", *given]
+        flags = ["--models", "vgg", "--seeds", "0", "--epochs", "3", "--threads", "1"]
+        subprocess.run([*script, *flags], check=True, capture_output=True)
+        given += ["--config", str(self.config), "--smoothing", "3", "--max-lag", "5"]
+        baselines.main(parse_flags(baselines, given))
+
+    def flags(self, results=None):
+        return ["--results", str(results or self.results), "--config", str(self.config)]
+
+    def command(self, *flags):
+        return [sys.executable, str(PROJECT / "robustness.py"), *self.flags(), *map(str, flags)]
+
+    def judge_here(self, results):
+        """Judge in this process; no network that has not answered yet may be left."""
+        return robustness.main(parse_flags(robustness, [*self.flags(results), "--no-figures"]))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return Trained(tmp_path_factory.mktemp("robustness"))
+
+
+@pytest.fixture(scope="module")
+def judged(trained):
+    """The results folder after a process that was killed, and two workers that went on.
+
+    Returns it and what the first process had answered.
+    """
+    with subprocess.Popen(
+        trained.command("--threads", 1), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as killed:
+        for line in killed.stdout:
+            if "artefact 3 of 11: strain" in line:
+                break
+        killed.send_signal(signal.SIGKILL)
+    before = read_record(trained.results / "robustness/vgg-seed0")
+    process = subprocess.run(
+        trained.command("--workers", 2, "--threads", 1), capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, process.stderr
+    return trained.results, before
+
+
+@pytest.fixture
+def copy(judged, tmp_path):
+    return shutil.copytree(judged[0], tmp_path / "copy")
+
+
+def table(results):
+    with open(results / "robustness.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def rows_of(results, network):
+    return {
+        (row["artefact"], row["severity"]): row
+        for row in table(results)
+        if row["network"] == network
+    }
+
+
+def test_every_run_and_method_judges_every_artefact_at_five_severities(judged):
+    results, _ = judged
+    assert sorted(path.name for path in (results / "figures").iterdir()) == [
+        f"{name}.{kind}" for name in ("artefacts", "robustness") for kind in ("pdf", "png")
+    ]
+    lines = table(results)
+    assert sorted({line["network"] for line in lines}) == [*METHODS, "vgg"]
+    assert len(lines) == (1 + len(METHODS)) * LEVELS
+    for name in [*METHODS, "vgg"]:
+        assert len(rows_of(results, name)) == LEVELS
+    assert {len(rung.severities) for rung in LADDER} == {5}
+    assert {line["spectra"] for line in lines} == {"36"}
+
+
+def test_clean_spectra_are_those_of_the_dataset(judged):
+    results, _ = judged
+    recorded = read_run(results / "vgg-seed0").misclassified["test"].misclassified
+    assert int(rows_of(results, "vgg")[CLEAN, "0"]["misclassified"]) == recorded
+
+
+def test_spectra_have_the_artefact_and_nothing_else_beside_the_test_variants(judged, trained):
+    """Rendered here in one piece and judged by cosine similarity: the counts are the same."""
+    classes = read_class_file(trained.config)
+    split = splits_of(classes, trained.variation)["test"]
+    varied = vary_rows(classes, split, range(36))
+    source = Source(trained.variation.seed, 2, [(label, range(9)) for label in range(4)])
+    ideal = np.load(trained.results.parent / "small/x_test.npy")[::9]
+    ideal = ideal / np.linalg.norm(ideal, axis=1, keepdims=True)
+    found = rows_of(judged[0], "cosine")
+    counts = []
+    for rung in LADDER:
+        for severity in rung.severities:
+            settings = rung.settings(severity, 120)
+            spectra = render_with_artefacts(varied, settings, source, 120)
+            wrong = np.count_nonzero((spectra @ ideal.T).argmax(axis=1) != np.arange(36) // 9)
+            assert int(found[rung.artefact, f"{severity:g}"]["misclassified"]) == wrong
+            counts.append(wrong)
+    assert len(set(counts)) > 3
+
+
+def test_killed_and_gone_on_with_workers_it_counts_what_one_process_does(judged, trained, tmp_path):
+    results, before = judged
+    assert 11 <= len(before.judged) < LEVELS
+    whole = shutil.copytree(results, tmp_path / "whole")
+    shutil.rmtree(whole / "robustness")
+    command = [sys.executable, str(PROJECT / "robustness.py"), *trained.flags(whole)]
+    command += ["--threads", "1", "--no-figures"]
+    subprocess.run(command, check=True, capture_output=True)
+    for name in "robustness.csv", "robustness.md":
+        assert (whole / name).read_bytes() == (results / name).read_bytes(), name
+
+
+def test_what_is_judged_is_not_judged_again(copy, trained, capsys):
+    path = copy / "robustness/vgg-seed0/counts.json"
+    record = json.loads(path.read_text())
+    record["judged"][-1]["misclassified"] = 1  # no network is needed to see that it stays
+    path.write_text(json.dumps(record))
+    record = json.loads((copy / "robustness/cosine/counts.json").read_text())
+    record["judged"] = record["judged"][:11]
+    (copy / "robustness/cosine/counts.json").write_text(json.dumps(record))
+    before = rows_of(copy, "cosine")
+    assert trained.judge_here(copy) == 0
+    assert rows_of(copy, "vgg")["noise", "0.1"]["misclassified"] == "1"
+    assert rows_of(copy, "cosine") == before
+    said = capsys.readouterr().out
+    assert "cosine, artefact 3 of 11: strain" in said
+    assert "cosine, artefact 2 of 11" not in said
+    assert "search_match, artefact" not in said
+
+
+def test_other_settings_are_judged_anew(copy, trained, capsys):
+    path = copy / "cosine/baseline.json"
+    baseline = json.loads(path.read_text())
+    baseline["settings"]["smoothing"] = 4.0
+    path.write_text(json.dumps(baseline))
+    assert trained.judge_here(copy) == 0
+    captured = capsys.readouterr()
+    assert "cosine was judged with other weights or settings: anew" in captured.err
+    assert "cosine, artefact 11 of 11: noise" in captured.out
+
+
+def test_the_summary_is_the_mean_over_artefacts_and_severities(judged):
+    results, _ = judged
+    text = (results / "robustness.md").read_text()
+    for name in [*METHODS, "vgg"]:
+        rows = rows_of(results, name)
+        clean = float(rows.pop((CLEAN, "0"))["accuracy"])
+        average = mean(float(row["accuracy"]) for row in rows.values())
+        assert f"| {name} | 1 | {average:.3f} | {clean:.3f} |" in text
+    for rung in LADDER:
+        assert rung.source in text
+        assert rung.unit in text
+
+
+def test_a_failure_is_told_and_the_others_are_judged(copy, trained, capsys):
+    shutil.rmtree(copy / "robustness/search_match")
+    (copy / "robustness/search_match").mkdir()
+    (copy / "robustness/search_match/counts.json").write_text('{"network": 3}')
+    assert trained.judge_here(copy) == 2
+    captured = capsys.readouterr()
+    assert "search_match/counts.json is not what robustness.py writes" in captured.err
+    assert rows_of(copy, "cosine")
+    shutil.rmtree(copy / "robustness/search_match")
+    assert trained.judge_here(copy) == 0
+    assert len(rows_of(copy, "search_match")) == LEVELS
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--results", "absent"], ["absent", "does not exist"]),
+        (["--workers", "0"], ["WORKERS", "0", "from 1"]),
+        (["--threads", "0"], ["THREADS", "0", "from 1"]),
+    ],
+)
+def test_wrong_settings_are_refused_in_one_sentence(flags, words):
+    with pytest.raises(InputError) as refused:
+        robustness.main(parse_flags(robustness, flags))
+    assert all(word in str(refused.value) for word in words)
+
+
+def test_runs_on_own_arrays_are_refused(copy, trained):
+    path = copy / "vgg-seed0/run.json"
+    record = json.loads(path.read_text())
+    record["dataset"]["class_file"] = record["dataset"]["variation"] = None
+    path.write_text(json.dumps(record))
+    with pytest.raises(InputError, match="without a class file"):
+        trained.judge_here(copy)
+
+
+def records():
+    """Two seeds of a network, which get worse by severity, and a method that does not."""
+    made = []
+    for network, seed, step in ("vgg", 0, 2), ("vgg", 1, 4), ("cosine", None, 0):
+        judged = [Judged(CLEAN, 0, {}, 0)]
+        for rung in LADDER:
+            for number, severity in enumerate(rung.severities, 1):
+                judged.append(Judged(rung.artefact, severity, {}, step * number))
+        made.append(Record(network, seed, {}, 100, judged))
+    return made
+
+
+def test_the_figure_shows_means_bands_and_dashed_methods():
+    figure = robustness_report.figure(records())
+    panels = [panel for panel in figure.axes if panel.lines]
+    assert [panel.get_title(loc="left") for panel in panels] == [
+        rung.artefact.replace("_", " ") for rung in LADDER
+    ]
+    for panel, rung in zip(panels, LADDER, strict=True):
+        network, method = panel.lines
+        np.testing.assert_allclose(network.get_ydata(), 1 - 0.03 * np.arange(6))
+        assert (method.get_ydata() == 1).all()
+        assert network.get_linestyle() == "-" != method.get_linestyle()
+        band = panel.collections[0].get_paths()[0].vertices
+        assert band[:, 1].min() == pytest.approx(0.8)
+        texts = [label.get_text() for label in panel.get_xticklabels()]
+        assert texts[1:] == [f"{severity:g}" for severity in rung.severities]
+        assert panel.get_xlabel() == rung.unit
+
+
+@pytest.mark.parametrize("networks", [1, 8])
+def test_figures_are_readable(networks, trained):
+    names = ["resnet:hidden_activation=relu", *"abcdefg"]
+    many = [records()[0]._replace(network=name) for name in names[:networks]] + [
+        records()[2]._replace(network=method) for method in METHODS
+    ]
+    assert_nothing_clipped_or_small(robustness_report.figure(many))
+    classes = read_class_file(trained.config)
+    shown = robustness_report.shown(classes.datapoints)
+    figure = class_artefacts(classes, trained.variation, 0, shown)
+    assert_nothing_clipped_or_small(figure)
+
+
+def test_markdown_gives_deviations_over_seeds_best_network_first():
+    text = robustness_report.markdown(records(), ["resnet-seed0"])
+    lines = text.splitlines()
+    assert "Left out, as they are not complete: resnet-seed0." in lines
+    assert "| cosine | 1 | 1.000 | 1.000 |" in lines
+    assert "| vgg | 2 | 0.910 ± 0.042 | 1.000 ± 0.000 |" in lines
+    assert lines.index("| cosine | 1 | 1.000 | 1.000 |") < len(lines) - 1
+    assert text.index("| cosine | 1 |") < text.index("| vgg | 2 |")
+
+
+def test_the_ladder_gets_worse_step_by_step_and_names_its_sources():
+    for rung in LADDER:
+        steps = np.diff(rung.severities)
+        assert (steps < 0).all() if rung.artefact == "counts" else (steps > 0).all()
+        assert rung.source
+    assert Path(PROJECT, "dataset_configs/ladder100.json").exists()
+
+
+def test_the_ladders_class_file_is_the_generators(run, tmp_path):
+    flags = "--datapoints 1000 --boundary 60 --classes 100 --min-peaks 2 --max-peaks 6"
+    flags += " --min-height 10 --output"
+    process = run("dataset_config_generator.py", *flags.split(), tmp_path / "ladder100.json")
+    assert process.returncode == 0, process.stderr
+    shipped = PROJECT / "dataset_configs/ladder100.json"
+    assert (tmp_path / "ladder100.json").read_bytes() == shipped.read_bytes()
