@@ -1,7 +1,7 @@
 """Find classes that the variation of spectra can turn into each other.
 
     python class_overlap.py
-    python class_overlap.py --config dataset_configs/quick.json --max-shift 2 --test-shift 1
+    python class_overlap.py --config dataset_configs/quick.json
 
 Class B can be mistaken for class A in a test variant of A if a training spectrum of B can look like
 that variant: every visible peak of the variant has a peak of B to itself, within MAX_SHIFT in

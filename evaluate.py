@@ -43,6 +43,7 @@ from benchmark.misclassifications import (
     summarise,
 )
 from benchmark.published_results import PUBLISHED, Published, published_of
+from benchmark.report import files_text, next_step, report_text
 from benchmark.run_folder import (
     CHECKPOINT,
     FAILURE,
@@ -107,17 +108,23 @@ def main(settings):
     for name, text in texts.items():
         with replace_file(folder / name) as file:
             file.write(text.encode())
-    print(texts["table.md"])
-    print(groups_text(evaluation, evaluation.shown))
-    if evaluation.agreements:
-        print(texts["agreement.md"])
-    else:  # of an earlier evaluation with more runs
+    if not evaluation.agreements:  # of an earlier evaluation with more runs
         (folder / "agreement.md").unlink(missing_ok=True)
-    print(texts["misclassified.md"], end="")
     if settings.figures:
         save_figures(folder / "figures", drawn)
-    elif (folder / "figures").exists():
+    print_report(folder, evaluation, settings.figures)
+    if not settings.figures and (folder / "figures").exists():
         print(f"warning: {folder}/figures are those of an earlier evaluation", file=sys.stderr)
+
+
+def print_report(folder, evaluation, drawn):
+    """Print what fits on a screen; drawn: whether the figures are those of this evaluation."""
+    e = evaluation
+    dataset = e.runs[0].dataset.name
+    print(report_text(dataset, e.rows, e.shown, e.published, e.class_file, e.variation))
+    print(groups_text(e, e.shown))
+    print(files_text(folder, drawn))
+    print(next_step(e.rows, e.class_file), end="")
 
 
 def evaluate(folder, dataset_folder=None, config=None):

@@ -1,7 +1,7 @@
 """Render the training, validation and test spectra of a class file.
 
     python spectra_from_config.py
-    python spectra_from_config.py --config dataset_configs/quick.json --max-shift 2 --test-shift 1
+    python spectra_from_config.py --config dataset_configs/quick.json
 
 A spectrum is a sum of Gaussians, one per peak, divided by its maximum. Training and validation
 spectra vary at random: every peak on its own in position and height, every spectrum in peak width.

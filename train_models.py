@@ -1,7 +1,7 @@
 """Train networks on a dataset folder, every network and seed under the same protocol.
 
     python train_models.py
-    python train_models.py --dataset datasets/quick --models cnn2 vgg --seeds 0 1
+    python train_models.py --dataset datasets/quick --batch-size 16 --epochs 25 --seeds 0 1 2
     python train_models.py --task 7          # only one run of the matrix, for job arrays
     python train_models.py --status          # what is finished, running, waiting or failed
     python train_models.py --compare results/a/vgg-seed0 results/b/vgg-seed0
