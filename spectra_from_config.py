@@ -29,6 +29,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from benchmark import VERSION
 from benchmark.block_writer import one_writer, write_spectra
 from benchmark.class_file import read_class_file
 from benchmark.command_line import LARGEST, require, require_folder, run_script
@@ -251,7 +252,11 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
                 "overlap": overlap,
                 "splits": list(splits),
                 "files": files,
-                "versions": {"python": platform.python_version(), "numpy": np.__version__},
+                "versions": {
+                    "benchmark": VERSION,
+                    "python": platform.python_version(),
+                    "numpy": np.__version__,
+                },
             }
             card["checksum"] = checksum(card["files"])
             # While the new files take their places, dataset.json says that they do not all fit.

@@ -3,6 +3,7 @@
     python train_models.py
     python train_models.py --dataset datasets/quick --batch-size 16 --epochs 25 --seeds 0 1 2
     python train_models.py --task 7          # only one run of the matrix, for job arrays
+    python train_models.py --estimate        # how long it may take here
     python train_models.py --status          # what is finished, running, waiting or failed
     python train_models.py --compare results/a/vgg-seed0 results/b/vgg-seed0
 
@@ -70,6 +71,7 @@ from benchmark.run_folder import (
 )
 from benchmark.run_sharing import print_status, share, status_of_workers
 from benchmark.tensorflow_startup import gpu_required, release_memory, start_tensorflow
+from benchmark.training_time import estimate
 from benchmark.workers import run_workers
 
 # Files
@@ -90,6 +92,9 @@ TASK: Annotated[
     "Train only this run, counted from 0: all networks with the first seed, then with the next.",
 ] = None
 STATUS: Annotated[bool, "Print the state of every run, train nothing."] = False
+ESTIMATE: Annotated[bool, "Time a few steps, say how long training may take, train nothing."] = (
+    False
+)
 COMPARE: Annotated[
     tuple[str, str] | None, "Say whether two run folders are identical, train nothing."
 ] = None
@@ -133,7 +138,7 @@ def main(settings):
     require_folder("RESULTS", results)
     if settings.status:
         return print_status([folder for folder, _, _ in matrix_of(settings, results)])
-    if settings.workers > 1:
+    if settings.workers > 1 and not settings.estimate:
         folders = [folder for folder, _, _ in matrix_of(settings, results)]
         workers = min(settings.workers, len(folders))
         threads = settings.threads or max(1, available_cores() // workers)
@@ -143,11 +148,15 @@ def main(settings):
 
     dataset = read_dataset(settings.dataset)
     require_gpu = gpu_required(settings.require_gpu)
-    environment = start_tensorflow(settings.threads, require_gpu, settings.precision)
+    threads = settings.threads or max(1, available_cores() // settings.workers)
+    environment = start_tensorflow(threads, require_gpu, settings.precision)
     builders = network_builders()
     networks = {
         network.name: network for network in (read_network(m, builders) for m in settings.models)
     }
+    if settings.estimate:
+        folders = [(folder, model) for folder, model, _ in matrix_of(settings, results)]
+        return estimate(networks.values(), dataset, protocol, folders, settings.workers)
     record = record_of(dataset, hash_and_check(dataset))
     identities = {
         folder: Identity(model, seed, protocol, record)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 
-from benchmark import block_writer
+from benchmark import VERSION, block_writer
 from benchmark.command_line import InputError
 from benchmark.dataset_folder import read_dataset
 from benchmark.rendering import exp_of_negative, render
@@ -245,6 +245,7 @@ def test_dataset_json_records_parameters_hashes_and_versions(dataset, class_file
         "wide_test": True,
     }
     assert card["versions"]["numpy"] == np.__version__
+    assert card["versions"]["benchmark"] == VERSION
     assert len(card["files"]) == 8
     for name, entry in card["files"].items():
         content = (dataset / name).read_bytes()
