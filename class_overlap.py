@@ -42,7 +42,7 @@ TEST_HEIGHT_CHANGE: Annotated[float, "Height change of all but the highest test 
     spectra_from_config.TEST_HEIGHT_CHANGE
 )
 OWN_VARIANTS: Annotated[
-    bool, "Use the test variants that classes of the file have of their own."
+    bool, "Use the test variants that the class file gives for single classes."
 ] = True
 
 LIMITS = "max_shift", "max_height_change", "test_shift", "test_height_change"

@@ -3,8 +3,8 @@
     python evaluate.py
     python evaluate.py --results results/quick
 
-Reads the run folders of train_models.py and the methods' folders of baselines.py below a results
-folder, and writes beside them
+Reads the run folders of train_models.py and the methods' folders of baselines.py in a results
+folder, prints a table with a sentence on each column, and writes beside them
 
     table.md, table.csv, table.tex   misclassified spectra per network over all seeds, as in Table 2
                                      of the paper; published numbers stand beside ours for the
@@ -62,7 +62,7 @@ from spectra_from_config import Split, labels_of, splits_of
 # Files
 RESULTS: Annotated[str, "Folder with the run folders of one dataset."] = "results/dataset500"
 DATASET: Annotated[
-    str | None, "Dataset folder for labels of one's own arrays; by default the one in datasets/."
+    str | None, "Dataset folder for the labels of your own arrays; by default the one in datasets/."
 ] = None
 CONFIG: Annotated[
     str | None, "Class file of the dataset; by default the one of its name in dataset_configs/."
@@ -260,7 +260,7 @@ def read_labels(dataset, split, spectra, rendered=None, folder=None):
 
     dataset: DatasetRecord; rendered: Split of a rendered dataset, whose labels need no file, and
     neither do equally many spectra of each class in their order. Those of other arrays are read
-    from the dataset folder. Raises InputError if they are not the ones of the runs.
+    from the dataset folder. Raises InputError if the runs were judged by others.
     """
     name = f"y_{split}.npy"
     recorded = dataset.sha256.get(name)
@@ -274,7 +274,10 @@ def read_labels(dataset, split, spectra, rendered=None, folder=None):
     path = Path(folder or Path("datasets", dataset.name), name)
     try:
         content = path.read_bytes()
-    except (FileNotFoundError, ValueError):  # a damaged run.json may name what is no file name
+    except (
+        FileNotFoundError,
+        ValueError,
+    ):  # a damaged run.json may hold a name that no file can have
         raise InputError(
             f"{path} does not exist, but the labels of {split} are needed; DATASET names its folder"
         ) from None

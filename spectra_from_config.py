@@ -5,9 +5,9 @@
 
 A spectrum is a sum of Gaussians, one per peak, divided by its maximum. Training and validation
 spectra vary at random: every peak on its own in position and height, every spectrum in peak width.
-Test spectra vary in nine fixed ways per class, in two splits: `test` changes heights by what the
-paper's text says, `test_wide` ten times as much. A class file may give classes test variants of
-their own. The folder `datasets/NAME/` receives
+Test spectra vary in nine fixed ways per class, in two splits: `test` changes heights as the paper's
+text says, `test_wide` ten times as much. A class file may give classes test variants of their own.
+The folder `datasets/NAME/` receives
 
     x_train.npy  y_train.npy  x_val.npy  y_val.npy  x_test.npy  y_test.npy
     x_test_wide.npy  y_test_wide.npy  dataset.json
@@ -81,7 +81,7 @@ TEST_KERNEL: Annotated[float, "Gaussian width sigma of test spectra, in datapoin
 # Run
 SEED: Annotated[int, "Seed of the random streams, one per split and class."] = 2022
 WORKERS: Annotated[int | None, "Processes that render; by default one per processor core."] = None
-VERIFY: Annotated[bool, "Check the dataset folder against dataset.json, render nothing."] = False
+VERIFY: Annotated[bool, "Check the dataset folder against dataset.json; render nothing."] = False
 
 RENDERED_SPLITS = "train", "val", "test", "test_wide"
 OVERLAP_CLASSES = 5000  # with more, overlap is left to class_overlap.py: pairs grow quadratically
@@ -354,7 +354,7 @@ def check_variation(class_file, config, variation):
         change = getattr(p, name)
         require(0 <= change < 1, name.upper(), change, "0 or more and less than 1")
     narrow, wide = p.kernel_range
-    # Below 0.1 a Gaussian is a single datapoint, and at last no number.
+    # Below 0.1 a Gaussian is a single datapoint, and at last not a number.
     accepted = f"0.1 to {class_file.datapoints}"
     valid = 0.1 <= narrow <= wide <= class_file.datapoints
     require(valid, "KERNEL_RANGE", f"{narrow} {wide}", f"{accepted}, the smaller width first")

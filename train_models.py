@@ -20,10 +20,10 @@ order. Each run leaves in its folder `results/NAME/MODEL-seedN/`
     tensorboard/           the history for `tensorboard --logdir results`
 
 A run that was killed goes on from its last checkpoint, to the same bits as if nothing had happened.
-`--workers 2` shares the runs among processes, and so do any number of processes that are started
-with the same command, on one machine or on several with common files. A finished run
-is not trained again; test splits that the dataset folder has gained since are predicted with its
-saved weights.
+`--workers 2` shares the runs among two processes. Any number of processes that are started with the
+same command share them, too, on one machine or on several with common files. A finished run is not
+trained again. Test splits that the dataset folder has gained since are predicted with its saved
+weights.
 """
 
 import math
@@ -40,16 +40,16 @@ from benchmark.checkpoint import Checkpoint, Terminated
 from benchmark.command_line import require, require_folder, run_script
 from benchmark.dataset_folder import array_names, hash_and_check, name_of, read_dataset
 from benchmark.files import remove_abandoned, replace_file
-from benchmark.machine import available_cores, available_memory
+from benchmark.machine import available_cores
 from benchmark.networks import (
     build,
     canonical_names,
     check_names,
     hash_of_weights,
     load_weights,
-    memory_needed,
     network_builders,
     read_network,
+    warn_of_memory,
 )
 from benchmark.run_comparison import compare
 from benchmark.run_folder import (
@@ -86,17 +86,23 @@ MODELS: Annotated[
     "Networks to train, by their names in model_implementations; cnn2:hidden_activation=relu sets "
     "an argument of the builder.",
 ] = ("cnn2", "cnn3", "cnn6", "vgg", "cnn_bn", "resnet", "inc3", "inc6")
-SEEDS: Annotated[tuple[int, ...], "Seeds; each network is trained with each."] = (0, 1, 2, 3, 4)
+SEEDS: Annotated[tuple[int, ...], "Seeds; each network is trained once with each of them."] = (
+    0,
+    1,
+    2,
+    3,
+    4,
+)
 TASK: Annotated[
     int | None,
     "Train only this run, counted from 0: all networks with the first seed, then with the next.",
 ] = None
-STATUS: Annotated[bool, "Print the state of every run, train nothing."] = False
-ESTIMATE: Annotated[bool, "Time a few steps, say how long training may take, train nothing."] = (
+STATUS: Annotated[bool, "Print the state of every run; train nothing."] = False
+ESTIMATE: Annotated[bool, "Time a few steps, say how long training may take; train nothing."] = (
     False
 )
 COMPARE: Annotated[
-    tuple[str, str] | None, "Say whether two run folders are identical, train nothing."
+    tuple[str, str] | None, "Say whether two run folders are identical; train nothing."
 ] = None
 
 # Protocol
@@ -259,7 +265,7 @@ def train_run(folder, identity, build_for, dataset, environment, checkpoint_minu
     release_memory()
     keras.utils.set_random_seed(identity.seed)
     model = build_for(dataset, identity.protocol.learning_rate)
-    warn_of_memory(model, identity)
+    warn_of_memory(model, identity.model, identity.protocol.batch_size)
     progress, best_epoch = fit(model, dataset, folder, identity, environment, checkpoint_minutes)
     model.save(folder / UNFINISHED_WEIGHTS)
     (folder / UNFINISHED_WEIGHTS).replace(folder / WEIGHTS)
@@ -275,17 +281,6 @@ def train_run(folder, identity, build_for, dataset, environment, checkpoint_minu
         misclassified={},
     )
     return run, model
-
-
-def warn_of_memory(model, identity):
-    """Say if the training is likely to need more memory than there is, before it runs out."""
-    needed, free = memory_needed(model, identity.protocol.batch_size), available_memory()
-    if free is not None and needed > free:
-        print(
-            f"warning: {identity.model} needs about {needed / 1e9:.1f} GB of memory, of which "
-            f"{free / 1e9:.1f} are free; fewer WORKERS or a smaller BATCH_SIZE need less",
-            file=sys.stderr,
-        )
 
 
 def fit(model, dataset, folder, identity, environment, checkpoint_minutes):
@@ -382,7 +377,7 @@ def validate(model, validation, checkpoint):
 def end_epoch(callbacks, progress, losses, folder):
     """Let the callbacks judge an epoch and add it to the history.
 
-    Raises ArithmeticError if its loss is no number: such weights never recover.
+    Raises ArithmeticError if its loss is not a number: such weights never recover.
     """
     for callback in callbacks:
         callback.on_epoch_end(progress.epoch, losses)  # adds the learning rate to the losses

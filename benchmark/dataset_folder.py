@@ -57,7 +57,7 @@ class Dataset(NamedTuple):
     datapoints: int
     classes: int
     splits: dict  # name: (spectra (n, datapoints), labels (n,)), memory-mapped
-    card: dict | None  # content of dataset.json; None for arrays of one's own
+    card: dict | None  # content of dataset.json; None for your own arrays
     opened: dict  # file name: what `signature` returned when the file was opened
     class_names: list | None = None  # in the order of the class indices
 
@@ -193,7 +193,7 @@ def faults_of_class_file(class_file):
     elif not all(isinstance(class_file.get(field), str) for field in ("name", "sha256")):
         yield "class_file has no name or no sha256"
     elif Path(class_file["name"]).name != class_file["name"]:
-        yield f"class_file {class_file['name']!r} is no name of a file"
+        yield f"class_file {class_file['name']!r} is not the name of a file"
 
 
 def faults_of_files(files):
@@ -202,7 +202,7 @@ def faults_of_files(files):
         return
     for name, entry in files.items():
         if Path(name).name != name:
-            yield f"{name!r} is no file of the folder"
+            yield f"{name!r} is not a file of the folder"
         if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
             yield f"{name} has no sha256"
         elif not is_whole(entry.get("bytes"), 0, 2**63):
@@ -376,7 +376,7 @@ def check_spectra(path, x):
 
 
 def read_classes(recorded, config=None):
-    """Return ClassFile and Variation of a rendered dataset, None and None for arrays of one's own.
+    """Return ClassFile and Variation of a rendered dataset, None and None for your own arrays.
 
     recorded: class_file and variation as dataset.json and run.json have them. Without `config`, a
     class file that dataset_configs/ lacks is warned of and done without. Raises InputError if the

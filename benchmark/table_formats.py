@@ -71,5 +71,5 @@ def as_csv(columns, rows):
 
 
 def one_line(text):
-    """Return a text without line breaks; bytes of a name that are no text become "?"."""
+    """Return a text without line breaks; bytes of a name that are not text become "?"."""
     return " ".join(text.split()).encode(errors="replace").decode()

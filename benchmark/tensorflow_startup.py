@@ -73,7 +73,7 @@ def importing_tensorflow():
 
 
 def set_precision(precision, on_gpu):
-    """Let Keras compute at a precision, and warn where that is no gain."""
+    """Let Keras compute at a precision, and warn where that gains nothing."""
     import keras
 
     if precision == "tensorfloat32" and not on_gpu:
