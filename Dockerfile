@@ -1,4 +1,4 @@
-# The benchmark on an NVIDIA GPU; README.md, "In a container", shows how to run it.
+# The benchmark on an NVIDIA GPU; docs/gpu.md shows how to run it.
 # TensorFlow's own GPU images bring CUDA libraries that TensorFlow since 2.18 does not find. Here
 # CUDA and cuDNN are the wheels that TensorFlow is linked to; the host brings only its driver.
 FROM python:3.11-slim

@@ -1,7 +1,7 @@
 """Find classes that the variation of spectra can turn into each other.
 
     python class_overlap.py
-    python class_overlap.py --config dataset_configs/quick.json --max-shift 2 --test-shift 1
+    python class_overlap.py --config dataset_configs/quick.json
 
 Class B can be mistaken for class A in a test variant of A if a training spectrum of B can look like
 that variant: every visible peak of the variant has a peak of B to itself, within MAX_SHIFT in
@@ -46,7 +46,7 @@ TEST_HEIGHT_CHANGE: Annotated[float, "Height change of all but the highest test 
     spectra_from_config.TEST_HEIGHT_CHANGE
 )
 OWN_VARIANTS: Annotated[
-    bool, "Use the test variants that classes of the file have of their own."
+    bool, "Use the test variants that the class file gives for single classes."
 ] = True
 
 LIMITS = "max_shift", "max_height_change", "test_shift", "test_height_change"

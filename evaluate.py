@@ -3,9 +3,9 @@
     python evaluate.py
     python evaluate.py --results results/quick
 
-Reads the run folders of train_models.py and the methods' folders of baselines.py below a results
-folder, puts runs that come with the project beside them where they are of the same dataset, and
-writes into the results folder
+Reads the run folders of train_models.py and the methods' folders of baselines.py in a results
+folder, puts runs that come with the project beside them where they are of the same dataset, prints
+a table with a sentence on each column, and writes into the results folder
 
     table.md, table.csv, table.tex   misclassified spectra per network over all seeds, as in Table 2
                                      of the paper; published numbers stand beside ours for the
@@ -44,6 +44,7 @@ from benchmark.misclassifications import (
     summarise,
 )
 from benchmark.published_results import Published, published_of
+from benchmark.report import files_text, next_step, report_text
 from benchmark.results_folder import add_shipped, read_results
 from benchmark.run_folder import read_predictions
 from benchmark.significance import FEWEST_SEEDS, Comparison, agreement, compare_networks, groups
@@ -55,7 +56,7 @@ from spectra_from_config import Split, labels_of, splits_of
 # Files
 RESULTS: Annotated[str, "Folder with the run folders of one dataset."] = "results/dataset500"
 DATASET: Annotated[
-    str | None, "Dataset folder for labels of one's own arrays; by default the one in datasets/."
+    str | None, "Dataset folder for the labels of your own arrays; by default the one in datasets/."
 ] = None
 CONFIG: Annotated[
     str | None, "Class file of the dataset; by default the one of its name in dataset_configs/."
@@ -111,17 +112,24 @@ def main(settings):
     for name, text in texts.items():
         with replace_file(folder / name) as file:
             file.write(text.encode())
-    print(texts["table.md"])
-    print(groups_text(evaluation, evaluation.shown))
-    if evaluation.agreements:
-        print(texts["agreement.md"])
-    else:  # of an earlier evaluation with more runs
+    if not evaluation.agreements:  # of an earlier evaluation with more runs
         (folder / "agreement.md").unlink(missing_ok=True)
-    print(texts["misclassified.md"], end="")
     if settings.figures:
         save_figures(folder / "figures", drawn)
-    elif (folder / "figures").exists():
+    print_report(folder, evaluation, settings.figures)
+    if not settings.figures and (folder / "figures").exists():
         print(f"warning: {folder}/figures are those of an earlier evaluation", file=sys.stderr)
+
+
+def print_report(folder, evaluation, drawn):
+    """Print what fits on a screen; drawn: whether the figures are those of this evaluation."""
+    e = evaluation
+    dataset = e.runs[0].dataset.name
+    print(report_text(dataset, e.rows, e.shown, e.published, e.class_file, e.variation))
+    print(tables.shipped_text(e.runs), end="")
+    print(groups_text(e, e.shown))
+    print(files_text(folder, drawn))
+    print(next_step(e.rows, e.class_file), end="")
 
 
 def evaluate(folder, dataset_folder=None, config=None, shipped=()):
@@ -196,7 +204,7 @@ def read_labels(dataset, split, spectra, rendered=None, folder=None):
 
     dataset: DatasetRecord; rendered: Split of a rendered dataset, whose labels need no file, and
     neither do equally many spectra of each class in their order. Those of other arrays are read
-    from the dataset folder. Raises InputError if they are not the ones of the runs.
+    from the dataset folder. Raises InputError if the runs were judged by others.
     """
     name = f"y_{split}.npy"
     recorded = dataset.sha256.get(name)
@@ -210,7 +218,10 @@ def read_labels(dataset, split, spectra, rendered=None, folder=None):
     path = Path(folder or Path("datasets", dataset.name), name)
     try:
         content = path.read_bytes()
-    except (FileNotFoundError, ValueError):  # a damaged run.json may name what is no file name
+    except (
+        FileNotFoundError,
+        ValueError,
+    ):  # a damaged run.json may hold a name that no file can have
         raise InputError(
             f"{path} does not exist, but the labels of {split} are needed; DATASET names its folder"
         ) from None

@@ -19,7 +19,7 @@ Of a file with several spectra BLOCK chooses one. Peak tables and mass spectra a
 are not continuous; so are binary formats, with what to export instead. Whatever was left out,
 averaged or decided about a file is said in a warning.
 
-x may rise or fall, but not turn; of equal x the y are averaged. A spectrum is brought to DATAPOINTS
+x may rise or fall, but not turn. The y of equal x are averaged. A spectrum is brought to DATAPOINTS
 equally spaced datapoints, from the smallest x of the file to the largest, or over RANGE, which
 spectra that are to be compared must share. Then its minimum is subtracted and it is divided by its
 maximum. A background that slopes or bends stays in. Peaks that point down, as those of
@@ -28,7 +28,7 @@ transmittance do, stay so.
 Where datapoints are closer than the measured points, they are interpolated. Where they are further
 apart, each stands for all measured points that are nearer to it than to any other, and takes the
 one furthest from the level around it: so narrow lines keep their heights, while noise is drawn as
-its upper edge. Lines narrower than a datapoint are warned of, with how many DATAPOINTS would do.
+its upper edge. A warning says how many DATAPOINTS would resolve lines that are narrower than one.
 """
 
 import os
@@ -239,7 +239,7 @@ def draw_spectra(names, spectra):
         whole.set_ylim(-0.03, 1.05)
         whole.set_yticks([0, 0.5, 1])
         whole.set_ylabel("relative intensity")
-        # A file name may hold dollar signs, which are no formula.
+        # A file name may hold dollar signs, which do not begin a formula.
         whole.set_title(printable(name), loc="left", parse_math=False)
     for axes in rows[-1]:
         axes.set_xlabel("datapoint")

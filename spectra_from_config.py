@@ -1,13 +1,12 @@
 """Render the training, validation and test spectra of a class file.
 
     python spectra_from_config.py
-    python spectra_from_config.py --config dataset_configs/quick.json --max-shift 2 --test-shift 1
+    python spectra_from_config.py --config dataset_configs/quick.json
 
 A spectrum is a sum of Gaussians, one per peak, divided by its maximum. Training and validation
 spectra vary at random: every peak on its own in position and height, every spectrum in peak width.
-Test spectra vary in nine fixed ways per class, in two splits: `test` changes heights by what the
-paper's text says, `test_wide` ten times as much. A class file may give classes test variants of
-their own.
+Test spectra vary in nine fixed ways per class, in two splits: `test` changes heights as the paper's
+text says, `test_wide` ten times as much. A class file may give classes test variants of their own.
 
 Real measurements have more to them. Peak shapes, widths that grow along the axis, strain, common
 shifts, texture, foreign peaks, backgrounds, noise and spikes can be switched on for training and
@@ -38,6 +37,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 
+from benchmark import VERSION
 from benchmark.artefacts import (
     Artefacts,
     Source,
@@ -121,7 +121,7 @@ TEST_KERNEL: Annotated[float, "Gaussian width sigma of test spectra, in datapoin
 # Run
 SEED: Annotated[int, "Seed of the random streams, one per split and class."] = 2022
 WORKERS: Annotated[int | None, "Processes that render; by default one per processor core."] = None
-VERIFY: Annotated[bool, "Check the dataset folder against dataset.json, render nothing."] = False
+VERIFY: Annotated[bool, "Check the dataset folder against dataset.json; render nothing."] = False
 
 RENDERED_SPLITS = "train", "val", "test", "test_wide"
 OVERLAP_CLASSES = 5000  # with more, overlap is left to class_overlap.py: pairs grow quadratically
@@ -302,7 +302,11 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
                 **({"overlap_ignores": ignored} if ignored else {}),
                 "splits": list(splits),
                 "files": files,
-                "versions": {"python": platform.python_version(), "numpy": np.__version__},
+                "versions": {
+                    "benchmark": VERSION,
+                    "python": platform.python_version(),
+                    "numpy": np.__version__,
+                },
             }
 
         return replace_arrays(folder, names, outdated, write)

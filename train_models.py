@@ -1,8 +1,9 @@
 """Train networks on a dataset folder, every network and seed under the same protocol.
 
     python train_models.py
-    python train_models.py --dataset datasets/quick --models cnn2 vgg --seeds 0 1
+    python train_models.py --dataset datasets/quick --batch-size 16 --epochs 25 --seeds 0 1 2
     python train_models.py --task 7          # only one run of the matrix, for job arrays
+    python train_models.py --estimate        # how long it may take here
     python train_models.py --status          # what is finished, running, waiting or failed
     python train_models.py --compare results/a/vgg-seed0 results/b/vgg-seed0
 
@@ -19,10 +20,10 @@ order. Each run leaves in its folder `results/NAME/MODEL-seedN/`
     tensorboard/           the history for `tensorboard --logdir results`
 
 A run that was killed goes on from its last checkpoint, to the same bits as if nothing had happened.
-`--workers 2` shares the runs among processes, and so do any number of processes that are started
-with the same command, on one machine or on several with common files. A finished run
-is not trained again; test splits that the dataset folder has gained since are predicted with its
-saved weights.
+`--workers 2` shares the runs among two processes. Any number of processes that are started with the
+same command share them, too, on one machine or on several with common files. A finished run is not
+trained again. Test splits that the dataset folder has gained since are predicted with its saved
+weights.
 """
 
 import math
@@ -39,16 +40,16 @@ from benchmark.checkpoint import Checkpoint, Terminated
 from benchmark.command_line import require, require_folder, run_script
 from benchmark.dataset_folder import array_names, hash_and_check, name_of, read_dataset
 from benchmark.files import remove_abandoned, replace_file
-from benchmark.machine import available_cores, available_memory
+from benchmark.machine import available_cores
 from benchmark.networks import (
     build,
     canonical_names,
     check_names,
     hash_of_weights,
     load_weights,
-    memory_needed,
     network_builders,
     read_network,
+    warn_of_memory,
 )
 from benchmark.run_comparison import compare
 from benchmark.run_folder import (
@@ -70,6 +71,7 @@ from benchmark.run_folder import (
 )
 from benchmark.run_sharing import print_status, share, status_of_workers
 from benchmark.tensorflow_startup import gpu_required, release_memory, start_tensorflow
+from benchmark.training_time import estimate
 from benchmark.workers import run_workers
 
 # Files
@@ -84,14 +86,23 @@ MODELS: Annotated[
     "Networks to train, by their names in model_implementations; cnn2:hidden_activation=relu sets "
     "an argument of the builder.",
 ] = ("cnn2", "cnn3", "cnn6", "vgg", "cnn_bn", "resnet", "inc3", "inc6")
-SEEDS: Annotated[tuple[int, ...], "Seeds; each network is trained with each."] = (0, 1, 2, 3, 4)
+SEEDS: Annotated[tuple[int, ...], "Seeds; each network is trained once with each of them."] = (
+    0,
+    1,
+    2,
+    3,
+    4,
+)
 TASK: Annotated[
     int | None,
     "Train only this run, counted from 0: all networks with the first seed, then with the next.",
 ] = None
-STATUS: Annotated[bool, "Print the state of every run, train nothing."] = False
+STATUS: Annotated[bool, "Print the state of every run; train nothing."] = False
+ESTIMATE: Annotated[bool, "Time a few steps, say how long training may take; train nothing."] = (
+    False
+)
 COMPARE: Annotated[
-    tuple[str, str] | None, "Say whether two run folders are identical, train nothing."
+    tuple[str, str] | None, "Say whether two run folders are identical; train nothing."
 ] = None
 
 # Protocol
@@ -133,7 +144,7 @@ def main(settings):
     require_folder("RESULTS", results)
     if settings.status:
         return print_status([folder for folder, _, _ in matrix_of(settings, results)])
-    if settings.workers > 1:
+    if settings.workers > 1 and not settings.estimate:
         folders = [folder for folder, _, _ in matrix_of(settings, results)]
         workers = min(settings.workers, len(folders))
         threads = settings.threads or max(1, available_cores() // workers)
@@ -143,11 +154,15 @@ def main(settings):
 
     dataset = read_dataset(settings.dataset)
     require_gpu = gpu_required(settings.require_gpu)
-    environment = start_tensorflow(settings.threads, require_gpu, settings.precision)
+    threads = settings.threads or max(1, available_cores() // settings.workers)
+    environment = start_tensorflow(threads, require_gpu, settings.precision)
     builders = network_builders()
     networks = {
         network.name: network for network in (read_network(m, builders) for m in settings.models)
     }
+    if settings.estimate:
+        folders = [(folder, model) for folder, model, _ in matrix_of(settings, results)]
+        return estimate(networks.values(), dataset, protocol, folders, settings.workers)
     record = record_of(dataset, hash_and_check(dataset))
     identities = {
         folder: Identity(model, seed, protocol, record)
@@ -250,7 +265,7 @@ def train_run(folder, identity, build_for, dataset, environment, checkpoint_minu
     release_memory()
     keras.utils.set_random_seed(identity.seed)
     model = build_for(dataset, identity.protocol.learning_rate)
-    warn_of_memory(model, identity)
+    warn_of_memory(model, identity.model, identity.protocol.batch_size)
     progress, best_epoch = fit(model, dataset, folder, identity, environment, checkpoint_minutes)
     model.save(folder / UNFINISHED_WEIGHTS)
     (folder / UNFINISHED_WEIGHTS).replace(folder / WEIGHTS)
@@ -266,17 +281,6 @@ def train_run(folder, identity, build_for, dataset, environment, checkpoint_minu
         misclassified={},
     )
     return run, model
-
-
-def warn_of_memory(model, identity):
-    """Say if the training is likely to need more memory than there is, before it runs out."""
-    needed, free = memory_needed(model, identity.protocol.batch_size), available_memory()
-    if free is not None and needed > free:
-        print(
-            f"warning: {identity.model} needs about {needed / 1e9:.1f} GB of memory, of which "
-            f"{free / 1e9:.1f} are free; fewer WORKERS or a smaller BATCH_SIZE need less",
-            file=sys.stderr,
-        )
 
 
 def fit(model, dataset, folder, identity, environment, checkpoint_minutes):
@@ -373,7 +377,7 @@ def validate(model, validation, checkpoint):
 def end_epoch(callbacks, progress, losses, folder):
     """Let the callbacks judge an epoch and add it to the history.
 
-    Raises ArithmeticError if its loss is no number: such weights never recover.
+    Raises ArithmeticError if its loss is not a number: such weights never recover.
     """
     for callback in callbacks:
         callback.on_epoch_end(progress.epoch, losses)  # adds the learning rate to the losses

@@ -102,7 +102,7 @@ class Constant(NamedTuple):
 
     name: str
     kind: type  # int, float, str, bool or a Literal; of the items if the constant is a tuple
-    items: int | None  # of the tuple; 0 for any number of at least 1, None if it is no tuple
+    items: int | None  # of the tuple; 0 for any number of at least 1, None if it is not a tuple
     optional: bool  # whether None is accepted
     sentence: str
     value: object

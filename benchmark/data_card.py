@@ -85,7 +85,7 @@ def faults_of_class_file(class_file):
     elif not all(isinstance(class_file.get(field), str) for field in ("name", "sha256")):
         yield "class_file has no name or no sha256"
     elif Path(class_file["name"]).name != class_file["name"]:
-        yield f"class_file {class_file['name']!r} is no name of a file"
+        yield f"class_file {class_file['name']!r} is not the name of a file"
 
 
 def faults_of_files(files):
@@ -94,7 +94,7 @@ def faults_of_files(files):
         return
     for name, entry in files.items():
         if Path(name).name != name:
-            yield f"{name!r} is no file of the folder"
+            yield f"{name!r} is not a file of the folder"
         if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
             yield f"{name} has no sha256"
         elif not is_whole(entry.get("bytes"), 0, 2**63):

@@ -36,7 +36,7 @@ class Dataset(NamedTuple):
     datapoints: int
     classes: int
     splits: dict  # name: (spectra (n, datapoints), labels (n,)), memory-mapped
-    card: dict | None  # content of dataset.json; None for arrays of one's own
+    card: dict | None  # content of dataset.json; None for your own arrays
     opened: dict  # file name: what `signature` returned when the file was opened
     class_names: list | None = None  # in the order of the class indices
 
@@ -237,7 +237,7 @@ def check_spectra(path, x):
 
 
 def read_classes(recorded, config=None):
-    """Return ClassFile and Variation of a rendered dataset, None and None for arrays of one's own.
+    """Return ClassFile and Variation of a rendered dataset, None and None for your own arrays.
 
     recorded: class_file and variation as dataset.json and run.json have them. Without `config`, a
     class file that dataset_configs/ lacks is warned of and done without. Raises InputError if the

@@ -68,7 +68,7 @@ def read_json(path, writer):
     """Read a JSON file that holds one object; writer: the script that writes such files.
 
     Returns a dict. Raises FileNotFoundError, and InputError naming the file for anything else
-    that is no JSON object or has a key twice.
+    that is not a JSON object or has a key twice.
     """
     again = f"{writer} writes such files"
     try:
@@ -158,12 +158,12 @@ def open_array(path):
         )
     if begins_with(path, b"PK\x03\x04"):
         raise InputError(f"{path} is an archive of arrays, accepted: a .npy file, one array")
-    raise InputError(f"{path} is truncated or no .npy file ({reason})")
+    raise InputError(f"{path} is truncated or not a .npy file ({reason})")
 
 
 def begins_with(path, magic):
     try:
         with open(path, "rb") as file:
             return file.read(len(magic)) == magic
-    except ValueError:  # of a path that is no file name
+    except ValueError:  # of a path that no file can have
         return False

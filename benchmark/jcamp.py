@@ -105,7 +105,7 @@ def tables_of(lines):
 
 
 def no_spectrum(table):
-    """Say why a table is no continuous spectrum, or return None."""
+    """Say why a table is not a continuous spectrum, or return None."""
     kind = table.fields.get("DATATYPE", "").upper()
     if (
         table.label in STICK_LABELS
@@ -115,9 +115,9 @@ def no_spectrum(table):
         return "a table of peaks"
     is_mass = "MASS SPECTRUM" in kind or table.fields.get("XUNITS", "").upper() == "M/Z"
     if is_mass and "CONTINUOUS" not in kind:
-        return "a mass spectrum, whose sticks are no continuous spectrum"
+        return "a mass spectrum, whose sticks are not a continuous spectrum"
     if "FID" in kind.split() or "INTERFEROGRAM" in kind:
-        return f"{kind}, which is no spectrum yet"
+        return f"{kind}, which is not a spectrum yet"
     match = EQUIDISTANT.fullmatch(table.form)
     if table.label == "DATATABLE" and match:
         symbols, names = (listed(table.fields, name) for name in ("SYMBOL", "VARNAME"))

@@ -115,7 +115,7 @@ def decode_line(where, line, count):
             if x is None or (not decoded and kind != "SQZ"):
                 raise InputError(
                     f"{where} begins with {shortened(line)}, accepted: a plain x, then a y that "
-                    f"is no difference and no repetition"
+                    f"is neither a difference nor a repetition"
                 )
             if kind == "SQZ":
                 form, step = kind, 0.0

@@ -9,7 +9,7 @@ from benchmark.command_line import InputError
 from benchmark.number_text import shortened
 
 MOST_LISTED = 8  # spectra of one file in a message
-# Ways of writing a unit, in lower case and without blanks, that are no other unit
+# Ways of writing a unit, in lower case and without blanks, that mean no other unit
 SAME_UNIT = {
     "cm-1": "1/cm",
     "cm^-1": "1/cm",

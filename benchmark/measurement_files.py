@@ -94,8 +94,8 @@ def decode(path, content):
     control = re.search(rb"[^\t\n\v\f\r\x20-\xff]", content)
     if control:
         raise InputError(
-            f"{path} is no text: byte {control.start()} is {control[0][0]:#04x}, accepted: text in "
-            f"UTF-8 or Latin-1, or UTF-16 with byte-order mark"
+            f"{path} is not a text: byte {control.start()} is {control[0][0]:#04x}, accepted: text "
+            f"in UTF-8 or Latin-1, or UTF-16 with byte-order mark"
         )
     try:
         return content.decode("utf-8-sig")

@@ -4,6 +4,7 @@ import ast
 import hashlib
 import inspect
 import math
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmark.command_line import InputError, require
+from benchmark.machine import available_memory
 from benchmark.tensorflow_startup import importing_tensorflow
 
 PACKAGE = Path(__file__).parent.parent / "model_implementations"
@@ -159,6 +161,17 @@ def memory_needed(model, batch_size):
     """
     returned = sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
     return TENSORFLOW + 4 * (5 * model.count_params() + 2 * batch_size * returned)
+
+
+def warn_of_memory(model, name, batch_size):
+    """Say if the training is likely to need more memory than there is, before it runs out."""
+    needed, free = memory_needed(model, batch_size), available_memory()
+    if free is not None and needed > free:
+        print(
+            f"warning: {name} needs about {needed / 1e9:.1f} GB of memory, of which "
+            f"{free / 1e9:.1f} are free; fewer WORKERS or a smaller BATCH_SIZE need less",
+            file=sys.stderr,
+        )
 
 
 def hash_of_weights(model):

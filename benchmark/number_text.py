@@ -4,7 +4,7 @@ import numpy as np
 
 from benchmark.command_line import InputError
 
-# Minus signs that are no hyphen, and the exponent that Fortran writes for double precision
+# Minus signs that are not a hyphen, and the exponent that Fortran writes for double precision
 AS_PYTHON = str.maketrans({"−": "-", "–": "-", "D": "E", "d": "e"})
 
 
@@ -62,7 +62,7 @@ def without_equal_x(table, place):
 
 
 def as_numbers(fields):
-    """Return the fields as floats, or None if one is no number."""
+    """Return the fields as floats, or None if one is not a number."""
     try:
         numbers = [float(field) for field in fields]
     except ValueError:

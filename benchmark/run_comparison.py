@@ -63,7 +63,7 @@ def saved_weights(path):
         with zipfile.ZipFile(path) as archive:
             return archive.read("model.weights.h5")
     except (zipfile.BadZipFile, KeyError) as error:
-        raise InputError(f"{path} is no Keras file ({error}); train this run again") from None
+        raise InputError(f"{path} is not a Keras file ({error}); train this run again") from None
 
 
 def difference_of_settings(runs):

@@ -52,7 +52,7 @@ class DatasetRecord(NamedTuple):
     name: str
     datapoints: int
     classes: int
-    class_file: dict | None  # name and sha256; None for arrays of one's own
+    class_file: dict | None  # name and sha256; None for your own arrays
     variation: dict | None  # the fields of a Variation
     sha256: dict  # array file -> hash
     class_names: list | None = None  # in the order of the class indices
@@ -160,7 +160,7 @@ def faults_of(record):
         yield f"seconds is {record.get('seconds')!r}, accepted: more than 0"
     environments = record.get("environments")
     if not isinstance(environments, list) or not all(isinstance(e, dict) for e in environments):
-        yield "environments is no list of objects"
+        yield "environments is not a list of objects"
     if not isinstance(record.get("weights_sha256"), str | None):
         yield f"weights_sha256 is {record['weights_sha256']!r}"
     counts = record.get("misclassified")
@@ -196,7 +196,7 @@ def faults_of_dataset(dataset):
             yield f"{field} of its dataset is {dataset.get(field)!r}"
     names = dataset.get("class_names")
     if names is not None and not are_names(names, dataset.get("classes")):
-        yield "class_names of its dataset are no list of a text per class"
+        yield "class_names of its dataset is not a list with a text for each class"
 
 
 def are_names(names, classes):

@@ -1,4 +1,4 @@
-"""Tables as Markdown, LaTeX and CSV.
+"""Tables as Markdown, LaTeX, CSV and plain text.
 
 A cell is one line of text, whatever a network, split or file is called: what has a meaning in the
 format is escaped.
@@ -36,6 +36,17 @@ def markdown_text(text):
     return re.sub(r"[\\|`*<]", r"\\\g<0>", one_line(text))
 
 
+def as_plain_text(header, lines):
+    """Format a table for a terminal: the first column to the left, the others to the right."""
+    rows = [list(map(one_line, cells)) for cells in (header, *lines)]
+    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    text = ""
+    for name, *cells in rows:
+        padded = [f"{cell:>{width}}" for cell, width in zip(cells, others, strict=True)]
+        text += "  ".join([f"{name:{first}}", *padded]).rstrip() + "\n"
+    return text
+
+
 def as_latex(header, lines):
     """Format a table for LaTeX; it needs the package booktabs."""
     rows = [" & ".join(map(latex_text, cells)) + r" \\" for cells in (header, *lines)]
@@ -60,5 +71,5 @@ def as_csv(columns, rows):
 
 
 def one_line(text):
-    """Return a text without line breaks; bytes of a name that are no text become "?"."""
+    """Return a text without line breaks; bytes of a name that are not text become "?"."""
     return " ".join(text.split()).encode(errors="replace").decode()

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from benchmark import VERSION
 from benchmark.command_line import InputError, require
 from benchmark.machine import available_cores, has_bfloat16, processor
 
@@ -55,6 +56,7 @@ def start_tensorflow(threads=None, require_gpu=False, precision="float32"):
         "device": device,
         "threads": threads,
         "onednn": True,
+        "benchmark": VERSION,
         "python": platform.python_version(),
         **{package: version(package) for package in ("numpy", "tensorflow", "keras")},
     }
@@ -71,7 +73,7 @@ def importing_tensorflow():
 
 
 def set_precision(precision, on_gpu):
-    """Let Keras compute at a precision, and warn where that is no gain."""
+    """Let Keras compute at a precision, and warn where that gains nothing."""
     import keras
 
     if precision == "tensorfloat32" and not on_gpu:

@@ -287,7 +287,7 @@ def check_columns(path, table, names):
         return []
     _, y, errors = np.array([line.numbers for line in table]).T
     if not are_errors(y, errors, names):
-        refuse(path, table[0], "3 columns, of which the third is no error of y")
+        refuse(path, table[0], "3 columns, of which the third is not an error of y")
     return ["the third column is taken for errors of y and not read"]
 
 

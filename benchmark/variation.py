@@ -49,7 +49,7 @@ def check_variation(class_file, config, variation):
         change = getattr(p, name)
         require(0 <= change < 1, name.upper(), change, "0 or more and less than 1")
     narrow, wide = p.kernel_range
-    # Below 0.1 a Gaussian is a single datapoint, and at last no number.
+    # Below 0.1 a Gaussian is a single datapoint, and at last not a number.
     accepted = f"0.1 to {class_file.datapoints}"
     valid = 0.1 <= narrow <= wide <= class_file.datapoints
     require(valid, "KERNEL_RANGE", f"{narrow} {wide}", f"{accepted}, the smaller width first")

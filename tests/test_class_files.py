@@ -27,8 +27,11 @@ def test_defaults_write_the_papers_class_file_byte_for_byte(run, tmp_path):
 
 
 def test_committed_quick_class_file_is_what_make_benchmark_writes():
-    quick = draw_classes(datapoints=80, boundary=10, classes=6, max_peaks=3, min_height=10)
+    quick = draw_classes(datapoints=500, boundary=50, classes=8, max_peaks=3)
     assert (PROJECT / "dataset_configs/quick.json").read_text() == json.dumps(quick)
+    makefile = " ".join((PROJECT / "Makefile").read_text().replace("\\\n", " ").split())
+    flags = "--datapoints 500 --boundary 50 --classes 8 --max-peaks 3"
+    assert f"{flags} --output dataset_configs/quick.json $(RUN)" in makefile
 
 
 @given(data=st.data())

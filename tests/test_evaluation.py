@@ -214,8 +214,8 @@ def test_everything_the_manual_names_is_written(run, tmp_path):
     process = run("evaluate.py", "--results", tmp_path, cwd=PROJECT)
     assert process.returncode == 0, process.stderr
     assert process.stderr == ""
-    for name in "table.md", "misclassified.md":
-        assert (tmp_path / name).read_text() in process.stdout
+    for name in "table.md", "significance.md", "misclassified.md", "figures/":
+        assert f"{tmp_path}/{name}  " in process.stdout
     significance = (tmp_path / "significance.md").read_text()
     for split in "val", "test", "test_wide":
         assert f"## Which differences are real: {split}\n" in significance
@@ -241,6 +241,40 @@ def test_everything_the_manual_names_is_written(run, tmp_path):
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
 
+def test_what_is_printed_fits_on_a_screen_and_explains_every_column(tmp_path, capsys):
+    for network in PUBLISHED["paper"].networks:
+        for seed in range(3):
+            write_run(tmp_path, network, seed, 4 + seed, dataset=PAPER)
+    for method in "cosine", "cross_correlation", "ideal_observer", "search_match":
+        write_baseline(tmp_path, method, 2)
+    evaluate.main(parse_flags(evaluate, ["--results", str(tmp_path)]))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 50
+    header, *rows = lines[2:15]
+    columns = re.split("  +", header)
+    assert columns[3:6] == ["val of 5000", "test of 4500", "test_wide of 4500"]
+    assert [row.split()[0] for row in rows][:2] == ["cnn2", "cnn3"]
+    assert re.split("  +", rows[-1]) == ["search_match", "1", "2", "6"]
+    explained = [line.partition(": ")[0] for line in lines[15:] if re.match(r"[a-z_]+: ", line)]
+    assert explained == [column.partition(" of ")[0] for column in columns]
+    assert "25 datapoints" in " ".join(lines) and "0.2 in height" in " ".join(lines)
+    assert lines[-1].startswith("Next: ")
+
+
+def test_the_next_step_depends_on_what_there_is(tmp_path, capsys):
+    def said():
+        evaluate.main(parse_flags(evaluate, ["--results", str(tmp_path), "--no-figures"]))
+        return capsys.readouterr().out.partition("\nNext: ")[2]
+
+    write_run(tmp_path, "vgg", 0, 4, dataset=PAPER)
+    assert "baselines.py" in said()
+    write_baseline(tmp_path, "cosine", 2)
+    assert "--seeds 0 1 2" in said()
+    for seed in 1, 2:
+        write_run(tmp_path, "vgg", seed, 4, dataset=PAPER)
+    assert "--seeds" not in said()
+
+
 def test_own_arrays_are_evaluated_with_the_labels_of_their_folder(run, tmp_path):
     labels = {split: y[::-1].copy() for split, y in LABELS.items()}
     hashes = HASHES | {f"y_{split}.npy": sha256_of_labels(y) for split, y in labels.items()}
@@ -254,7 +288,8 @@ def test_own_arrays_are_evaluated_with_the_labels_of_their_folder(run, tmp_path)
     flags = "--results", tmp_path / "results", "--no-figures"
     process = run("evaluate.py", *flags, "--dataset", data)
     assert process.returncode == 0, process.stderr
-    assert "| vgg |  | 1 | 1 | 4 | 12 |" in process.stdout
+    assert ["vgg", "1", "1", "4", "12"] in [line.split() for line in process.stdout.splitlines()]
+    assert "| vgg |  | 1 | 1 | 4 | 12 |" in (tmp_path / "results" / "table.md").read_text()
     assert_one_sentence(run("evaluate.py", *flags), 2, "y_val.npy", "DATASET")
     np.save(data / "y_test.npy", labels["test"][::-1])
     process = run("evaluate.py", *flags, "--dataset", data)
@@ -373,7 +408,8 @@ def test_without_errors_the_tables_say_so(run, tmp_path):
     np.save(folder / "val_predictions.npy", LABELS["val"])
     process = run("evaluate.py", "--results", tmp_path, "--no-figures")
     assert process.returncode == 0, process.stderr
-    assert process.stdout.endswith("## Why spectra are misclassified\n\nNone is.\n")
+    misclassified = (tmp_path / "misclassified.md").read_text()
+    assert misclassified == "## Why spectra are misclassified\n\nNone is.\n"
     assert len((tmp_path / "misclassified.csv").read_text().splitlines()) == 1
 
 
@@ -382,10 +418,11 @@ def test_times_of_different_machines_or_threads_are_said_to_be_so(run, tmp_path)
     write_run(tmp_path, "cnn2", 0, 4, environments=[one])
     write_run(tmp_path, "vgg", 0, 4, environments=[one, one])
     flags = "--results", tmp_path, "--no-figures"
-    assert "not comparable" not in run("evaluate.py", *flags).stdout
+    assert run("evaluate.py", *flags).returncode == 0
+    assert "not comparable" not in (tmp_path / "table.md").read_text()
     write_run(tmp_path, "vgg", 1, 4, environments=[one, two])
     said = "Times are not comparable: cnn2, vgg on CPU, threads: 1; vgg on CPU, threads: 2."
-    assert said in run("evaluate.py", *flags).stdout
+    assert run("evaluate.py", *flags).returncode == 0
     assert said in (tmp_path / "table.md").read_text()
 
 

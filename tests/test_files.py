@@ -105,8 +105,11 @@ def saved(tmp_path, array):
     ("header", "words"),
     [
         (b"PK\x03\x04" + 100 * b"x", "archive"),
-        (b"", "no .npy file"),
-        (b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (", "no .npy"),
+        (b"", "not a .npy file"),
+        (
+            b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (",
+            "not a .npy",
+        ),
     ],
 )
 def test_files_that_are_no_arrays_are_refused(tmp_path, header, words):

@@ -123,7 +123,7 @@ def test_what_enters_the_image_is_enough_to_go_from_classes_to_tables(tmp_path):
             check=False,
         )
         assert process.returncode == 0, process.stderr
-    assert "| vgg |" in process.stdout
+    assert "\nvgg  " in process.stdout
     assert (app / "results/s/figures/misclassifications.pdf").exists()
 
 

@@ -363,7 +363,7 @@ STICKS = (
         (STICKS.format("##DATA TYPE= INFRARED SPECTRUM", "PEAK TABLE"), "table of peaks"),
         (STICKS.format("##DATA TYPE= NMR PEAK ASSIGNMENTS", "XYDATA"), "table of peaks"),
         (STICKS.format("##OWNER= a", "PEAK ASSIGNMENTS"), "table of peaks"),
-        (jcamp(FORMS["DIF"], **{"DATA TYPE": "NMR FID"}), "NMR FID, which is no spectrum yet"),
+        (jcamp(FORMS["DIF"], **{"DATA TYPE": "NMR FID"}), "NMR FID, which is not a spectrum yet"),
         (NTUPLES.replace("NMR SPECTRUM", "MASS SPECTRUM"), "mass spectrum"),
         (NTUPLES.replace("/REAL", "/IMAGINARY"), "imaginary part"),
     ],

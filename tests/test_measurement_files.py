@@ -226,7 +226,7 @@ BROKEN = {
     "four columns": ("100\t1\t2\t3\n101\t7\t8\t9\n", ["line 1", "4 columns"]),
     "a third column that is another spectrum": (
         "100 30 28\n101 70 81\n102 45 40\n",
-        ["line 1", "3 columns", "no error of y"],
+        ["line 1", "3 columns", "not an error of y"],
     ),
     "a third column below 0": ("1 90 2\n2 95 -2\n3 91 2\n", ["3 columns"]),
     "a third column with another name": (

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 
-from benchmark import block_writer
+from benchmark import VERSION, block_writer
 from benchmark.command_line import InputError
 from benchmark.dataset_folder import read_dataset
 from benchmark.rendering import exp_of_negative, render
 from benchmark.variants import nine_variants
+from dataset_config_generator import draw_classes
 from spectra_from_config import render_dataset, vary_at_random, vary_for_test
 
 PAPER = variation()
@@ -155,12 +156,14 @@ def test_same_bytes_on_every_processor(tmp_path):
     """The instruction sets that numpy chooses from at run time make no difference."""
     from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
+    config = draw_classes(datapoints=80, boundary=10, classes=6, max_peaks=3, min_height=10)
+    (tmp_path / "short.json").write_text(json.dumps(config))
     optional = [f for f in __cpu_dispatch__ if __cpu_features__.get(f)]
     sums = []
     for number, disabled in enumerate(["", " ".join(optional)]):
         process = subprocess.run(
             [sys.executable, "spectra_from_config.py"]
-            + ["--config", "dataset_configs/quick.json", "--max-shift", "2", "--test-shift", "1"]
+            + ["--config", str(tmp_path / "short.json"), "--max-shift", "2", "--test-shift", "1"]
             + ["--output", str(tmp_path / str(number))],
             cwd=PROJECT,
             env=os.environ | {"NPY_DISABLE_CPU_FEATURES": disabled},
@@ -170,10 +173,16 @@ def test_same_bytes_on_every_processor(tmp_path):
         )
         sums.append(process.stdout.split()[-1])
     # The literal was computed once and holds on any machine and for any later version.
-    assert sums == [QUICK_CHECKSUM] * 2
+    assert sums == [SHORT_CHECKSUM] * 2
 
 
-QUICK_CHECKSUM = "f519721bcb9db216d9c20b8f32150c2ef34354791bd840d3d7798edde2055347"
+SHORT_CHECKSUM = "f519721bcb9db216d9c20b8f32150c2ef34354791bd840d3d7798edde2055347"
+
+
+def test_the_small_dataset_needs_no_flag_and_no_spectrum_of_it_is_ambiguous(tmp_path):
+    card = render_dataset(PROJECT / "dataset_configs/quick.json", tmp_path / "quick", variation())
+    assert card["files"]["x_train.npy"]["shape"] == [400, 500]
+    assert [found["ambiguous_test_spectra"] for found in card["overlap"].values()] == [0, 0]
 
 
 def test_exponential_is_exact_in_every_bit_on_every_processor():
@@ -236,6 +245,7 @@ def test_dataset_json_records_parameters_hashes_and_versions(dataset, class_file
         "wide_test": True,
     }
     assert card["versions"]["numpy"] == np.__version__
+    assert card["versions"]["benchmark"] == VERSION
     assert len(card["files"]) == 8
     for name, entry in card["files"].items():
         content = (dataset / name).read_bytes()
@@ -537,6 +547,7 @@ def test_many_classes_of_many_peaks_are_compared_in_little_memory(tmp_path):
 from benchmark.class_file import ClassFile
 from benchmark.overlap import Limits, find_overlaps
 from benchmark.variants import nine_variants
+from dataset_config_generator import draw_classes
 import numpy as np
 rng = np.random.default_rng(0)
 positions = [np.sort(rng.integers(100, 4900, 300)) for _ in range(60)]

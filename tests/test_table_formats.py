@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.figure_style import in_lines
-from benchmark.table_formats import as_csv, as_latex, as_markdown
+from benchmark.table_formats import as_csv, as_latex, as_markdown, as_plain_text
 
 text = st.text("ab|\\_$&#{}~^%[]*`<>±– ,;\"'\n\r\t\udce9é", max_size=8)
 tables = st.integers(1, 4).flatmap(
@@ -77,3 +77,15 @@ def test_names_in_figures_begin_no_formula_and_are_text(name, width):
     shown.encode()
     letters = name.replace("\udce9", "?").replace("$", r"\$")
     assert "".join(shown.split()) == "".join(letters.split())
+
+
+@given(tables)
+def test_plain_text_has_a_line_per_row_and_its_columns_below_each_other(lines):
+    rows = as_plain_text(lines[0], lines[1:]).split("\n")[:-1]
+    assert len(rows) == len(lines)
+    widths = [max(map(len, map(one_line, column))) for column in zip(*lines, strict=True)]
+    for row, cells in zip(rows, lines, strict=True):
+        padded = row.ljust(sum(widths) + 2 * len(widths) - 2)
+        for number, (width, cell) in enumerate(zip(widths, cells, strict=True)):
+            first = sum(widths[:number]) + 2 * number
+            assert padded[first : first + width].strip() == one_line(cell)

@@ -2,6 +2,7 @@ import csv
 import gc
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import partial
@@ -18,6 +19,7 @@ from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.networks import Network, build, network_builders
 from benchmark.run_folder import Count, Identity, Protocol, read_run, record_of, run_name
 from benchmark.tensorflow_startup import gpu_required, release_memory
+from benchmark.training_time import duration
 from model_implementations.basic_blocks import classifier
 from train_models import complete_run
 
@@ -404,9 +406,34 @@ def test_training_and_evaluation_from_the_command_line(run, dataset, tmp_path):
     assert process.returncode == 0, process.stderr
     assert_one_sentence(process, 0, "small.json", "CONFIG", "not explained")
     table = (tmp_path / "results/small/table.md").read_text()
-    assert process.stdout.startswith(table)
+    assert process.stdout.startswith("Misclassified spectra of small\n")
     assert "| vgg |  | 2 |" in table
     assert (tmp_path / "results/small/figures/learning_curves.png").exists()
+
+
+def test_the_estimate_counts_what_is_left_to_train_and_trains_nothing(dataset, tmp_path, capsys):
+    folder = tmp_path / "r" / "vgg-seed1"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text("{}")
+    flags = ["--dataset", dataset, "--results", tmp_path / "r", "--models", "vgg", "cnn2"]
+    flags += ["--seeds", 0, 1, 2, "--batch-size", 6, "--epochs", 40, "--estimate"]
+    assert train_models.main(parse_flags(train_models, list(map(str, flags)))) is None
+    first, *networks, total = capsys.readouterr().out.splitlines()
+    assert first == (
+        "5 of 6 runs are to be trained: 24 spectra of 120 datapoints, 4 steps an epoch, at most 40 "
+        "epochs"
+    )
+    assert [line.partition(":")[0] for line in networks] == ["vgg", "cnn2"]
+    assert [line.rpartition(" ")[2] for line in networks] == ["2", "3"]
+    assert re.fullmatch(
+        r"about .* if a run takes 30 epochs, .* if it takes 40 \(WORKERS 1\)", total
+    )
+    assert [path.name for path in (tmp_path / "r").iterdir()] == ["vgg-seed1"]
+
+
+def test_durations_are_told_in_the_unit_that_suits_them():
+    told = [duration(s) for s in (0.04, 90, 150, 9000, 7 * 86400)]
+    assert told == ["0.04 seconds", "90 seconds", "2.5 minutes", "2.5 hours", "7 days"]
 
 
 def test_a_run_whose_loss_is_no_number_has_failed_and_says_from_which_epoch(run, dataset, tmp_path):

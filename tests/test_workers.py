@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import train_models
+from benchmark import networks
 from benchmark.command_line import flags_of, parse_flags
 from benchmark.run_comparison import compare
 from benchmark.run_folder import read_run
@@ -170,7 +171,7 @@ def test_flags_of_settings_give_the_settings(models, seeds, rate, results, statu
 def test_a_run_that_needs_more_memory_than_there_is_is_warned_of(
     dataset, tmp_path, monkeypatch, capsys, tensorflow
 ):
-    monkeypatch.setattr(train_models, "available_memory", lambda: 10**8)
+    monkeypatch.setattr(networks, "available_memory", lambda: 10**8)
     flags = ["--models", "vgg", "--seeds", "0", "--epochs", "1"]
     arguments = ["--dataset", str(dataset), "--results", str(tmp_path), *flags]
     assert train_models.main(parse_flags(train_models, arguments)) == 0

@@ -1,0 +1,94 @@
+"""What evaluate.py prints: the table, a sentence on each column, the files, what to do next."""
+
+from textwrap import fill
+
+from benchmark.significance import FEWEST_SEEDS
+from benchmark.table_formats import as_plain_text, one_line
+from benchmark.tables import as_text, published_columns, spread
+
+WIDTH = 100  # characters of a line, unless the table is wider
+
+FILES = (
+    ("figures/", "the table, learning curves, classes and costs, as PNG and PDF"),
+    ("table.md", "also accuracy, macro-F1, size, epochs and time; table.tex for LaTeX"),
+    ("significance.md", "which differences between networks are real"),
+    ("misclassified.md", "why spectra are misclassified, and which classes most often"),
+    ("agreement.md", "whether ours and the published runs can be alike"),
+)
+
+
+def report_text(dataset, rows, shown, published, class_file, variation):
+    """Return the table of misclassified spectra with a sentence on each column.
+
+    dataset: its name; rows: list of tables.Row; shown: the split that groups are about; published,
+    class_file, variation: as in evaluate.Evaluation.
+    """
+    scored = rows[0].scores
+    held = published if published_columns(rows) else None
+    header = ["network", "group", "seeds", *(f"{s} of {scored[s].spectra}" for s in scored)]
+    lines = [
+        [row.network, row.group, row.seeds, *(spread(row.scores[split]) for split in scored)]
+        for row in rows
+    ]
+    meanings = {
+        "network": "a network, or a method of baselines.py, which learns nothing from spectra",
+        "group": f"networks with a common letter were not shown to differ on {shown}",
+        "seeds": "trainings with different random numbers; mean ± deviation (range) of several",
+    }
+    meanings |= {split: meaning_of(split, class_file, variation) for split in scored}
+    if held:
+        header.append("published")
+        for line, row in zip(lines, rows, strict=True):
+            line.append(row.published.text())
+        meanings["published"] = f"results of the paper, to be held against {held.split}"
+    if any(score.unanswered for row in rows for score in row.scores.values()):
+        meanings["unanswered"] = "spectra that the method has no answer for, not counted as wrong"
+    sentences = (
+        fill(one_line(f"{name}: {meaning}."), WIDTH, subsequent_indent="  ")
+        for name, meaning in meanings.items()
+    )
+    title = one_line(f"Misclassified spectra of {dataset}")
+    return "\n".join([title, "", as_plain_text(header, as_text(lines)), *sentences, ""])
+
+
+def meaning_of(split, class_file, variation):
+    """Say how the spectra of a split vary and what they are for."""
+    if split == "val":
+        return "spectra that vary as training spectra do; they decide when training stops"
+    if class_file is None or split not in ("test", "test_wide"):
+        return "a test split; networks see it only at the end"
+    if split == "test" and class_file.test_variants:
+        return "test spectra, varied as the class file says; networks see them only at the end"
+    change = variation.test_height_change
+    if split == "test_wide":
+        change = variation.wide_test_height_change
+    return (
+        f"test spectra; all peaks shift together by up to {variation.test_shift} datapoints, all "
+        f"but the highest change by up to {change:g} in height"
+    )
+
+
+def files_text(folder, drawn):
+    """Say which files of a results folder hold what; drawn: whether figures were drawn."""
+    present = [
+        (one_line(f"{folder}/{name}"), content)
+        for name, content in FILES
+        if (folder / name).exists() and (drawn or name != "figures/")
+    ]
+    width = max(len(path) for path, _ in present)
+    return "\n".join(f"{path:{width}}  {content}" for path, content in present) + "\n"
+
+
+def next_step(rows, class_file):
+    """Say what to do next with these results; rows: list of tables.Row."""
+    networks = [row for row in rows if row.seeds]
+    if class_file and len(networks) == len(rows):
+        return "Next: baselines.py adds methods that learn nothing, to compare networks with.\n"
+    if min(row.seeds for row in networks) < FEWEST_SEEDS:
+        seeds = " ".join(map(str, range(FEWEST_SEEDS)))
+        return (
+            f"Next: train with the same command and --seeds {seeds}; differences between networks "
+            f"can be\ntested from {FEWEST_SEEDS} seeds on. README.md shows how to use materials "
+            f"and networks of your own.\n"
+        )
+    return "Next: README.md shows how to use materials and networks of your own.\n"
