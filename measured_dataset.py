@@ -92,7 +92,7 @@ UNIT: Annotated[
     str | None, "Unit of RANGE, as 1/cm; by default the one that files state, if they all agree."
 ] = None
 BACKGROUND: Annotated[
-    Literal["none", "arpls", "snip"], "Background to subtract, by this method of pybaselines."
+    Literal["none", "arpls", "asls"], "Background to subtract, by this method of pybaselines."
 ] = "none"
 
 # Splits

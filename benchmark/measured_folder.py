@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import sys
 
 import numpy as np
 
@@ -30,8 +31,12 @@ def describe_measured(parameters, labels, splits, excluded):
     from; splits: split -> list of Spectrum; excluded: list of Exclusion.
     """
     hashes = sorted(spectrum.sha256 for spectra in splits.values() for spectrum in spectra)
+    library = {}
+    if parameters["background"] != "none":
+        library["pybaselines"] = sys.modules["pybaselines"].__version__
     return {
         "parameters": parameters,
+        **library,
         "labels": labels,
         "files_sha256": hashlib.sha256("\n".join(hashes).encode()).hexdigest(),
         "rows": {split: list(map(row_of, spectra)) for split, spectra in splits.items()},

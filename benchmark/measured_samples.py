@@ -139,7 +139,7 @@ def without_background(values, method):
 
     values: float32 (datapoints,); method: name of a method of pybaselines.Baseline.
     """
-    import pybaselines  # checked before any file is read
+    import pybaselines  # no requirement of the project
 
     values = values.astype(np.float64)
     background, _ = getattr(pybaselines.Baseline(), method)(values)

@@ -41,7 +41,7 @@ def rruff_label(file_name):
     parts = file_name.split("__")
     sample = RRUFF_SAMPLE.match(parts[1]) if len(parts) > 2 else None
     name = tidy(parts[0])
-    return Label(name, sample[0]) if sample and name else None
+    return Label(name, sample[0]) if sample and name and file_name.isprintable() else None
 
 
 def tidy(text):
