@@ -58,8 +58,8 @@ def read_labels(path):
     path = Path(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"LABELS is {path}, which does not exist") from None
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(f"LABELS is {path}, accepted: an existing CSV table") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no text in UTF-8: {error.reason} {error.start}") from None
     rows = table_rows(path, text)
