@@ -78,16 +78,11 @@ CHUNK = 2_000_000  # numbers classified at once: spectra times the larger of dat
 
 
 def main(settings):
-    height = settings.detection_height
-    require(0 < height < 1, "DETECTION_HEIGHT", height, "a number above 0 and below 1")
     dataset = read_dataset(settings.dataset)
-    smoothing, lag, most = settings.smoothing, settings.max_lag, dataset.datapoints
-    require(0.1 <= smoothing <= most, "SMOOTHING", smoothing, f"0.1 to {most} datapoints")
-    require(0 <= lag <= most, "MAX_LAG", lag, f"0 to {most} datapoints")
-    recorded = (dataset.card or {}).get("class_file")
-    config = settings.config
-    if recorded and config is None:
-        config = Path("dataset_configs", recorded["name"])
+    config, recorded = settings.config, (dataset.card or {}).get("class_file")
+    if recorded:
+        check_methods(settings, dataset.datapoints)
+        config = config or Path("dataset_configs", recorded["name"])
     class_file, variation = read_classes(dataset.card or {}, config)
     results = Path(settings.results or Path("results", dataset.name))
     require_folder("RESULTS", results)
@@ -105,6 +100,16 @@ def main(settings):
         )
         write_baseline(baseline)
         print(f"{name}: {baseline.seconds:.1f} s; {counts_text(counts)}")
+
+
+def check_methods(settings, datapoints):
+    """Raise InputError unless the constants of the methods fit spectra of so many datapoints."""
+    height, smoothing, lag = settings.detection_height, settings.smoothing, settings.max_lag
+    require(0 < height < 1, "DETECTION_HEIGHT", height, "a number above 0 and below 1")
+    require(
+        0.1 <= smoothing <= datapoints, "SMOOTHING", smoothing, f"0.1 to {datapoints} datapoints"
+    )
+    require(0 <= lag <= datapoints, "MAX_LAG", lag, f"0 to {datapoints} datapoints")
 
 
 def judges_of(dataset, class_file, variation, settings):

@@ -30,18 +30,14 @@ from a class file with names and range, and puts the spectra of `test` there as 
 `val` come as `test_measured_val`, for choosing settings. measured.json describes them.
 """
 
-import hashlib
 import importlib.util
-import platform
 import sys
 from collections import Counter
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 
-from benchmark.block_writer import SPECTRUM_TYPE, one_writer
 from benchmark.command_line import (
     LARGEST,
     InputError,
@@ -50,18 +46,14 @@ from benchmark.command_line import (
     require_folder,
     run_script,
 )
-from benchmark.data_card import (
-    BESIDE_CARD,
-    CARD,
-    MEASURED_WRITER,
-    array_names,
-    describe_array,
-    refuse_other_kind,
-    refuse_own_arrays,
+from benchmark.data_card import CARD, read_card
+from benchmark.dataset_folder import verify
+from benchmark.measured_folder import (
+    BESIDE_SPLITS,
+    describe_measured,
+    write_beside,
+    write_dataset,
 )
-from benchmark.dataset_folder import read_dataset, verify
-from benchmark.dataset_writer import replace_arrays, temporary
-from benchmark.files import read_json, sha256_of
 from benchmark.measured_samples import (
     FEW_SAMPLES,
     NO_CLASS,
@@ -100,7 +92,7 @@ UNIT: Annotated[
     str | None, "Unit of RANGE, as 1/cm; by default the one that files state, if they all agree."
 ] = None
 BACKGROUND: Annotated[
-    Literal["none", "arpls", "snip"], "Background to subtract, by this method of pybaselines."
+    Literal["none", "arpls", "asls"], "Background to subtract, by this method of pybaselines."
 ] = "none"
 
 # Splits
@@ -125,23 +117,26 @@ def main(settings):
     folder = Path(settings.output or Path("datasets", name_of_first(settings.measured)))
     if settings.verify:
         return verify(folder)
+    rendered, unit = None, settings.unit
     if settings.beside is None:
         require_new(folder)
     else:
-        beside = rendered_dataset(settings)
+        folder = Path(settings.beside)
+        rendered = rendered_card(folder, settings)
+        unit = unit or rendered.get("unit")
     table = read_labels(settings.labels) if settings.labels else None
-    spectra, excluded = collect(settings, table)
+    spectra, excluded = collect(settings, table, unit)
     splits = split_by_sample(spectra, settings)
-    unit = unit_of(spectra, settings.unit)
-    if settings.beside is None:
-        names = list(samples_of(spectra))
-        describe = partial(describe_measured, settings, table, unit)
-        card = write_dataset(folder, splits, names, excluded, describe, settings)
+    if rendered:
+        splits, excluded = beside(splits, rendered["class_names"], excluded, settings.beside_val)
+    parameters = {name: getattr(settings, name) for name in PARAMETERS}
+    parameters["unit"] = unit_of(spectra, unit)
+    labels = {"name": table.path.name, "sha256": table.sha256} if table else "RRUFF file names"
+    measured = describe_measured(parameters, labels, splits, excluded)
+    if rendered:
+        card = write_beside(folder, rendered, splits, measured)
     else:
-        folder = beside.folder
-        splits, excluded = spectra_beside(splits, beside, excluded, settings.beside_val)
-        describe = partial(describe_measured, settings, table, unit)
-        card = write_beside(beside, splits, excluded, describe)
+        card = write_dataset(folder, splits, measured, keep_others=settings.output is None)
     report(splits, excluded)
     print(f"{folder}: checksum {card['checksum']}")
     return None
@@ -195,7 +190,7 @@ def require_new(folder):
             )
 
 
-def collect(settings, table):
+def collect(settings, table, unit):
     """Read all files; returns a list of Spectrum, by class, sample and file, and of Exclusion."""
     sources = find_sources(settings.measured)
     excluded = [
@@ -206,7 +201,7 @@ def collect(settings, table):
     sources = [source for source in sources if not source.of_system]
     labels, missing = labels_from_table(table, sources) if table else labels_from_names(sources)
     excluded += missing
-    form = Form(settings.range, settings.datapoints, settings.unit, settings.background)
+    form = Form(settings.range, settings.datapoints, unit, settings.background)
     sources = [source for source in sources if source.name in labels]
     spectra, unusable = read_spectra(sources, labels, form)
     spectra.sort(key=lambda spectrum: (spectrum.label, spectrum.file, spectrum.sha256))
@@ -281,161 +276,58 @@ def split_by_sample(spectra, settings):
     }
 
 
-def describe_measured(settings, table, unit, splits, excluded):
-    """Return what a data card records of measured spectra, and of those that are left out."""
-    read = sorted(s.sha256 for spectra in splits.values() for s in spectra)
-    parameters = {name: getattr(settings, name) for name in PARAMETERS} | {"unit": unit}
-    labels = {"name": table.path.name, "sha256": table.sha256} if table else "RRUFF file names"
-    return {
-        "parameters": parameters,
-        "labels": labels,
-        "files_sha256": hashlib.sha256("\n".join(read).encode()).hexdigest(),
-        "rows": {split: list(map(row_of, spectra)) for split, spectra in splits.items()},
-        "excluded": [exclusion._asdict() for exclusion in excluded],
-    }
-
-
-def row_of(spectrum):
-    row = {
-        "class": spectrum.label.class_name,
-        "sample": spectrum.label.sample,
-        "file": spectrum.file,
-    }
-    return row | ({"notes": list(spectrum.notes)} if spectrum.notes else {})
-
-
-def write_dataset(folder, splits, class_names, excluded, describe, settings):
-    """Write a dataset folder of measured spectra; returns the content of dataset.json."""
-    names = [name for split in SPLITS for name in array_names(split)]
-    folder.mkdir(parents=True, exist_ok=True)
-    measured = describe(splits, excluded)
-    with one_writer(folder):
-        refuse_own_arrays(folder, names)
-        refuse_other_kind(folder, measured=True)
-        if settings.output is None:
-            refuse_other_parameters(folder, measured)
-
-        def write():
-            return {
-                "complete": True,
-                "measured": measured,
-                "datapoints": settings.datapoints,
-                "classes": len(class_names),
-                "class_names": class_names,
-                "unit": measured["parameters"]["unit"],
-                "range": settings.range,
-                "splits": list(SPLITS),
-                "files": write_splits(folder, splits, class_names),
-                "versions": {"python": platform.python_version(), "numpy": np.__version__},
-            }
-
-        return replace_arrays(folder, names, [], write)
-
-
-def refuse_other_parameters(folder, measured):
-    """Raise InputError if the folder holds a measured dataset of other parameters."""
-    try:
-        card = read_json(folder / CARD, MEASURED_WRITER)
-    except FileNotFoundError:
-        return
-    before = (card.get("measured") or {}).get("parameters", {})
-    for name, now in measured["parameters"].items():
-        now = list(now) if isinstance(now, tuple) else now
-        if card.get("complete") is not False and before.get(name) != now:
-            raise InputError(
-                f"{folder} was written with {name.upper()} {before.get(name)}, not {now}; choose "
-                f"another OUTPUT, or delete the folder to replace it"
-            )
-
-
-def write_splits(folder, splits, class_names):
-    """Write the arrays of all splits beside their places; returns what a card records of them."""
-    numbers = {name: number for number, name in enumerate(class_names)}
-    files = {}
-    for split, spectra in splits.items():
-        x = np.array([spectrum.values for spectrum in spectra], SPECTRUM_TYPE)
-        y = np.array([numbers[spectrum.label.class_name] for spectrum in spectra], np.int64)
-        for name, array in zip(array_names(split), (x, y), strict=True):
-            path = temporary(folder, name)
-            with open(path, "wb") as file:
-                np.save(file, array)
-            files[name] = describe_array(path, sha256_of(path))
-    return files
-
-
-def rendered_dataset(settings):
-    """Return the Dataset that BESIDE names. Raises InputError if spectra do not belong there."""
-    dataset = read_dataset(settings.beside)
-    card = dataset.card or {}
-    lacks = [name for name in ("class_file", "class_names", "range") if not card.get(name)]
+def rendered_card(folder, settings):
+    """Return dataset.json of BESIDE. Raises InputError if the spectra would not belong there."""
+    require(folder.is_dir(), "BESIDE", folder, "an existing dataset folder")
+    card = read_card(folder) or {}
+    fields = "class_file", "class_names", "range"
+    lacks = [field for field in fields if not card.get(field)]
     if lacks:
         raise InputError(
-            f"BESIDE is {settings.beside}, whose {CARD} has no {' and no '.join(lacks)}, accepted: "
-            f"a dataset rendered from a class file with names and range"
+            f"BESIDE is {folder}, whose {CARD} has no {' and no '.join(lacks)}, accepted: one "
+            f"rendered from a class file with names and range"
         )
-    first, last = card["range"]
-    agree = np.allclose([first, last], settings.range, rtol=1e-9)
-    values = f"{settings.range[0]:g} {settings.range[1]:g}"
-    require(agree, "RANGE", values, f"{first:g} {last:g}, as {settings.beside} has it")
+    (first, last), (wanted_first, wanted_last) = card["range"], settings.range
     require(
-        dataset.datapoints == settings.datapoints,
-        "DATAPOINTS",
-        settings.datapoints,
-        f"{dataset.datapoints}, as {settings.beside} has it",
+        np.allclose([first, last], settings.range, rtol=1e-9),
+        "RANGE",
+        f"{wanted_first:g} {wanted_last:g}",
+        f"{first:g} {last:g}, as {folder} has it",
     )
-    if card.get("unit") and settings.unit and not same_unit(card["unit"], settings.unit):
-        raise InputError(f"UNIT is {settings.unit}, accepted: {card['unit']}, as {settings.beside}")
-    return dataset
+    datapoints = settings.datapoints
+    accepted = f"{card['datapoints']}, as {folder} has it"
+    require(datapoints == card["datapoints"], "DATAPOINTS", datapoints, accepted)
+    agree = same_unit(settings.unit or "", card.get("unit") or "")
+    require(agree, "UNIT", settings.unit, f"{card.get('unit')}, as {folder} has it")
+    return card
 
 
-def spectra_beside(splits, dataset, excluded, with_val):
-    """Choose the spectra that go beside a rendered dataset.
+def beside(splits, class_names, excluded, with_val):
+    """Choose the spectra that go beside a rendered dataset of these classes.
 
-    Returns split -> list of Spectrum, and the list of Exclusion with those of classes that the
-    dataset does not have.
+    Returns split -> list of Spectrum, and the list of Exclusion, to which classes are added that
+    the dataset does not have.
     """
-    chosen = {"test_measured": splits["test"]}
-    if with_val:
-        chosen["test_measured_val"] = splits["val"]
-    for split, spectra in chosen.items():
+    chosen = {}
+    for split in ("test", "val") if with_val else ("test",):
+        known = [s for s in splits[split] if s.label.class_name in class_names]
         excluded = excluded + [
-            Exclusion(s.file, NO_CLASS, f"class {s.label.class_name} is not in {CARD}")
-            for s in spectra
-            if s.label.class_name not in dataset.class_names
+            Exclusion(s.file, NO_CLASS, f"class {s.label.class_name}")
+            for s in splits[split]
+            if s.label.class_name not in class_names
         ]
-        chosen[split] = [s for s in spectra if s.label.class_name in dataset.class_names]
-        if not chosen[split]:
-            raise InputError(
-                f"no measured class has a name that {dataset.folder} has, such as "
-                f"{spectra[0].label.class_name} and {dataset.class_names[0]}"
-            )
-    absent = sorted(
-        set(dataset.class_names) - {s.label.class_name for s in chosen["test_measured"]}
-    )
+        chosen[BESIDE_SPLITS[split]] = known
+    found = {spectrum.label.class_name for spectrum in known}
+    if not found:
+        measured = splits[split][0].label.class_name
+        raise InputError(
+            f"BESIDE has none of the measured classes: it names {class_names[0]} and so on, the "
+            f"measurements {measured} and so on, accepted: the same names"
+        )
+    absent = [name for name in class_names if name not in found]
     if absent:
-        print(f"warning: no measured spectra of {', '.join(absent)}", file=sys.stderr)
+        print(f"warning: no measured spectrum of {', '.join(map(shown, absent))}", file=sys.stderr)
     return chosen, sorted(excluded)
-
-
-def write_beside(dataset, splits, excluded, describe):
-    """Write test splits into the folder of a rendered Dataset; returns measured.json's content."""
-    folder = dataset.folder
-    names = [name for split in splits for name in array_names(split)]
-    outdated = [name for name in array_names("test_measured_val") if name not in names]
-    with one_writer(folder):
-        refuse_own_arrays(folder, [*names, *outdated], BESIDE_CARD)
-
-        def write():
-            return {
-                "complete": True,
-                "class_file": dataset.card["class_file"],
-                "measured": describe(splits, excluded),
-                "splits": list(splits),
-                "files": write_splits(folder, splits, dataset.class_names),
-                "versions": {"python": platform.python_version(), "numpy": np.__version__},
-            }
-
-        return replace_arrays(folder, names, outdated, write, BESIDE_CARD)
 
 
 def summarise(excluded):

@@ -120,6 +120,8 @@ def read_class_names(folder, card, classes):
                 f"order of their labels"
             )
         checked_names(where, names)
+        if None in names:  # of all classes, which a class file may have
+            raise InputError(f"{where} holds null, accepted: a text for each class")
     if len(found) == 2 and found[path] != card["class_names"]:
         raise InputError(f"{path} names other classes than {CARD} beside it; delete {path}")
     return next(iter(found.values()), None)

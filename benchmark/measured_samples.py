@@ -139,7 +139,7 @@ def without_background(values, method):
 
     values: float32 (datapoints,); method: name of a method of pybaselines.Baseline.
     """
-    import pybaselines  # checked before any file is read
+    import pybaselines  # no requirement of the project
 
     values = values.astype(np.float64)
     background, _ = getattr(pybaselines.Baseline(), method)(values)
@@ -193,6 +193,7 @@ def without_rare_classes(spectra, fewest):
         if count >= fewest:
             kept.append(spectrum)
         else:
-            reason = f"class {spectrum.label.class_name} has {count} samples, accepted: {fewest}"
+            samples_text = "1 sample" if count == 1 else f"{count} samples"
+            reason = f"class {spectrum.label.class_name} has {samples_text}, accepted: {fewest}"
             excluded.append(Exclusion(spectrum.file, FEW_SAMPLES, reason))
     return kept, excluded

@@ -12,10 +12,12 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from benchmark.command_line import InputError
+from benchmark.files import begins_with
 from benchmark.measurement_files import read_content, read_up_to_limit
 
 MOST_UNPACKED = 100  # times its size: what an archive of measurements, which are text, unpacks to
 SMALL = 2**20  # bytes that any archive may unpack to
+ZIP = b"PK\x03\x04"
 OFFICE = "[Content_Types].xml", "mimetype"  # members of documents that are zip archives, too
 SYSTEM_FILES = "thumbs.db", "desktop.ini"
 
@@ -44,7 +46,7 @@ def find_sources(paths):
             found = sources_of_folder(path)
         elif not path.exists():
             raise InputError(f"MEASURED is {path}, which does not exist")
-        elif zipfile.is_zipfile(path) and not is_document(path):
+        elif begins_with(path, ZIP) and not is_document(path):
             found = sources_of_archive(path)
         else:
             found = [source(path.name, lambda path=path: read_content(path))]
@@ -86,10 +88,10 @@ def is_document(path):
 
 def sources_of_archive(path):
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
+        archive = zipfile.ZipFile(path)  # read by the sources, whenever that is
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise InputError(f"{path} is a damaged zip archive ({error})") from None
+    members = [member for member in archive.infolist() if not member.is_dir()]
     unpacked, size = sum(member.file_size for member in members), path.stat().st_size
     if unpacked > max(SMALL, MOST_UNPACKED * size):
         raise InputError(
@@ -99,19 +101,19 @@ def sources_of_archive(path):
     return [
         source(
             f"{path.name}/{member.filename}",
-            lambda member=member: read_member(path, member),
+            lambda member=member: read_member(path.name, archive, member),
         )
         for member in members
     ]
 
 
-def read_member(path, member):
-    """Return the bytes of a file in an archive. No file is written."""
-    name = f"{path.name}/{member.filename}"
+def read_member(archive_name, archive, member):
+    """Return the bytes of a file in an open archive. No file is written."""
+    name = f"{archive_name}/{member.filename}"
     if member.flag_bits & 1:
         raise InputError(f"{name} is encrypted, accepted: archives without a password")
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+        with archive.open(member) as file:
             return read_up_to_limit(name, file)
     except NotImplementedError as error:
         raise InputError(f"{name} is packed in a way that is not read ({error})") from None

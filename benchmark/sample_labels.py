@@ -41,7 +41,7 @@ def rruff_label(file_name):
     parts = file_name.split("__")
     sample = RRUFF_SAMPLE.match(parts[1]) if len(parts) > 2 else None
     name = tidy(parts[0])
-    return Label(name, sample[0]) if sample and name else None
+    return Label(name, sample[0]) if sample and name and file_name.isprintable() else None
 
 
 def tidy(text):
@@ -58,8 +58,8 @@ def read_labels(path):
     path = Path(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"LABELS is {path}, which does not exist") from None
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(f"LABELS is {path}, accepted: an existing CSV table") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no text in UTF-8: {error.reason} {error.start}") from None
     rows = table_rows(path, text)

@@ -15,12 +15,13 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 import baselines
+from benchmark import similarity
 from benchmark.class_file import read_class_file
 from benchmark.command_line import parse_flags
 from benchmark.dataset_folder import read_dataset
 from benchmark.peak_matching import match_peaks
 from benchmark.rendering import render
-from benchmark.similarity import ideal_patterns, most_similar, normalise
+from benchmark.similarity import ideal_patterns, most_similar, nearest_spectrum, normalise
 from dataset_config_generator import draw_classes
 from spectra_from_config import splits_of, vary_rows
 
@@ -300,7 +301,7 @@ def test_answers_do_not_depend_on_how_many_spectra_are_classified_at_once(
 def test_the_folder_of_a_method_holds_what_the_manual_says(run, class_file, dataset, tmp_path):
     flags = "--dataset", dataset, "--config", class_file[0], "--results", tmp_path / "r"
     process = run("baselines.py", *flags)
-    assert len(process.stdout.splitlines()) == 5
+    assert len(process.stdout.splitlines()) == 6
     hashes = {n: e["sha256"] for n, e in read_dataset(dataset).card["files"].items()}
     for line in process.stdout.splitlines():
         folder = tmp_path / "r" / line.partition(":")[0]
@@ -320,6 +321,40 @@ def test_the_folder_of_a_method_holds_what_the_manual_says(run, class_file, data
             if (predictions < 0).any():
                 expected["unanswered"] = int(sum(predictions < 0))
             assert count == expected
+
+
+def test_the_nearest_training_spectrum_gives_its_class(monkeypatch):
+    rng = np.random.default_rng(0)
+    training, labels = rng.random((50, 30)), rng.integers(0, 9, 50)
+    training[7] = 0  # similar to nothing
+    spectra = 3 * training[rng.permutation(50)[:20]] + 0.1 * rng.random((20, 30))
+    rows = training[:, None] * spectra
+    with np.errstate(invalid="ignore"):
+        cosines = rows.sum(axis=2) / np.linalg.norm(training, axis=1)[:, None]
+    expected = labels[np.nanargmax(cosines, axis=0)]
+    assert np.array_equal(nearest_spectrum(spectra, training, labels), expected)
+    monkeypatch.setattr(similarity, "BLOCK", 7 * 30)
+    assert np.array_equal(nearest_spectrum(spectra, training, labels), expected)
+    copies = np.array([[1, 2, 3], [2, 4, 6]])
+    assert nearest_spectrum(copies[:1], copies, np.array([5, 4])) == 5
+
+
+def test_spectra_without_class_file_are_judged_by_methods_that_need_none(run, own_arrays, tmp_path):
+    results = tmp_path / "results"
+    process = run("baselines.py", "--dataset", own_arrays, "--results", results)
+    assert process.returncode == 0
+    assert process.stderr == (
+        f"left out, as {own_arrays} is of no class file: cosine, smoothed_cosine, "
+        f"cross_correlation, search_match, ideal_observer\n"
+    )
+    assert [path.name for path in results.iterdir()] == ["nearest_spectrum"]
+    x, y = (np.load(own_arrays / f"{axis}_val.npy") for axis in "xy")
+    training, labels = (np.load(own_arrays / f"{axis}_train.npy") for axis in "xy")
+    expected = nearest_spectrum(x, training, labels)
+    found = np.load(results / "nearest_spectrum" / "val_predictions.npy")
+    assert np.array_equal(found, expected)
+    record = json.loads((results / "nearest_spectrum" / "baseline.json").read_text())
+    assert record["misclassified"]["val"]["misclassified"] == np.count_nonzero(expected != y)
 
 
 def test_bad_input_ends_in_one_sentence(run, class_file, dataset, own_arrays):

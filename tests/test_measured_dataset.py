@@ -1,0 +1,621 @@
+"""Datasets of measured spectra: what a user may rely on when files become a dataset folder."""
+
+import json
+import sys
+import types
+import zipfile
+
+import numpy as np
+import pytest
+from conftest import SMALL, assert_one_sentence
+
+import evaluate
+import measured_dataset
+import spectra_from_config
+from benchmark import measured_folder, measurement_sources
+from benchmark.command_line import InputError, parse_flags
+from benchmark.dataset_folder import hash_and_check, read_dataset
+from benchmark.measurement_files import read_measurement
+from benchmark.misclassifications import Misclassification, summarise
+from benchmark.resampling import resample
+from benchmark.run_folder import record_of
+from benchmark.sample_labels import Label, split_samples
+
+X = np.arange(0, 121.0)
+RANGE = "--range", 10, 110, "--datapoints", 51
+CENTRES = {"Calcite": 30, "Gypsum": 55, "Quartz": 80}
+
+
+def spectrum(centre, variation=0.0, x=X):
+    y = np.exp(-(((x - centre - variation) / 3) ** 2)) + 0.2 * np.exp(-(((x - 95) / 4) ** 2))
+    return "".join(f"{a:.3f}, {b:.6f}\n" for a, b in zip(x, 100 * y, strict=True))
+
+
+def rruff(mineral, sample, number):
+    return f"{mineral}__{sample}__Raman__532__0__unoriented__Raman_Data_Processed__{number}.txt"
+
+
+def sample_of(mineral, number):
+    return f"R{ord(mineral[0])}000{number}"
+
+
+def write_samples(folder, samples=5, minerals=tuple(CENTRES)):
+    """Write two spectra of each sample under names as RRUFF has them."""
+    folder.mkdir(exist_ok=True)
+    for mineral in minerals:
+        centre = CENTRES.get(mineral, 40 + len(mineral))
+        for s in range(samples):
+            for n in range(2):
+                name = rruff(mineral, sample_of(mineral, s), 10 * s + n)
+                (folder / name).write_text(spectrum(centre, 0.1 * s + 0.01 * n))
+    return folder
+
+
+@pytest.fixture
+def files(tmp_path):
+    return write_samples(tmp_path / "raman")
+
+
+def make(output, *flags):
+    """Run the script in this process with small spectra; returns the content of dataset.json."""
+    flags = [*RANGE, *flags, *(("--output", output) if output else ())]
+    measured_dataset.main(parse_flags(measured_dataset, list(map(str, flags))))
+    return json.loads((output / "dataset.json").read_text()) if output else None
+
+
+def rows_of(card):
+    return card["measured"]["rows"]
+
+
+def samples_in(card):
+    """Return split -> class -> set of samples."""
+    found = {}
+    for split, rows in rows_of(card).items():
+        for row in rows:
+            found.setdefault(split, {}).setdefault(row["class"], set()).add(row["sample"])
+    return found
+
+
+def arrays_of(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("*.npy")}
+
+
+def zipped(path, contents):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    return path
+
+
+# The split
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_sample_is_in_two_splits_and_every_class_is_in_each(files, tmp_path, seed):
+    card = make(tmp_path / "out", "--measured", files, "--seed", seed)
+    samples = samples_in(card)
+    assert list(samples) == ["train", "val", "test"]
+    for mineral in CENTRES:
+        per_split = [samples[split][mineral] for split in samples]
+        assert list(map(len, per_split)) == [3, 1, 1]
+        assert len(set().union(*per_split)) == 5
+    assert sum(map(len, rows_of(card).values())) == 30
+
+
+def test_files_elsewhere_do_not_change_the_split_of_a_class(files, tmp_path):
+    before = samples_in(make(tmp_path / "before", "--measured", files))
+    write_samples(files, samples=9, minerals=("Albite", "Zircon"))
+    again = rruff("Quartz", sample_of("Quartz", 1), 77)
+    (files / again).write_text(spectrum(80, 0.77))
+    after = samples_in(make(tmp_path / "after", "--measured", files))
+    for split, classes in before.items():
+        for mineral, samples in classes.items():
+            assert after[split][mineral] == samples
+
+
+def test_the_seed_decides_which_samples_are_tested():
+    samples = [Label("Quartz", f"R0{number}") for number in range(40)]
+    first, same, other = (split_samples(samples[::step], seed, 0.2, 0.2)
+                          for step, seed in ((1, 0), (-1, 0), (1, 1)))  # fmt: skip
+    assert first == same
+    assert first != other
+    assert sorted(first.values()).count("test") == sorted(first.values()).count("val") == 8
+
+
+@pytest.mark.parametrize("count", range(3, 12))
+@pytest.mark.parametrize("share", [0.01, 0.2, 0.49])
+def test_each_split_has_a_sample_of_every_class(count, share):
+    samples = [Label("Quartz", str(number)) for number in range(count)]
+    split = list(split_samples(samples, 0, share, share).values())
+    assert all(split.count(name) >= 1 for name in ("train", "val", "test"))
+
+
+# The folder
+
+
+def test_rows_are_the_spectra_of_their_files(files, tmp_path):
+    folder = tmp_path / "out"
+    card = make(folder, "--measured", files, "--unit", "1/cm")
+    assert card["class_names"] == sorted(CENTRES)
+    assert (card["unit"], card["range"]) == ("1/cm", [10, 110])
+    dataset = read_dataset(folder)
+    assert dataset.class_names == card["class_names"]
+    for split, (x, y) in dataset.splits.items():
+        assert (x.dtype, y.dtype, x.shape[1]) == (np.float32, np.int64, 51)
+        rows = rows_of(card)[split]
+        assert rows == sorted(rows, key=lambda row: (row["class"], row["sample"], row["file"]))
+        for spectrum, label, row in zip(x, y, rows, strict=True):
+            assert card["class_names"][label] == row["class"]
+            measured = read_measurement(tmp_path / row["file"])
+            assert np.array_equal(spectrum, resample(measured.x, measured.y, 51, (10, 110)))
+            assert (spectrum.min(), spectrum.max()) == (0, 1)
+    assert record_of(dataset, hash_and_check(dataset)).class_names == card["class_names"]
+
+
+def test_files_folders_and_archives_give_the_same_bytes(files, tmp_path):
+    make(tmp_path / "folder", "--measured", files)
+    single = sorted(files.iterdir(), reverse=True)
+    make(tmp_path / "single", "--measured", *single)
+    contents = {f"raman/{path.name}": path.read_bytes() for path in single}
+    make(tmp_path / "zip", "--measured", zipped(tmp_path / "a.zip", contents))
+    make(tmp_path / "again", "--measured", files)
+    first = arrays_of(tmp_path / "folder")
+    for other in "single", "zip", "again":
+        assert arrays_of(tmp_path / other) == first
+    card = "dataset.json"
+    assert (tmp_path / "again" / card).read_bytes() == (tmp_path / "folder" / card).read_bytes()
+
+
+def test_what_fails_while_writing_leaves_the_old_dataset(files, tmp_path, monkeypatch):
+    folder = tmp_path / "out"
+    make(folder, "--measured", files)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def full(path):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(measured_folder, "sha256_of", full)
+    with pytest.raises(OSError, match="No space"):
+        make(folder, "--measured", files, "--seed", 1)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_what_is_no_measured_dataset_is_not_replaced(files, dataset, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"raman, which holds .*txt and no dataset.json"):
+        make(files, "--measured", files)
+    with pytest.raises(InputError, match=r"holds rendered spectra of spectra_from_config.py"):
+        make(dataset, "--measured", files)
+    folder = tmp_path / "out"
+    make(folder, "--measured", files)
+    with pytest.raises(InputError, match=r"holds measured spectra of measured_dataset.py"):
+        spectra_from_config.render_dataset(tmp_path / "small.json", folder, SMALL)
+    np.save(folder / "y_val.npy", np.zeros(3))
+    with pytest.raises(InputError, match=r"y_val.npy is not replaced"):
+        make(folder, "--measured", files)
+    monkeypatch.chdir(tmp_path)
+    flags = [*map(str, RANGE), "--measured", str(files)]
+    measured_dataset.main(parse_flags(measured_dataset, flags))
+    assert (tmp_path / "datasets" / "raman" / "dataset.json").exists()
+    with pytest.raises(InputError, match="was written with SEED 0, not 1"):
+        measured_dataset.main(parse_flags(measured_dataset, [*flags, "--seed", "1"]))
+
+
+# Labels
+
+
+TABLE = "file,class,sample\n"
+
+
+def test_a_table_gives_class_and_sample(tmp_path):
+    folder, lines = tmp_path / "mine", []
+    (folder / "a").mkdir(parents=True)
+    for number in range(12):
+        mineral = "αβ | $x$" if number % 2 else "Quartz, smoky"
+        name = ("a/scan {}.dat" if number < 6 else "{}.csv").format(number)
+        (folder / name).write_text(spectrum(30 + 20 * (number % 2), 0.05 * number))
+        lines.append(f'x;{name.replace("/", chr(92))};"{mineral}"; S{number // 4}{number % 2}\n')
+    (tmp_path / "labels.csv").write_text("remark;File;CLASS;sample\n" + "".join(lines), "utf-8-sig")
+    card = make(tmp_path / "out", "--measured", folder, "--labels", tmp_path / "labels.csv")
+    assert card["class_names"] == ["Quartz, smoky", "αβ | $x$"]
+    assert sorted(map(len, rows_of(card).values())) == [4, 4, 4]
+    assert card["measured"]["excluded"] == []
+    assert card["measured"]["labels"]["name"] == "labels.csv"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("file,class\na,b\n", "lacks the column sample .it has file, class., accepted"),
+        ("", "lacks the column file and class and sample .it has none."),
+        (TABLE, "holds no line but its header"),
+        (TABLE + "a,Q,S1\nb,R,S1\n", "line 3: sample S1 has class R, but Q in line 2, accepted"),
+        (TABLE + "a,Q,S1\na,Q,S1\n", "line 3: file a stands in line 2, too"),
+        (TABLE + "a,Q\n", "line 2: sample is ''"),
+        (TABLE + "a,,S\n", "line 2: class is ''"),
+        (TABLE + "a,Q\x1b[31m,S\n", r"line 2: class is 'Q\\x1b"),
+        ("file,class,sample,class\n", "has the column class twice"),
+        (TABLE + 'a,"Q,S\n', "no CSV"),
+        (b"file,class,sample\na,Q\xe4,S\n", "no text in UTF-8"),
+    ],
+)
+def test_a_table_with_a_fault_is_refused(files, tmp_path, text, words):
+    path = tmp_path / "labels.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InputError, match=words) as error:
+        make(tmp_path / "out", "--measured", files, "--labels", path)
+    assert "labels.csv" in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_that_tell_files_not_apart_are_refused(tmp_path):
+    for folder in "a", "b":
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        (tmp_path / "in" / folder / "1.txt").write_text(spectrum(30))
+    path = tmp_path / "labels.csv"
+    path.write_text(TABLE + "1.txt,Q,S\n")
+    with pytest.raises(InputError, match=r"file 1.txt may be in/a/1.txt or in/b/1.txt"):
+        make(tmp_path / "out", "--measured", tmp_path / "in", "--labels", path)
+    path.write_text(TABLE + "a/1.txt,Q,S\nin/a/1.txt,Q,S\n")
+    with pytest.raises(InputError, match=r"in/a/1.txt has two lines"):
+        make(tmp_path / "out", "--measured", tmp_path / "in", "--labels", path)
+
+
+def test_lines_and_files_without_partner_are_listed(files, tmp_path):
+    names = sorted(path.name for path in files.iterdir())
+    lines = [f"{name},{name.split('__')[0]},{name.split('__')[1]}\n" for name in names[1:]]
+    (tmp_path / "labels.csv").write_text(TABLE + "".join(lines) + "gone.txt,Quartz,S\n")
+    card = make(tmp_path / "out", "--measured", files, "--labels", tmp_path / "labels.csv")
+    excluded = {e["file"]: e["reason"] for e in card["measured"]["excluded"]}
+    assert excluded == {
+        f"raman/{names[0]}": "labels.csv does not name it",
+        "gone.txt": "labels.csv names it, but no file has this name",
+    }
+
+
+def test_parts_of_a_sample_are_one_sample(files, tmp_path):
+    parts = "R900001_a", "R900001_b", "R900001.3", "R900001-4", "R900001perptofibers"
+    for number, part in enumerate(parts):
+        (files / rruff("Quartz", part, number)).write_text(spectrum(80, 0.5 + 0.01 * number))
+    card = make(tmp_path / "out", "--measured", files)
+    rows = {split: [row["sample"] for row in rows_of(card)[split]] for split in rows_of(card)}
+    assert sorted(split.count("R900001") for split in rows.values()) == [0, 0, 5]
+
+
+# What is left out
+
+
+EXCLUDED = {
+    "short": (spectrum(30, x=np.arange(30, 121.0)), "not covering RANGE", "from 30 to 120"),
+    "few": (spectrum(30, x=np.arange(0, 121.0, 30)), "with too few points", "30 apart"),
+    "gap": (spectrum(30, x=np.r_[0:50.0, 90:121]), "with too few points", "41 apart"),
+    "flat": ("".join(f"{x} 5\n" for x in X), "without a difference in y", "from 5 to 5"),
+    "binary": (b"\x01\x02\x00\x03" * 50, "not readable", "is no text"),
+    "empty": ("", "not readable", ""),
+    "prose": ("A letter about minerals.\n", "not readable", ""),
+    "unit": ("Raman shift (nm), y\n" + spectrum(30), "in another unit", "nm, accepted: 1/cm"),
+}
+
+
+@pytest.mark.parametrize("name", EXCLUDED)
+def test_what_cannot_be_used_is_listed_with_its_reason(files, tmp_path, capsys, name):
+    content, kind, words = EXCLUDED[name]
+    path = files / rruff("Quartz", "R900009", name)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    card = make(tmp_path / "out", "--measured", files, "--unit", "1/cm")
+    (excluded,) = card["measured"]["excluded"]
+    assert excluded["file"] == f"raman/{path.name}"
+    assert excluded["kind"] == kind
+    assert words in excluded["reason"] and path.name not in excluded["reason"]
+    error = capsys.readouterr().err
+    assert f"left out: 1 file {kind}, raman/{path.name}: {excluded['reason']}" in error
+
+
+def test_the_same_content_is_used_once_and_never_for_two_classes(files, tmp_path):
+    copy = spectrum(CENTRES["Calcite"], 0.1 * 1)  # of its sample 1, under another header
+    (files / rruff("Calcite", "R670009", 1)).write_text("##OWNER=somebody\n" + copy)
+    twin = spectrum(40)
+    for mineral, sample in ("Gypsum", "R800001"), ("Quartz", "R800002"):
+        (files / rruff(mineral, sample, 5)).write_text(twin)
+    card = make(tmp_path / "out", "--measured", files)
+    reasons = {e["file"]: e["reason"] for e in card["measured"]["excluded"]}
+    assert reasons == {
+        f"raman/{rruff('Calcite', 'R670009', 1)}": "the same x and y as "
+        f"raman/{rruff('Calcite', sample_of('Calcite', 1), 10)}",
+        f"raman/{rruff('Gypsum', 'R800001', 5)}": "the same x and y as "
+        f"raman/{rruff('Quartz', 'R800002', 5)}, which is of class Quartz",
+        f"raman/{rruff('Quartz', 'R800002', 5)}": "the same x and y as "
+        f"raman/{rruff('Gypsum', 'R800001', 5)}, which is of class Gypsum",
+    }
+
+
+def test_a_sample_under_two_minerals_and_a_rare_class_are_left_out(files, tmp_path, capsys):
+    for mineral in "Gypsum", "Quartz":
+        (files / rruff(mineral, "R700000", 1)).write_text(spectrum(CENTRES[mineral], 0.9))
+    write_samples(files, samples=2, minerals=("Rarite",))
+    card = make(tmp_path / "out", "--measured", files)
+    assert card["class_names"] == sorted(CENTRES)
+    kinds = [e["kind"] for e in card["measured"]["excluded"]]
+    assert kinds.count("of a sample that has two classes") == 2
+    assert kinds.count("of a class with fewer than MIN_SAMPLES samples") == 4
+    error = capsys.readouterr().err
+    assert "sample R700000 is Gypsum and Quartz" in error
+    assert "left out: class Rarite has 2 samples" in error
+
+
+def test_a_range_in_the_wrong_unit_is_told_in_one_sentence(run, files, tmp_path):
+    flags = "--range", 83333, 1000000, "--output", tmp_path / "out"
+    process = run("measured_dataset.py", "--measured", files, *flags)
+    words = "30 files not covering RANGE", "x goes from 0 to 120", "all of RANGE, 83333 to 1e+06"
+    assert_one_sentence(process, 2, *words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_in_different_units_are_refused_unless_one_is_meant(files, tmp_path):
+    for path in files.glob("Quartz*"):
+        path.write_text("wavelength (nm), y\n" + path.read_text())
+    for path in files.glob("Calcite*"):
+        path.write_text("Raman shift (cm-1), y\n" + path.read_text())
+    with pytest.raises(InputError, match=r"x in cm-1 and .*Quartz.* in nm, accepted: one unit"):
+        make(tmp_path / "out", "--measured", files)
+    card = make(tmp_path / "out", "--measured", files, "--unit", "1/cm")
+    assert card["class_names"] == ["Calcite", "Gypsum"]
+
+
+# Archives
+
+
+def test_other_things_in_an_archive_are_listed_and_nothing_is_unpacked(files, tmp_path, capsys):
+    contents = {f"raman/{path.name}": path.read_bytes() for path in files.iterdir()}
+    others = {
+        "raman/": b"",
+        "raman/notes.pdf": b"%PDF-1.4\n",
+        f"__MACOSX/raman/._{rruff('Quartz', 'R200001', 11)}": b"\x00\x05\x16\x07",
+        "raman/.DS_Store": b"\x00\x00\x00\x01Bud1",
+        f"../../{rruff('Quartz', 'R911111', 1)}": spectrum(80, 0.61),
+        f"/abs/{rruff('Quartz', 'R922222', 1)}": spectrum(80, 0.62),
+        f"raman/{rruff('Qu' + chr(27) + '[31martz', 'R933333', 1)}": spectrum(80, 0.63),
+    }
+    path = zipped(tmp_path / "a.zip", contents | others)
+    before = set(tmp_path.rglob("*"))
+    card = make(tmp_path / "out", "--measured", path)
+    made = {path.relative_to(tmp_path).parts[0] for path in set(tmp_path.rglob("*")) - before}
+    assert made == {"out"}
+    assert not (tmp_path.parent / rruff("Quartz", "R911111", 1)).exists()
+    kinds = {e["file"].removeprefix("a.zip/"): e["kind"] for e in card["measured"]["excluded"]}
+    assert len(kinds) == 4  # with the one whose name would colour a terminal
+    assert kinds["raman/notes.pdf"] == "without class and sample"
+    assert kinds["raman/.DS_Store"] == "made by the operating system beside measurements"
+    assert card["class_names"] == sorted(CENTRES)
+    used = [row["sample"] for rows in rows_of(card).values() for row in rows]
+    assert {"R911111", "R922222"} <= set(used)
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_an_encrypted_or_damaged_member_is_left_out(files, tmp_path):
+    contents = {path.name: path.read_bytes() for path in files.iterdir()}
+    path = tmp_path / "a.zip"
+    zipped(path, contents)
+    with zipfile.ZipFile(path) as archive:
+        first, second = archive.infolist()[:2]
+    content = bytearray(path.read_bytes())
+    content[first.header_offset + 40 + len(first.filename)] ^= 0xFF  # in its packed bytes
+    entry = content.rindex(second.filename.encode()) - 46  # of the central directory
+    content[entry + 8] |= 1  # encrypted
+    path.write_bytes(content)
+    card = make(tmp_path / "out", "--measured", path)
+    reasons = {e["file"]: e["reason"] for e in card["measured"]["excluded"]}
+    assert reasons.keys() == {f"a.zip/{first.filename}", f"a.zip/{second.filename}"}
+    assert "damaged in its archive" in reasons[f"a.zip/{first.filename}"]
+    assert "encrypted" in reasons[f"a.zip/{second.filename}"]
+
+
+def test_a_zip_bomb_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(measurement_sources, "read_member", None)
+    path = zipped(tmp_path / "bomb.zip", {rruff("Quartz", "R000001", 1): bytes(10**8)})
+    with pytest.raises(InputError, match=r"bomb.zip unpacks to 100000000 bytes, \d+ times its"):
+        make(tmp_path / "out", "--measured", path)
+
+
+def test_a_folder_or_archive_without_files_is_refused(tmp_path):
+    (tmp_path / "empty" / "inner").mkdir(parents=True)
+    for path in tmp_path / "empty", zipped(tmp_path / "empty.zip", {"inner/": b""}):
+        with pytest.raises(InputError, match=f"{path.name} holds no file"):
+            make(tmp_path / "out", "--measured", path)
+    with pytest.raises(InputError, match="gone, which does not exist"):
+        make(tmp_path / "out", "--measured", tmp_path / "gone")
+    (tmp_path / "cut.zip").write_bytes(zipped(tmp_path / "b.zip", {"a": "b"}).read_bytes()[:-30])
+    with pytest.raises(InputError, match=r"cut.zip is a damaged zip archive"):
+        make(tmp_path / "out", "--measured", tmp_path / "cut.zip")
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--range", "5", "5"], "RANGE is 5 5"),
+        (["--range", "nan", "5"], "RANGE is nan 5"),
+        (["--datapoints", "1"], "DATAPOINTS is 1"),
+        (["--min-samples", "2"], "MIN_SAMPLES is 2, accepted: 3"),
+        (["--val-share", "0"], "VAL_SHARE is 0"),
+        (["--test-share", "0.5", "--val-share", "0.5"], r"VAL_SHARE \+ TEST_SHARE is 1"),
+        (["--seed", "-1"], "SEED is -1"),
+        (["--beside-val"], "BESIDE_VAL is True"),
+        (["--beside", "x"], "OUTPUT is"),
+    ],
+)
+def test_a_setting_out_of_its_limits_is_refused(files, tmp_path, flags, words):
+    with pytest.raises(InputError, match=words):
+        make(tmp_path / "out", "--measured", files, *flags)
+
+
+def test_background_subtraction_asks_for_its_library(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(measured_dataset.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="BACKGROUND is arpls, which needs pybaselines: run pip"):
+        make(tmp_path / "out", "--measured", files, "--background", "arpls")
+
+
+def test_the_background_is_subtracted_before_spectra_are_divided_by_their_maximum(
+    files, tmp_path, monkeypatch
+):
+    slope = np.linspace(0, 0.5, 51)
+    fake = types.ModuleType("pybaselines")
+    fake.__version__ = "1"
+    fake.Baseline = lambda: types.SimpleNamespace(arpls=lambda y: (slope, {}))
+    monkeypatch.setitem(sys.modules, "pybaselines", fake)
+    monkeypatch.setattr(measured_dataset.importlib.util, "find_spec", lambda name: fake)
+    make(tmp_path / "plain", "--measured", files)
+    card = make(tmp_path / "out", "--measured", files, "--background", "arpls")
+    assert card["measured"]["pybaselines"] == "1"
+    plain, x = (np.load(tmp_path / name / "x_test.npy") for name in ("plain", "out"))
+    expected = plain - slope
+    expected -= expected.min(axis=1, keepdims=True)
+    expected /= expected.max(axis=1, keepdims=True)
+    np.testing.assert_allclose(x, expected, atol=1e-6)
+
+
+# Beside a rendered dataset
+
+
+@pytest.fixture
+def reference(tmp_path):
+    """Render a dataset of classes that carry names, in another order; returns its folder."""
+    names = "Quartz", "Calcite", "Halite", "Gypsum"
+    peaks = [(CENTRES.get(name, 70) - 10) // 2 for name in names]
+    config = {"datapoints": 51, "classes": 4, "unit": "1/cm", "range": [10, 110]}
+    config["spectra"] = {
+        str(label): {"name": name, "peak_positions": [peak, 42], "peak_heights": [1, 0.2]}
+        for label, (name, peak) in enumerate(zip(names, peaks, strict=True))
+    }
+
+    def render(**changes):
+        (tmp_path / "reference.json").write_text(json.dumps(config | changes))
+        small = SMALL._replace(max_shift=2, test_shift=1)
+        spectra_from_config.render_dataset(tmp_path / "reference.json", tmp_path / "ref", small)
+        return tmp_path / "ref"
+
+    render()
+    return render
+
+
+def test_measured_test_spectra_stand_beside_synthetic_ones(files, reference, tmp_path, capsys):
+    folder = reference()
+    rendered = arrays_of(folder)
+    full = tmp_path / "full"
+    make(full, "--measured", files, "--seed", 3)
+    flags = "--measured", files, "--seed", 3, "--beside", folder
+    make(None, *flags, "--beside-val")
+    assert "no measured spectrum of Halite" in capsys.readouterr().err
+    dataset = read_dataset(folder)
+    assert list(dataset.splits)[2:] == ["test", "test_measured", "test_measured_val", "test_wide"]
+    for split in "test", "val":
+        x, y = dataset.splits[{"test": "test_measured", "val": "test_measured_val"}[split]]
+        assert np.array_equal(x, np.load(full / f"x_{split}.npy"))
+        names = read_dataset(full).class_names
+        named = [names[label] for label in np.load(full / f"y_{split}.npy")]
+        assert [dataset.class_names[label] for label in y] == named
+    hash_and_check(dataset)
+    make(None, *flags)
+    assert "test_measured_val" not in read_dataset(folder).splits
+    assert arrays_of(folder).items() >= rendered.items()
+
+
+def test_a_class_that_the_synthetic_dataset_lacks_is_listed(files, reference):
+    folder = reference()
+    write_samples(files, minerals=("Albite",))
+    make(None, "--measured", files, "--beside", folder)
+    record = json.loads((folder / "measured.json").read_text())
+    reasons = {e["reason"] for e in record["measured"]["excluded"]}
+    assert reasons == {"class Albite"}
+    assert read_dataset(folder).splits["test_measured"][1].max() == 3
+
+
+def test_spectra_that_do_not_belong_beside_a_dataset_are_refused(
+    files, reference, dataset, own_arrays, tmp_path
+):
+    folder = reference()
+    flags = "--measured", files, "--beside"
+    with pytest.raises(InputError, match="RANGE is 20 110, accepted: 10 110"):
+        make(None, *flags, folder, "--range", 20, 110)
+    with pytest.raises(InputError, match="DATAPOINTS is 50, accepted: 51"):
+        make(None, *flags, folder, "--datapoints", 50)
+    with pytest.raises(InputError, match="UNIT is nm, accepted: 1/cm"):
+        make(None, *flags, folder, "--unit", "nm")
+    with pytest.raises(InputError, match="has no class_names and no range"):
+        make(None, *flags, dataset)
+    with pytest.raises(InputError, match="has no class_file and no class_names"):
+        make(None, *flags, own_arrays)
+    with pytest.raises(InputError, match=r"BESIDE is .*gone, accepted"):
+        make(None, *flags, tmp_path / "gone")
+    np.save(folder / "x_test_measured.npy", np.zeros((1, 51)))
+    with pytest.raises(InputError, match=r"x_test_measured.npy is not replaced, as no measured"):
+        make(None, *flags, folder)
+    (folder / "x_test_measured.npy").unlink()
+    for path in list(files.iterdir()):
+        path.rename(path.with_name("un" + path.name))
+    with pytest.raises(InputError, match="BESIDE has none of the measured classes: it names Qu"):
+        make(None, *flags, folder)
+
+
+def test_measured_spectra_labelled_for_another_class_file_are_not_judged(files, reference):
+    folder = reference()
+    make(None, "--measured", files, "--beside", folder)
+    reference(boundary=1)
+    with pytest.raises(InputError, match=r"labelled for another class file.*measured_dataset.py"):
+        read_dataset(folder)
+    make(None, "--measured", files, "--beside", folder)
+    assert "test_measured" in read_dataset(folder).splits
+    with open(folder / "x_test_measured.npy", "r+b") as file:
+        file.seek(-4, 2)
+        file.write(b"\1\2\3\4")
+    with pytest.raises(InputError, match=r"x_test_measured.npy is not the file that measured"):
+        hash_and_check(read_dataset(folder))
+
+
+# Names of classes
+
+
+def test_a_folder_of_ones_own_may_name_its_classes(own_arrays):
+    assert read_dataset(own_arrays).class_names is None
+    (own_arrays / "class_names.json").write_text('["Quartz", "Calcite", "α|β"]')
+    assert read_dataset(own_arrays).class_names == ["Quartz", "Calcite", "α|β"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[", "not valid JSON"),
+        ('{"0": "a"}', "holds no list of names, accepted: one for each of the 3 classes"),
+        ('["a", "b"]', "holds 2 names, accepted: one for each of the 3 classes"),
+        ('["a", "b", "a"]', "classes 0 and 2 have the same name 'a'"),
+        ('["a", " ", "c"]', "class 1 has the name ' '"),
+        ("[null, null, null]", "holds null"),
+    ],
+)
+def test_names_that_do_not_fit_the_classes_are_refused(own_arrays, text, words):
+    (own_arrays / "class_names.json").write_text(text)
+    with pytest.raises(InputError, match=words) as error:
+        read_dataset(own_arrays)
+    assert "class_names.json" in str(error.value)
+
+
+def test_other_names_than_those_of_the_data_card_are_refused(files, tmp_path):
+    make(tmp_path / "out", "--measured", files)
+    (tmp_path / "out" / "class_names.json").write_text('["a", "b", "c"]')
+    with pytest.raises(InputError, match=r"names other classes than dataset.json"):
+        read_dataset(tmp_path / "out")
+
+
+def test_misclassifications_are_told_with_names():
+    found = [Misclassification("vgg", 0, "test", 7, 0, 1, "", 0.5, "")]
+    names = ["Quartz, | smoky", "Calcite"]
+    runs = [types.SimpleNamespace(model="vgg")]
+    assert r"| Quartz, \| smoky | 1 | 1 | Calcite |" in summarise(found, runs, names)
+    assert "| 0 | 1 | 1 | 1 |" in summarise(found, runs)
+    evaluation = evaluate.Evaluation(**dict.fromkeys(evaluate.Evaluation._fields))
+    evaluation = evaluation._replace(misclassified=found, class_names=names)
+    header, line = evaluate.misclassified_csv(evaluation).splitlines()
+    assert header.endswith("reason,true_name,predicted_name")
+    assert line == 'vgg,0,test,7,0,1,,0.5,,"Quartz, | smoky",Calcite'
+    assert evaluate.misclassified_csv(evaluation._replace(class_names=None)).count("name") == 0
