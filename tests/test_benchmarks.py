@@ -30,7 +30,7 @@ def test_training_steps_are_timed(run, monkeypatch):
     monkeypatch.setattr(training_benchmarks, "measure", measure)
     flags = "--datapoints", 100, "--classes", 4, "--batch-size", 4, "--worker-epochs", 1
     process = run("tests/training_benchmarks.py", "--networks", "vgg", *flags)
-    set_precision("float32")  # for the tests that follow in this process
+    set_precision("float32", on_gpu=False)  # for the tests that follow in this process
     assert process.returncode == 0, process.stderr
     lines = process.stdout.splitlines()
     assert re.fullmatch(
