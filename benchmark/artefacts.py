@@ -175,19 +175,27 @@ def check_artefacts(artefacts, class_file, config, variation):
     """
     for name, value, accepted in faults_of_artefacts(artefacts):
         require(False, name.upper(), value, accepted)
-    strain = artefacts.strain
+    label = class_that_may_leave(artefacts, class_file, variation)
+    if label is not None:
+        raise InputError(
+            f"STRAIN {artefacts.strain:g} and COMMON_SHIFT {artefacts.common_shift:g} can move all "
+            f"peaks of class {label} of {config} off the axis, accepted: less, so that one stays "
+            f"on its {class_file.datapoints} datapoints"
+        )
+
+
+def class_that_may_leave(artefacts, class_file, variation):
+    """Return the first class all of whose peaks can leave the axis together, None without one."""
+    strain, shift = artefacts.strain, artefacts.common_shift
     for label, (positions, heights) in enumerate(
         zip(class_file.positions, class_file.heights, strict=True)
     ):
         certain = positions[heights > variation.max_height_change]
-        lowest = (certain - variation.max_shift) * (1 - strain) - artefacts.common_shift
-        highest = (certain + variation.max_shift) * (1 + strain) + artefacts.common_shift
+        lowest = (certain - variation.max_shift) * (1 - strain) - shift
+        highest = (certain + variation.max_shift) * (1 + strain) + shift
         if not ((lowest >= 0) & (highest <= class_file.datapoints - 1)).any():
-            raise InputError(
-                f"STRAIN {strain:g} and COMMON_SHIFT {artefacts.common_shift:g} can move all peaks "
-                f"of class {label} of {config} off the axis, accepted: less, so that one stays "
-                f"on its {class_file.datapoints} datapoints"
-            )
+            return label
+    return None
 
 
 def render_with_artefacts(varied, artefacts, source, datapoints, buffers=None):
@@ -201,7 +209,9 @@ def render_with_artefacts(varied, artefacts, source, datapoints, buffers=None):
     peaks = changed_peaks(*varied, artefacts, source, datapoints)
     sums = sum_of_peaks(peaks, datapoints, buffers)
     spectra = reuse(buffers, "normalised", sums.shape)
-    np.divide(sums, sums.max(axis=1, keepdims=True), out=spectra)
+    maxima = sums.max(axis=1, keepdims=True)
+    maxima[maxima == 0] = 1  # nothing is left on the axis
+    np.divide(sums, maxima, out=spectra)
     if is_on(artefacts, "background"):
         spectra += backgrounds(artefacts, source, datapoints, buffers)
     if is_on(artefacts, "hump"):
@@ -215,7 +225,7 @@ def render_with_artefacts(varied, artefacts, source, datapoints, buffers=None):
     if any(is_on(artefacts, name) for name in MOVES_BASELINE):
         spectra -= spectra.min(axis=1, keepdims=True)
     maxima = spectra.max(axis=1, keepdims=True)
-    maxima[maxima == 0] = 1  # no count at all
+    maxima[maxima == 0] = 1  # nor is there a count
     spectra /= maxima
     return spectra
 

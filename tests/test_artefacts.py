@@ -445,3 +445,10 @@ def test_the_figure_shows_every_artefact_beside_the_ideal_pattern(class_file):
     for ideal, dirty in drawn.values():
         assert len(ideal.get_ydata()) == len(dirty.get_ydata()) == classes.datapoints
         assert not np.array_equal(ideal.get_ydata(), dirty.get_ydata())
+
+
+def test_a_spectrum_that_has_left_the_axis_is_empty():
+    gone = varied(4, positions=[1000], heights=[1])
+    for artefacts in Artefacts(strain=0.01), Artefacts(counts=(100, 100)):
+        spectra = render_with_artefacts(gone, artefacts, source(4), DATAPOINTS)
+        assert (spectra == 0).all()
