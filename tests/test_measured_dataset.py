@@ -334,6 +334,8 @@ def test_a_sample_under_two_minerals_and_a_rare_class_are_left_out(files, tmp_pa
     write_samples(files, samples=2, minerals=("Rarite",))
     card = make(tmp_path / "out", "--measured", files)
     assert card["class_names"] == sorted(CENTRES)
+    used = {row["sample"] for rows in rows_of(card).values() for row in rows}
+    assert "R700000" not in used
     kinds = [e["kind"] for e in card["measured"]["excluded"]]
     assert kinds.count("of a sample that has two classes") == 2
     assert kinds.count("of a class with fewer than MIN_SAMPLES samples") == 4
@@ -370,6 +372,7 @@ def test_other_things_in_an_archive_are_listed_and_nothing_is_unpacked(files, tm
         "raman/": b"",
         "raman/notes.pdf": b"%PDF-1.4\n",
         f"__MACOSX/raman/._{rruff('Quartz', 'R200001', 11)}": b"\x00\x05\x16\x07",
+        f"__MACOSX/{rruff('Quartz', 'R944444', 1)}": spectrum(80, 0.64),
         "raman/.DS_Store": b"\x00\x00\x00\x01Bud1",
         f"../../{rruff('Quartz', 'R911111', 1)}": spectrum(80, 0.61),
         f"/abs/{rruff('Quartz', 'R922222', 1)}": spectrum(80, 0.62),
@@ -382,7 +385,7 @@ def test_other_things_in_an_archive_are_listed_and_nothing_is_unpacked(files, tm
     assert made == {"out"}
     assert not (tmp_path.parent / rruff("Quartz", "R911111", 1)).exists()
     kinds = {e["file"].removeprefix("a.zip/"): e["kind"] for e in card["measured"]["excluded"]}
-    assert len(kinds) == 4  # with the one whose name would colour a terminal
+    assert len(kinds) == 5  # with the one whose name would colour a terminal
     assert kinds["raman/notes.pdf"] == "without class and sample"
     assert kinds["raman/.DS_Store"] == "made by the operating system beside measurements"
     assert card["class_names"] == sorted(CENTRES)
