@@ -1,0 +1,116 @@
+"""Peaks of measured spectra: detecting them, and how wide they are and how far they scatter."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy.signal import find_peaks, peak_widths
+
+from benchmark.command_line import InputError
+
+FWHM = 2 * math.sqrt(2 * math.log(2))  # full width at half maximum of a Gaussian of sigma 1
+# Two equal Gaussians merge into one peak when they are no more than 2 sigma apart, so a peak that
+# is further than 2 sigma from that of its class is another one.
+SAME_PEAK = 2
+
+
+class Detection(NamedTuple):
+    """What counts as a peak of a spectrum that goes from 0 to 1."""
+
+    prominence: float
+    min_height: float
+    max_peaks: int | None = None  # the most prominent ones; None for all
+
+
+class Peaks(NamedTuple):
+    """Peaks of one spectrum, ordered by position."""
+
+    positions: np.ndarray  # int64 (peaks,), in datapoints
+    heights: np.ndarray  # float64 (peaks,)
+    widths: np.ndarray  # float64 (peaks,), sigma in datapoints
+
+
+class Scatter(NamedTuple):
+    """How the peaks of measured spectra differ from those of their classes."""
+
+    spectra: int
+    samples: int
+    expected: int  # peaks of the classes, once for each of their spectra
+    widths: np.ndarray  # float64 (found,), sigma in datapoints
+    shifts: np.ndarray  # float64 (found,), in datapoints, 0 or more
+    height_changes: np.ndarray  # float64 (found,), relative to the highest peak, 0 or more
+
+
+def detect(spectrum, detection):
+    """Return the Peaks of a spectrum (datapoints,) that goes from 0 to 1.
+
+    A width is that of the Gaussian as wide as the peak is at half its prominence.
+    """
+    spectrum = np.asarray(spectrum, np.float64)
+    found, properties = find_peaks(
+        spectrum, height=detection.min_height, prominence=detection.prominence
+    )
+    most_prominent = np.argsort(-properties["prominences"], kind="stable")
+    found = np.sort(found[most_prominent[: detection.max_peaks]])
+    return Peaks(found, spectrum[found], peak_widths(spectrum, found, rel_height=0.5)[0] / FWHM)
+
+
+def mean_spectrum(spectra, samples):
+    """Return the mean of the means of the samples, float64 (datapoints,), again from 0 to 1.
+
+    spectra (n, datapoints), each from 0 to 1; samples: of each spectrum. So a sample counts once,
+    however often it was measured.
+    """
+    samples = np.asarray(samples)
+    means = [np.mean(spectra[samples == s], axis=0, dtype=np.float64) for s in np.unique(samples)]
+    mean = np.mean(means, axis=0)
+    mean -= mean.min()
+    return mean / mean.max()
+
+
+def class_peaks(name, spectrum, detection):
+    """Return the Peaks of a class's mean spectrum, heights relative to the highest.
+
+    Raises InputError naming the class, and what prominence would do, if there are none.
+    """
+    peaks = detect(spectrum, detection)
+    if len(peaks.positions):
+        return peaks._replace(heights=peaks.heights / peaks.heights.max())
+    prominences = find_peaks(spectrum, prominence=0, height=detection.min_height)[1]["prominences"]
+    highest = prominences.max(initial=0)
+    enough = math.floor(1000 * highest) / 1000
+    raise InputError(
+        f"no peak is found in class {name} with PROMINENCE {detection.prominence:g} and MIN_HEIGHT "
+        f"{detection.min_height:g}, accepted: "
+        + (f"PROMINENCE up to {enough:g}" if enough else "another RANGE, or without this class")
+    )
+
+
+def scatter_of(classes, patterns, detection):
+    """Hold the peaks of single spectra against those of their class. Returns a Scatter.
+
+    classes: per class its spectra (n, datapoints) and their samples (n,); patterns: per class its
+    Peaks. Only classes of two or more samples count, as others are their own pattern. For each peak
+    of a class, the nearest detected peak is the same one if it is no more than SAME_PEAK of its
+    widths away.
+    """
+    detection = detection._replace(max_peaks=None)
+    counts, found = np.zeros(3, int), [np.zeros((3, 0))]
+    for (spectra, samples), pattern in zip(classes, patterns, strict=True):
+        distinct = len(np.unique(samples))
+        if distinct < 2:
+            continue
+        counts += len(spectra), distinct, len(spectra) * len(pattern.positions)
+        found += [deviations(detect(spectrum, detection), pattern) for spectrum in spectra]
+    return Scatter(*counts.tolist(), *np.concatenate(found, axis=1))
+
+
+def deviations(peaks, pattern):
+    """Return width, shift and height change of the pattern's peaks in a spectrum, (3, found)."""
+    if not len(peaks.positions):
+        return np.zeros((3, 0))
+    shifts = np.abs(peaks.positions - pattern.positions[:, None])
+    shifts = np.where(shifts <= SAME_PEAK * peaks.widths, shifts, np.inf)
+    nearest, shift = shifts.argmin(axis=1), shifts.min(axis=1)
+    changes = np.abs(peaks.heights[nearest] - pattern.heights)
+    return np.array([peaks.widths[nearest], shift, changes])[:, np.isfinite(shift)]

@@ -1,0 +1,176 @@
+"""Peak tables: positions and heights of the peaks of classes, from CSV files and JCAMP-DX."""
+
+import csv
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmark.command_line import InputError
+from benchmark.jcamp import JCAMP_LABELS, PAIRS, labelled, tables_of
+from benchmark.jcamp_fields import factor, whole_number
+from benchmark.jcamp_table import pairs
+from benchmark.measurement import plain, same_unit
+from benchmark.measurement_files import decode, read_content
+from benchmark.number_text import as_written, shortened
+
+COLUMNS = "class", "position", "height"
+SEPARATORS = ",;\t"
+DOWNWARD = "transmittance", "%transmittance", "reflectance", "%reflectance"
+
+
+class PeakTable(NamedTuple):
+    """The peaks of one class, as a file holds them."""
+
+    path: str
+    x: np.ndarray  # float64 (peaks,)
+    heights: np.ndarray  # float64 (peaks,), 0 or more and not all 0
+    unit: str  # of x; "" where the file says nothing
+
+
+def read_peak_tables(paths):
+    """Read peak tables; returns class name -> PeakTable, ordered by name.
+
+    A CSV file has the columns class, position and height, perhaps unit, separated by commas,
+    semicolons or tabs, and a row for each peak. A JCAMP-DX file has a PEAK TABLE of the form
+    (XY..XY) in a block for each class, whose TITLE is the class's name. Positions stand in any
+    order. Raises InputError naming file, line or field, value and what is accepted, also for a
+    class with peaks in two files or in two units.
+    """
+    tables = {}
+    for path in paths:
+        lines = decode(path, read_content(path)).splitlines()
+        is_jcamp = {label for label, _ in map(labelled, lines)} & JCAMP_LABELS
+        for name, table in (read_jcamp_peaks if is_jcamp else read_csv_peaks)(path, lines):
+            if name in tables:
+                refuse_second_table(name, tables[name], table)
+            tables[name] = table
+    return dict(sorted(tables.items()))
+
+
+def refuse_second_table(name, one, other):
+    if not same_unit(one.unit, other.unit):
+        raise InputError(
+            f"class {name} has peaks in {one.unit} in {one.path} and in {other.unit} in "
+            f"{other.path}, accepted: one unit"
+        )
+    raise InputError(
+        f"class {name} has peaks in {one.path} and again in {other.path}, accepted: one table for "
+        f"each class"
+    )
+
+
+def common_unit(units, wanted=None):
+    """Return the unit of all, "" if nobody says one; units: what -> unit, wanted: UNIT.
+
+    Raises InputError if two differ.
+    """
+    known = {"UNIT": wanted} if wanted else {}
+    known |= {what: unit for what, unit in units.items() if unit}
+    if not known:
+        return ""
+    (first, unit), *others = known.items()
+    for what, other in others:
+        if not same_unit(unit, other):
+            raise InputError(
+                f"{what} is in {other}, accepted: {unit}, as {first} says; units are not converted"
+            )
+    return unit
+
+
+def read_csv_peaks(path, lines):
+    """Yield class name and PeakTable of each class of a CSV file."""
+    header = lines[0] if lines else ""
+    separator = max(SEPARATORS, key=header.count)
+    rows = csv.DictReader(lines, delimiter=separator, skipinitialspace=True)
+    names = [(name or "").strip().lower() for name in rows.fieldnames or []]
+    missing = [column for column in COLUMNS if column not in names]
+    if missing:
+        raise InputError(
+            f"{path} lacks the column {missing[0]}: its first line is {shortened(header)}, "
+            f"accepted: {','.join(COLUMNS)}, and perhaps unit"
+        )
+    rows.fieldnames = names
+    found = {}
+    for row in rows:
+        where = f"{path}: line {rows.line_num}"
+        name = (row["class"] or "").strip()
+        if not name:
+            raise InputError(f"{where} has no class, accepted: a name")
+        peaks, units = found.setdefault(name, ([], {}))
+        peaks.append([number(where, row, column) for column in COLUMNS[1:]])
+        unit = (row.get("unit") or "").strip()
+        if unit:
+            units.setdefault(plain(unit), unit)
+        if len(units) > 1:
+            one, other = units.values()
+            raise InputError(
+                f"{where} has class {name} in {other}, but a line before in {one}, accepted: one "
+                f"unit"
+            )
+    if not found:
+        raise InputError(f"{path} holds no peaks, accepted: a line for each peak")
+    for name, (peaks, units) in found.items():
+        yield name, checked_table(f"{path}: class {name}", path, peaks, "".join(units.values()))
+
+
+def number(where, row, column):
+    text = (row[column] or "").strip()
+    (value,) = as_written([text]) or [np.nan]
+    if not np.isfinite(value):
+        raise InputError(
+            f"{where} has the {column} {shortened(text)}, accepted: a number, with a decimal point"
+        )
+    return value
+
+
+def read_jcamp_peaks(path, lines):
+    """Yield class name and PeakTable of each block of a JCAMP-DX file that has a PEAK TABLE."""
+    tables = [table for table in tables_of(lines) if table.label == "PEAKTABLE"]
+    if not tables:
+        raise InputError(f"{path} holds no PEAK TABLE, accepted: one in the block of each class")
+    for table in tables:
+        fields, name = table.fields, table.fields.get("TITLE", "").strip()
+        if not name:
+            raise InputError(f"{path}: TITLE is missing, accepted: the name of the class")
+        match = PAIRS.fullmatch(table.form)
+        if not match or match.groups() != ("X", "Y", None):
+            raise InputError(
+                f"{path}: PEAK TABLE of {name} is {shortened(table.form)}, accepted: (XY..XY)"
+            )
+        if plain(fields.get("YUNITS", "")) in DOWNWARD:
+            raise InputError(
+                f"{path}: YUNITS of {name} is {fields['YUNITS']}, accepted: heights from 0 up, "
+                f"such as ABSORBANCE"
+            )
+        scales = factor(path, fields, "XFACTOR"), factor(path, fields, "YFACTOR")
+        peaks = [(x * scales[0], y * scales[1]) for _, x, y in pairs(path, table.rows)]
+        count = (
+            whole_number(path, fields, "NPOINTS")
+            if len(peaks) > 1 and "NPOINTS" in fields
+            else len(peaks)
+        )
+        where = f"{path}: PEAK TABLE of {name}"
+        if count != len(peaks):
+            raise InputError(f"{where} has {len(peaks)} peaks, but NPOINTS is {count}")
+        yield name, checked_table(where, path, peaks, fields.get("XUNITS", ""))
+
+
+def checked_table(where, path, peaks, unit):
+    """Return the PeakTable of a list of (position, height). Raises InputError."""
+    if not peaks:
+        raise InputError(f"{where} holds no peaks, accepted: one or more")
+    x, heights = np.array(peaks, np.float64).T
+    wrong = ~(np.isfinite(x) & np.isfinite(heights))
+    if wrong.any():
+        raise InputError(
+            f"{where} has a peak at {x[wrong][0]:g} of height "
+            f"{heights[wrong][0]:g}, accepted: finite numbers"
+        )
+    if (heights < 0).any():
+        i = int(np.argmax(heights < 0))
+        raise InputError(
+            f"{where}: the peak at {x[i]:g} has the height {heights[i]:g}, accepted: 0 or more"
+        )
+    if not heights.any():
+        raise InputError(f"{where}: all heights are 0, accepted: a highest peak above 0")
+    return PeakTable(str(path), x, heights, unit)

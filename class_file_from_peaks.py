@@ -1,0 +1,377 @@
+"""Make a class file of real peaks: from peak tables, or from the peaks of reference measurements.
+
+    python class_file_from_peaks.py --peaks peaks.csv --range 200 1200 --datapoints 1000
+    python class_file_from_peaks.py --measured rruff_raman --range 200 1200 --datapoints 1000
+    python class_file_from_peaks.py --measured datasets/rruff --output dataset_configs/rruff.json
+
+The last lines that it prints are the command that renders synthetic spectra of these classes.
+
+PEAKS are CSV files with the columns class, position and height, and a row for each peak, or
+JCAMP-DX files with a PEAK TABLE for each class, whose TITLE names it. MEASURED are measurement
+files in the forms that measured_spectra.py reads, or folders of them; a file's name, if it is one
+of RRUFF's, or LABELS tell its class and sample. Or MEASURED is a dataset folder that was made of
+measurements: then only its training spectra are looked at, so that all others stay unseen.
+
+A class gets the peaks of its mean spectrum. Every spectrum goes from 0 to 1 over RANGE; the spectra
+of a sample are averaged first, then the samples, so that a sample counts once. Peaks are those
+that rise by PROMINENCE from what surrounds them; of more than MAX_PEAKS the most prominent stay.
+Heights are those of the mean spectrum, or of the table, relative to the highest peak of the class.
+
+Peaks that fall on one datapoint become one, as high as both together: so do Gaussians that are
+summed. Peaks outside RANGE or within BOUNDARY of its ends are left out, and named. Classes are
+ordered by name, or as the dataset folder numbers them.
+
+How spectra should vary is told by the measurements, where classes have two or more samples. Each
+spectrum's peaks are held against those of its class: KERNEL_RANGE is the range of peak widths
+between the outer tenths, MAX_SHIFT and MAX_HEIGHT_CHANGE are what nine of ten peaks stay within.
+N_TRAIN makes as many spectra as the paper has, 25,000. Where nothing was measured, the paper's
+values are given in proportion to the datapoints (Schuetzke, Szymanski and Reischl, "A universal
+synthetic dataset for machine learning on spectroscopic data", 2022).
+"""
+
+import hashlib
+import json
+import math
+import shlex
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated, NamedTuple
+
+import numpy as np
+
+import dataset_config_generator
+from benchmark.command_line import LARGEST, InputError, require, run_script
+from benchmark.data_card import array_names
+from benchmark.dataset_folder import read_dataset
+from benchmark.files import replace_file, sha256_of
+from benchmark.measured_samples import samples_of
+from benchmark.peak_detection import (
+    Detection,
+    Scatter,
+    class_peaks,
+    mean_spectrum,
+    scatter_of,
+)
+from benchmark.peak_patterns import Grid, Limits, pattern_of, warn
+from benchmark.peak_tables import common_unit, read_peak_tables
+from benchmark.published_results import PAPER_CLASS_FILE, PAPER_VARIATION
+from benchmark.sample_labels import read_labels
+from measured_dataset import collect, summarise, unit_of
+
+# Files
+PEAKS: Annotated[
+    tuple[str, ...] | None, "Peak tables: CSV class,position,height, or JCAMP-DX PEAK TABLE."
+] = None
+MEASURED: Annotated[
+    tuple[str, ...] | None,
+    "Reference measurements, folders of them, or one dataset folder made of measurements.",
+] = None
+LABELS: Annotated[
+    str | None, "CSV table file,class,sample of the measurements; by default RRUFF's file names."
+] = None
+OUTPUT: Annotated[str, "Class file to write."] = "dataset_configs/measured.json"
+
+# Datapoints
+RANGE: Annotated[
+    tuple[float, float] | None,
+    "x of the first and last datapoint; by default the dataset folder's, otherwise needed.",
+] = None
+DATAPOINTS: Annotated[
+    int | None, "Datapoints per spectrum; by default the dataset folder's, otherwise 5000."
+] = None
+UNIT: Annotated[str | None, "Unit of positions and x; by default what the files say."] = None
+BOUNDARY: Annotated[
+    int | None,
+    "Peaks closer than this many datapoints to either end are left out; by default the largest "
+    "shift that is advised.",
+] = None
+
+# Peaks
+PROMINENCE: Annotated[
+    float, "By how much a peak rises from what surrounds it, as a fraction of the highest."
+] = 0.04
+MIN_HEIGHT: Annotated[float, "Lowest peak, as a fraction of the highest."] = 0.02
+MAX_PEAKS: Annotated[
+    int, "Most peaks of a class: the most prominent, or in tables the highest."
+] = 12
+
+COVERED = 90  # percent of the measured peaks that the advised variation covers
+TRAINING_SPECTRA = 25_000  # of the paper, 50 of each of 500 classes
+VALIDATION_SHARE = 5  # training spectra for one validation spectrum, as in the paper
+
+
+class Source(NamedTuple):
+    """The classes, and their peaks before they are brought onto datapoints."""
+
+    names: list
+    peaks: list  # per class x and heights, float64 (peaks,) each
+    unit: str  # of x; "" if nobody says
+    grid: Grid
+    scatter: Scatter | None = None  # None unless a class has two samples
+
+
+class Advice(NamedTuple):
+    """Constants of spectra_from_config.py that suit the classes."""
+
+    n_train: int
+    n_val: int
+    max_shift: int
+    max_height_change: float
+    kernel_range: tuple[float, float]
+    test_shift: int
+    test_kernel: float
+
+
+def main(settings):
+    check(settings)
+    source = of_tables(settings) if settings.peaks else of_measurements(settings)
+    advice = advice_for(source)
+    boundary = advice.max_shift if settings.boundary is None else settings.boundary
+    config = class_file_of(source, Limits(boundary, settings.min_height, settings.max_peaks))
+    room = room_of(config)
+    if room < advice.max_shift:
+        warn(f"MAX_SHIFT is {room}, not {advice.max_shift}, as a peak lies that close to an end")
+        advice = advice._replace(max_shift=room, test_shift=min(room, advice.test_shift))
+    content = json.dumps(config).encode()
+    refuse_paper_classes(settings.output, content)
+    with replace_file(settings.output) as file:
+        file.write(content)
+    tell(source, config, settings.output, content)
+    print(command_for(settings.output, advice))
+
+
+def check(settings):
+    given = [name.upper() for name in ("peaks", "measured") if getattr(settings, name)]
+    if len(given) != 1:
+        found = "both PEAKS and MEASURED are" if given else "neither PEAKS nor MEASURED is"
+        raise InputError(f"{found} given, accepted: one of them")
+    if settings.peaks:
+        require(settings.labels is None, "LABELS", settings.labels, "none with PEAKS")
+    if settings.datapoints is not None:
+        accepted = f"a whole number from 2 to {LARGEST}"
+        require(2 <= settings.datapoints <= LARGEST, "DATAPOINTS", settings.datapoints, accepted)
+    if settings.range:
+        first, last = settings.range
+        rises = -np.inf < first < last < np.inf
+        require(rises, "RANGE", f"{first:g} {last:g}", "two numbers, the smaller one first")
+    if settings.boundary is not None:
+        require(0 <= settings.boundary <= LARGEST, "BOUNDARY", settings.boundary, "0 or more")
+    for name in "prominence", "min_height":
+        value = getattr(settings, name)
+        require(0 < value < 1, name.upper(), value, "above 0 and below 1, the highest peak")
+    require(settings.max_peaks >= 1, "MAX_PEAKS", settings.max_peaks, "1 or more")
+
+
+def of_tables(settings):
+    """Return the Source of PEAKS."""
+    grid = grid_of_files(settings)
+    tables = read_peak_tables(settings.peaks)
+    units = {f"class {name} in {table.path}": table.unit for name, table in tables.items()}
+    unit = common_unit(units, settings.unit)
+    first, last = grid.range
+    x = np.concatenate([table.x for table in tables.values()])
+    if not ((x >= first) & (x <= last)).any():
+        in_unit = f" in {unit}" if unit else ""
+        raise InputError(
+            f"RANGE is {first:g} {last:g}, accepted: two numbers in the unit of the peaks, which "
+            f"lie from {x.min():g} to {x.max():g}{in_unit}"
+        )
+    return Source(list(tables), [(table.x, table.heights) for table in tables.values()], unit, grid)
+
+
+def grid_of_files(settings):
+    require(settings.range, "RANGE", None, "x of the first and the last datapoint")
+    return Grid(settings.datapoints or dataset_config_generator.DATAPOINTS, settings.range)
+
+
+def of_measurements(settings):
+    """Return the Source of MEASURED."""
+    folder = Path(settings.measured[0])
+    if (folder / array_names("train")[0]).exists():
+        single = len(settings.measured) == 1
+        require(single, "MEASURED", " ".join(settings.measured), "one dataset folder and no files")
+        source, labels, samples, spectra = read_training_spectra(folder, settings)
+    else:
+        source, labels, samples, spectra = read_files(settings)
+    detection = Detection(settings.prominence, settings.min_height, settings.max_peaks)
+    of_classes = [labels == label for label in range(len(source.names))]
+    classes = [(spectra[of_class], samples[of_class]) for of_class in of_classes]
+    patterns = [
+        class_peaks(name, mean_spectrum(*measured), detection)
+        for name, measured in zip(source.names, classes, strict=True)
+    ]
+    scatter = scatter_of(classes, patterns, detection)
+    peaks = [(source.grid.x_at(pattern.positions), pattern.heights) for pattern in patterns]
+    return source._replace(peaks=peaks, scatter=scatter if len(scatter.widths) else None)
+
+
+def read_training_spectra(folder, settings):
+    """Return a Source without peaks, labels, samples and spectra of a dataset's training split."""
+    dataset = read_dataset(folder)
+    card = dataset.card or {}
+    if card.get("class_file"):
+        raise InputError(
+            f"{folder} was rendered from {card['class_file']['name']}, accepted: a dataset folder "
+            f"made of measurements"
+        )
+    require(settings.labels is None, "LABELS", settings.labels, "none with a dataset folder")
+    refuse_other_grid(settings, folder, dataset)
+    x_range = settings.range or card.get("range")
+    source = Source(
+        names=dataset.class_names or [str(label) for label in range(dataset.classes)],
+        peaks=[],
+        unit=common_unit({str(folder): card.get("unit")}, settings.unit),
+        grid=Grid(dataset.datapoints, tuple(x_range) if x_range else None),
+    )
+    spectra, labels = dataset.splits["train"]
+    rows = card.get("measured", {}).get("rows", {}).get("train")
+    if rows is None:
+        warn(f"{folder} does not tell samples, so each spectrum is taken for one of its own")
+    samples = np.arange(len(labels)) if rows is None else np.array([row["sample"] for row in rows])
+    return source, np.asarray(labels), samples, from_0_to_1(spectra)
+
+
+def refuse_other_grid(settings, folder, dataset):
+    """Raise InputError if RANGE or DATAPOINTS are given and not those of the dataset folder."""
+    wanted, found = settings.range, (dataset.card or {}).get("range")
+    if wanted and found:
+        same = np.allclose(wanted, found, rtol=1e-9)
+        accepted = f"{found[0]:g} {found[1]:g}, as in {folder}"
+        require(same, "RANGE", f"{wanted[0]:g} {wanted[1]:g}", accepted)
+    same = settings.datapoints in (None, dataset.datapoints)
+    accepted = f"{dataset.datapoints}, as in {folder}"
+    require(same, "DATAPOINTS", settings.datapoints, accepted)
+
+
+def from_0_to_1(spectra):
+    """Return spectra as float64 (n, datapoints), each from 0 to 1; a constant one is 0."""
+    spectra = np.array(spectra, np.float64)
+    spectra -= spectra.min(axis=1, keepdims=True)
+    return spectra / np.maximum(spectra.max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+
+
+def read_files(settings):
+    """Return a Source without peaks, labels, samples and spectra of measurement files."""
+    grid = grid_of_files(settings)
+    table = read_labels(settings.labels) if settings.labels else None
+    form = {"datapoints": grid.datapoints, "min_samples": 1, "background": "none"}
+    spectra, excluded = collect(SimpleNamespace(**vars(settings) | form), table)
+    for sentence in summarise(excluded):
+        print(f"left out: {sentence}", file=sys.stderr)
+    names = list(samples_of(spectra))
+    labels = np.array([names.index(spectrum.label.class_name) for spectrum in spectra])
+    samples = np.array([spectrum.label.sample for spectrum in spectra])
+    source = Source(names, [], unit_of(spectra, settings.unit) or "", grid)
+    return source, labels, samples, np.array([spectrum.values for spectrum in spectra])
+
+
+def class_file_of(source, limits):
+    """Return the content of the class file, as benchmark/class_file.py reads it."""
+    spectra = {}
+    for label, (name, peaks) in enumerate(zip(source.names, source.peaks, strict=True)):
+        positions, heights = pattern_of(name, *peaks, source.grid, limits)
+        spectra[str(label)] = {
+            "name": name,
+            "peak_positions": positions.tolist(),
+            "peak_heights": heights.tolist(),
+        }
+    counts = [len(spectrum["peak_positions"]) for spectrum in spectra.values()]
+    described = {"unit": source.unit, "range": source.grid.range}
+    return {
+        "datapoints": source.grid.datapoints,
+        "boundary": limits.boundary,
+        "classes": len(spectra),
+        "min_peaks": min(counts),
+        "max_peaks": max(counts),
+        **{name: value for name, value in described.items() if value},
+        "spectra": spectra,
+    }
+
+
+def room_of(config):
+    """Return by how many datapoints every peak may shift to either side."""
+    positions = [spectrum["peak_positions"] for spectrum in config["spectra"].values()]
+    last = config["datapoints"] - 1
+    return min(min(min(of_class), last - max(of_class)) for of_class in positions)
+
+
+def advice_for(source):
+    """Return the Advice that the scatter of the peaks gives, or else the paper's variation."""
+    paper, scatter = PAPER_VARIATION, source.scatter
+    n_train = max(paper.n_train, math.ceil(TRAINING_SPECTRA / len(source.names)))
+    spectra = {"n_train": n_train, "n_val": math.ceil(n_train / VALIDATION_SHARE)}
+    if scatter is None:
+        share = source.grid.datapoints / dataset_config_generator.DATAPOINTS
+        return Advice(
+            **spectra,
+            max_shift=round(paper.max_shift * share),
+            max_height_change=paper.max_height_change,
+            kernel_range=paper.kernel_range,
+            test_shift=round(paper.test_shift * share),
+            test_kernel=paper.test_kernel,
+        )
+    narrow, median, wide = np.percentile(scatter.widths, (100 - COVERED, 50, COVERED)).round(1)
+    shift = math.ceil(np.percentile(scatter.shifts, COVERED))
+    change = np.percentile(scatter.height_changes, COVERED).round(2)
+    return Advice(
+        **spectra,
+        max_shift=shift,
+        max_height_change=min(0.99, float(change)),
+        kernel_range=(max(0.1, float(narrow)), max(0.1, float(wide))),
+        test_shift=shift // 2,
+        test_kernel=max(0.1, float(median)),
+    )
+
+
+def refuse_paper_classes(output, content):
+    output = Path(output)
+    other = output.is_file() and output.read_bytes() != content
+    if other and sha256_of(output) == PAPER_CLASS_FILE:
+        raise InputError(f"{output} holds other classes, the paper's; choose another OUTPUT")
+
+
+def tell(source, config, output, content):
+    """Print what the class file holds, and what the measurements say of its peaks."""
+    peaks = sum(len(spectrum["peak_positions"]) for spectrum in config["spectra"].values())
+    fewest, most = config["min_peaks"], config["max_peaks"]
+    print(f"{output}: {config['classes']} classes, {peaks} peaks, {fewest} to {most} per class")
+    print(f"sha256 {hashlib.sha256(content).hexdigest()}")
+    if not source.unit:
+        warn("the unit is not known, so the class file has none; UNIT names it")
+    scatter = source.scatter
+    if scatter is None:
+        warn(
+            "no class has several samples to tell how wide its peaks are and how far they scatter; "
+            "the flags below are the paper's"
+        )
+        return
+    found = len(scatter.widths)
+    print(
+        f"in {scatter.spectra} spectra of {scatter.samples} samples, {found} of "
+        f"{scatter.expected} peaks of their classes are found ({found / scatter.expected:.0%}):"
+    )
+    unit = f" ({source.grid.step:.3g} {source.unit} each)" if source.unit else ""
+    for name, values in (
+        (f"width sigma in datapoints{unit}", scatter.widths),
+        ("shift in datapoints", scatter.shifts),
+        ("height change", scatter.height_changes),
+    ):
+        tenth, middle, most = np.percentile(values, (100 - COVERED, 50, COVERED))
+        print(
+            f"    {name}: median {middle:.3g}, {100 - COVERED} % below {tenth:.3g}, "
+            f"{100 - COVERED} % above {most:.3g}"
+        )
+
+
+def command_for(output, advice):
+    """Return the command line that renders spectra of the class file as the Advice says."""
+    flags = []
+    for name, value in advice._asdict().items():
+        values = value if isinstance(value, tuple) else (value,)
+        flags += ["--" + name.replace("_", "-"), *map(str, values)]
+    return shlex.join(["python", "spectra_from_config.py", "--config", str(output), *flags])
+
+
+if __name__ == "__main__":
+    run_script(sys.modules[__name__], main)
