@@ -1,0 +1,365 @@
+import json
+import shlex
+import zipfile
+
+import numpy as np
+import pytest
+from conftest import assert_one_sentence
+
+import class_file_from_peaks
+import spectra_from_config
+from benchmark.class_file import read_class_file
+from benchmark.command_line import InputError, parse_flags
+from benchmark.peak_detection import Detection, class_peaks, detect, mean_spectrum
+from benchmark.rendering import render
+
+TABLE = "class,position,height\nquartz,400,50\nquartz,206,20\nquartz,464,200\ncalcite,1086,7\n"
+JCAMP = (
+    "##TITLE= {name}\n##JCAMP-DX= 4.24\n##DATA TYPE= RAMAN PEAK TABLE\n##XUNITS= {unit}\n"
+    "##YUNITS= ARBITRARY UNITS\n##XFACTOR= 0.5\n##YFACTOR= 1\n##NPOINTS= {count}\n"
+    "##PEAK TABLE= {form}\n{peaks}\n##END=\n"
+)
+
+
+def jcamp(name="calcite", unit="1/CM", form="(XY..XY)", peaks="1424, 2; 2172, 8", count=2):
+    return JCAMP.format(name=name, unit=unit, form=form, peaks=peaks, count=count)
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch, capsys):
+    """Make a class file as the command line does; returns its content, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_main(*flags):
+        capsys.readouterr()
+        settings = parse_flags(class_file_from_peaks, list(map(str, flags)))
+        class_file_from_peaks.main(settings)
+        return json.loads((tmp_path / settings.output).read_bytes()), *capsys.readouterr()
+
+    return run_main
+
+
+def refused(make, *flags):
+    """Return the sentence with which flags are refused; no class file is written."""
+    with pytest.raises(InputError) as error:
+        make("--output", "refused.json", *flags)
+    assert not class_file_from_peaks.Path("refused.json").exists()
+    return str(error.value)
+
+
+def from_table(path, *flags):
+    paths = path if isinstance(path, list) else [path]
+    return "--peaks", *paths, "--range", 200, 1200, "--datapoints", 1001, *flags
+
+
+def write_samples(folder, seed=0, sigma=6, jitter=2, samples=4, spectra=2):
+    """Write measurements named as RRUFF's of two classes; returns the folder.
+
+    Both have peaks of width sigma at 400 and 700 (height 0.5), `beta` one at 900 too, with each
+    peak of each sample shifted by up to `jitter`.
+    """
+    folder.mkdir()
+    rng = np.random.default_rng(seed)
+    x = np.arange(100, 1300, 1.0)
+    for name, peaks in ("alpha", {400: 1, 700: 0.5}), ("beta", {400: 1, 700: 0.5, 900: 0.3}):
+        for sample in range(samples):
+            sample_name = f"{'RX'[name == 'beta']}{sample:06}"
+            shifted = {at + rng.integers(-jitter, jitter + 1): high for at, high in peaks.items()}
+            for number in range(spectra):
+                y = 40 + rng.random()
+                for at, high in shifted.items():
+                    y = y + 900 * high * np.exp(-(((x - at) / sigma) ** 2) / 2)
+                text = "".join(f"{a:.1f}, {b:.4f}\n" for a, b in zip(x, y, strict=True))
+                file = f"{name}__{sample_name}__Raman__532__0__unoriented__Data__{number}.txt"
+                (folder / file).write_text(text)
+    return folder
+
+
+def test_table_in_any_order_becomes_a_class_file_that_the_reader_accepts(make, measured, tmp_path):
+    config, output, errors = make(*from_table(measured(TABLE), "--unit", "1/cm"))
+    assert config["spectra"] == {
+        "0": {"name": "calcite", "peak_positions": [886], "peak_heights": [1.0]},
+        "1": {
+            "name": "quartz",
+            "peak_positions": [200, 264],
+            "peak_heights": [0.25, 1.0],
+        },
+    }
+    class_file = read_class_file(tmp_path / "dataset_configs" / "measured.json")
+    assert class_file.names == ["calcite", "quartz"]
+    assert (class_file.unit, class_file.range) == ("1/cm", (200, 1200))
+    assert class_file.datapoints == 1001
+    assert "class quartz: left out" in errors
+    assert "206 (height 0.1)" in errors
+    assert output.startswith("dataset_configs/measured.json: 2 classes, 3 peaks, 1 to 2 per class")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_table_of_any_separator_and_column_order_is_the_same(make, measured, separator):
+    rows = [row.split(",") for row in TABLE.splitlines()]
+    text = "\r\n".join(separator.join([high, at, "x", name]) for name, at, high in rows)
+    expected, *_ = make(*from_table(measured(TABLE)))
+    assert make(*from_table(measured("\ufeff" + text, "other")))[0] == expected
+
+
+def test_boundary_decides_which_peaks_near_the_ends_stay(make, measured):
+    config, _, errors = make(*from_table(measured(TABLE), "--boundary", 6))
+    assert config["spectra"]["1"]["peak_positions"] == [6, 200, 264]
+    assert config["boundary"] == 6
+    assert "left out" not in errors
+    assert "MAX_SHIFT is 6, not 10" in errors
+    config, _, errors = make(*from_table(measured(TABLE), "--boundary", 7))
+    assert config["spectra"]["1"]["peak_positions"] == [200, 264]
+    assert "206" in errors
+
+
+def test_heights_are_relative_to_the_highest_peak_that_stays(make, measured):
+    table = measured("class,position,height\na,100,90\na,500,30\na,600,15\nb,300,2\n")
+    config, _, errors = make(*from_table(table))
+    assert config["spectra"]["0"]["peak_heights"] == [1.0, 0.5]
+    assert "the highest of the class among them: 100 (height 1)" in errors
+
+
+def test_peaks_on_one_datapoint_become_one_as_high_as_both(make, measured):
+    table = measured("class,position,height\na,500.2,1\na,499.8,2\na,700,6\nb,300,2\n")
+    config, _, errors = make(*from_table(table))
+    assert config["spectra"]["0"] == {
+        "name": "a",
+        "peak_positions": [300, 500],
+        "peak_heights": [0.5, 1.0],
+    }
+    assert "class a: joined, as they fall on one datapoint: peaks at 500" in errors
+
+
+def test_lowest_peaks_are_left_out_and_named(make, measured):
+    table = measured("class,position,height\na,500,1\na,600,.5\na,700,.6\na,800,.01\nb,300,2\n")
+    config, _, errors = make(*from_table(table, "--max-peaks", 2))
+    assert config["spectra"]["0"]["peak_positions"] == [300, 500]
+    assert "600 (height 0.5), 800 (height 0.01)" in errors
+
+
+def test_jcamp_peak_tables_give_the_same_as_a_csv_table(make, measured):
+    table = measured("class,position,height\ncalcite,1086,8\ncalcite,712,2\nquartz,464,1\n")
+    expected, *_ = make(*from_table(table, "--unit", "1/CM"))
+    blocks = measured(jcamp() + jcamp("quartz", peaks="928, 3", count=1), "both.jdx")
+    assert make(*from_table(blocks))[0] == expected
+    one = measured(jcamp(), "one.jdx")
+    other = measured("class,position,height,unit\nquartz,464,1,cm-1\n", "other.csv")
+    assert make(*from_table([one, other]))[0] == expected
+
+
+def test_without_measurements_the_flags_are_the_papers_for_these_datapoints(make, measured):
+    _, output, errors = make(*from_table(measured(TABLE)))
+    assert "--max-shift 10 " in output
+    assert "--kernel-range 2 5" in output
+    assert "the flags below are the paper's" in errors
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("class,position\na,500\n", ("lacks the column height", "class,position,height")),
+        ("", ("lacks the column class",)),
+        ("class,position,height\n", ("no peaks",)),
+        ("class,position,height\na,500,1\na,5 OO,1\n", ("line 3", "position", "'5 OO'")),
+        ('class,position,height\na,500,"1,5"\n', ("line 2", "height", "'1,5'", "decimal point")),
+        ("class,position,height\na,500\n", ("line 2", "height", "''")),
+        ("class,position,height\na,500,nan\n", ("line 2", "height", "'nan'")),
+        ("class,position,height\n,500,1\n", ("line 2", "no class")),
+        ("class,position,height\na,500,-1\n", ("class a", "500", "-1", "0 or more")),
+        ("class,position,height\na,500,0\n", ("class a", "0", "highest")),
+        ("class,position,height,unit\na,5,1,nm\na,6,1,um\n", ("line 3", "class a", "nm", "um")),
+        ("class,position,height,unit\na,500,1,nm\nb,600,1,um\n", ("class b", "nm", "um")),
+        ("class,position,height\na,5,1\nb,6,1\n", ("RANGE is 200 1200", "from 5 to 6")),
+        ("class,position,height\na,500,1\nb,6,1\n", ("class b", "no peak", "6 (height 1)")),
+        (jcamp(peaks="", count=0), ("PEAK TABLE of calcite", "no peaks")),
+        (jcamp(peaks="1424, abc"), ("line 10", "'1424, abc'", "pairs")),
+        (jcamp(count=3), ("NPOINTS is 3", "2 peaks")),
+        (jcamp(form="(XYW..XYW)"), ("(XYW..XYW)", "(XY..XY)")),
+        (jcamp(peaks="1424, -2; 2172, 8"), ("712", "-2", "0 or more")),
+        (jcamp().replace("ARBITRARY UNITS", "TRANSMITTANCE"), ("YUNITS", "TRANSMITTANCE")),
+        (jcamp(name=""), ("TITLE",)),
+        (jcamp().replace("PEAK TABLE= (", "XYDATA= ("), ("no PEAK TABLE",)),
+        (jcamp() + jcamp(unit="NM"), ("class calcite", "1/CM", "NM", "one unit")),
+        (jcamp() + jcamp(), ("class calcite", "again", "one table")),
+    ],
+)
+def test_bad_peak_tables_are_refused_in_one_sentence(make, measured, content, words):
+    message = refused(make, *from_table(measured(content, "bad")))
+    for word in words:
+        assert word in message
+
+
+def test_unit_that_differs_from_the_files_is_refused(make, measured):
+    message = refused(make, *from_table(measured(jcamp()), "--unit", "nm"))
+    assert "class calcite" in message
+    assert "1/CM" in message
+    assert "nm, as UNIT says" in message
+
+
+def test_settings_that_contradict_each_other_are_refused(make, measured):
+    table = measured(TABLE)
+    assert "neither PEAKS nor MEASURED" in refused(make)
+    assert "both PEAKS and MEASURED" in refused(make, "--peaks", table, "--measured", table)
+    assert "RANGE is None" in refused(make, "--peaks", table)
+    assert "LABELS" in refused(make, *from_table(table, "--labels", table))
+    assert "RANGE is 9 5" in refused(make, "--peaks", table, "--range", 9, 5)
+    for flags in ("--prominence", 0), ("--min-height", 1), ("--max-peaks", 0), ("--boundary", -1):
+        message = refused(make, *from_table(table, *flags))
+        assert flags[0].removeprefix("--").replace("-", "_").upper() in message
+
+
+def test_detected_peaks_have_the_position_height_and_width_of_their_gaussians():
+    heights = np.array([[0.4, 1.0, 0.3, 0.02]])
+    positions = np.array([[100, 250, 340, 410]])
+    spectrum = render(positions, heights, np.array([5.0]), 500)[0]
+    peaks = detect(spectrum, Detection(prominence=0.04, min_height=0.02))
+    assert peaks.positions.tolist() == [100, 250, 340]
+    np.testing.assert_allclose(peaks.heights, [0.4, 1, 0.3], atol=1e-3)
+    np.testing.assert_allclose(peaks.widths, 5, atol=0.05)
+    peaks = detect(spectrum, Detection(prominence=0.04, min_height=0.02, max_peaks=2))
+    assert peaks.positions.tolist() == [100, 250]
+
+
+def test_a_sample_counts_once_in_the_mean_however_often_it_was_measured():
+    once, often = np.array([0, 1, 0.0]), np.array([1, 0, 0.5])
+    mean = mean_spectrum(np.array([once, often, often, often]), ["a", "b", "b", "b"])
+    np.testing.assert_allclose(mean, [1, 1, 0], atol=1e-12)
+
+
+def test_measurements_give_peaks_and_the_scatter_of_their_samples(make, tmp_path):
+    folder = write_samples(tmp_path / "files")
+    flags = "--measured", folder, "--range", 200, 1200, "--datapoints", 1001
+    config, output, errors = make(*flags, "--unit", "1/cm")
+    names = [spectrum["name"] for spectrum in config["spectra"].values()]
+    assert names == ["alpha", "beta"]
+    for spectrum, (ideal, heights) in zip(
+        config["spectra"].values(),
+        (([200, 500], [1, 0.5]), ([200, 500, 700], [1, 0.5, 0.3])),
+        strict=True,
+    ):
+        np.testing.assert_allclose(spectrum["peak_positions"], ideal, atol=3)
+        np.testing.assert_allclose(spectrum["peak_heights"], heights, atol=0.1)
+    assert "in 16 spectra of 8 samples, 40 of 40 peaks of their classes are found (100%)" in output
+    advised = shlex.split(output.splitlines()[-1])
+    assert advised[:3] == ["python", "spectra_from_config.py", "--config"]
+    settings = parse_flags(spectra_from_config, advised[2:])
+    assert 1 <= settings.max_shift <= 5
+    assert settings.kernel_range == pytest.approx((6, 6), abs=0.3)
+    assert settings.max_height_change < 0.2
+    assert settings.n_train == 12_500
+    assert errors == ""
+
+
+def test_printed_command_renders_the_class_file_without_further_help(make, tmp_path, capsys):
+    _, output, _ = make(*from_table(write_table(tmp_path), "--output", "my classes.json"))
+    command = shlex.split(output.splitlines()[-1])
+    settings = parse_flags(spectra_from_config, command[2:])
+    settings.n_train, settings.n_val, settings.workers = 3, 2, 1
+    assert spectra_from_config.main(settings) is None
+    names = json.loads((tmp_path / "datasets/my classes/dataset.json").read_bytes())["class_names"]
+    assert names == ["calcite", "quartz"]
+
+
+def write_table(folder):
+    (folder / "peaks.csv").write_text(TABLE)
+    return folder / "peaks.csv"
+
+
+def test_of_a_dataset_folder_only_training_spectra_are_looked_at(make, measured_dataset):
+    folder = measured_dataset
+    before, output, _ = make("--measured", folder)
+    card = json.loads((folder / "dataset.json").read_bytes())
+    rows = card["measured"]["rows"]["train"]
+    samples = {row["sample"] for row in rows}
+    assert f"in {len(rows)} spectra of {len(samples)} samples" in output
+    for split in "val", "test":
+        x = np.load(folder / f"x_{split}.npy")
+        np.save(folder / f"x_{split}.npy", x[:, ::-1])
+    assert make("--measured", folder)[0] == before
+    assert [spectrum["name"] for spectrum in before["spectra"].values()] == ["alpha", "beta"]
+    assert (before["unit"], before["range"], before["datapoints"]) == ("1/cm", [200, 1200], 500)
+    message = refused(make, "--measured", folder, "--range", 0, 10)
+    assert "RANGE is 0 10" in message
+    assert "200 1200" in message
+    assert "DATAPOINTS" in refused(make, "--measured", folder, "--datapoints", 100)
+
+
+@pytest.fixture
+def measured_dataset(tmp_path, monkeypatch):
+    """Make a dataset folder of measurements; returns it."""
+    import measured_dataset as script
+
+    files = write_samples(tmp_path / "files", samples=5)
+    folder = tmp_path / "datasets" / "samples"
+    flags = "--measured", files, "--output", folder, "--unit", "1/cm", "--datapoints", 500
+    script.main(parse_flags(script, list(map(str, flags))))
+    return folder
+
+
+def test_arrays_of_ones_own_give_classes_by_number_and_say_what_is_unknown(make, own_arrays):
+    config, _, errors = make("--measured", own_arrays)
+    assert [spectrum["name"] for spectrum in config["spectra"].values()] == ["0", "1", "2"]
+    assert "unit" not in config
+    assert "does not tell samples" in errors
+    assert "unit is not known" in errors
+
+
+def test_rendered_dataset_is_refused_as_it_has_a_class_file(make, dataset):
+    assert "was rendered from small.json" in refused(make, "--measured", dataset)
+
+
+def test_class_without_a_peak_is_named_with_the_prominence_that_would_do():
+    x = np.arange(300)
+    spectrum = x / 299 + 0.1 * np.exp(-(((x - 100) / 5) ** 2) / 2)  # a small peak on a slope
+    detection = Detection(prominence=0.2, min_height=0.02)
+    with pytest.raises(InputError, match="class opal with PROMINENCE") as error:
+        class_peaks("opal", spectrum, detection)
+    enough = float(str(error.value).split()[-1])
+    assert 0.05 < enough < 0.1
+    peaks = class_peaks("opal", spectrum, detection._replace(prominence=enough))
+    assert peaks.heights.tolist() == [1]
+    np.testing.assert_allclose(peaks.positions, 100, atol=2)
+    with pytest.raises(InputError, match="without this class"):
+        class_peaks("opal", x / 299, detection)
+
+
+def test_archives_and_labels_are_read_as_for_a_dataset_folder(make, tmp_path):
+    folder = write_samples(tmp_path / "files")
+    flags = "--range", 200, 1200, "--datapoints", 1001
+    expected, *_ = make("--measured", folder, *flags)
+    archive, table = tmp_path / "files.zip", ["file,class,sample"]
+    with zipfile.ZipFile(archive, "w") as packed:
+        for number, path in enumerate(sorted(folder.iterdir())):
+            name, sample, *_ = path.name.split("__")
+            packed.write(path, f"{number}.txt")
+            table.append(f"{number}.txt,{name},{sample}")
+        packed.writestr("notes.txt", "no measurement")
+    labels = tmp_path / "labels.csv"
+    labels.write_text("\n".join(table))
+    config, _, errors = make("--measured", archive, "--labels", labels, *flags)
+    assert config == expected
+    assert "left out: 1 file without class and sample" in errors
+
+
+def test_the_papers_class_file_is_not_replaced(make, measured, tmp_path):
+    content = (class_file_from_peaks.Path(class_file_from_peaks.__file__).parent).joinpath(
+        "dataset_configs", "dataset500.json"
+    )
+    output = tmp_path / "mine.json"
+    output.write_bytes(content.read_bytes())
+    with pytest.raises(InputError, match="the paper's"):
+        make(*from_table(measured(TABLE), "--output", output))
+    assert output.read_bytes() == content.read_bytes()
+
+
+def test_same_input_gives_the_same_bytes_and_errors_end_in_one_line(make, measured, run, tmp_path):
+    table, output = measured(TABLE), tmp_path / "classes.json"
+    contents = []
+    for _ in range(2):
+        make(*from_table(table, "--output", output))
+        contents.append(output.read_bytes())
+        output.unlink()
+    assert contents[0] == contents[1]
+    process = run("class_file_from_peaks.py", *from_table(measured("class,height\n", "bad")))
+    assert_one_sentence(process, 2, "bad", "lacks the column position")
