@@ -1,32 +1,35 @@
 """Make a class file of real peaks: from peak tables, or from the peaks of reference measurements.
 
     python class_file_from_peaks.py --peaks peaks.csv --range 200 1200 --datapoints 1000
-    python class_file_from_peaks.py --measured rruff_raman --range 200 1200 --datapoints 1000
-    python class_file_from_peaks.py --measured datasets/rruff --output dataset_configs/rruff.json
+    python class_file_from_peaks.py --measured rruff.zip --range 200 1200 --datapoints 1000
 
-The last lines that it prints are the command that renders synthetic spectra of these classes.
+The last line that it prints is the command that renders synthetic spectra of these classes. To
+train networks on them and judge these on measured spectra of samples that nothing was taken from:
 
-PEAKS are CSV files with the columns class, position and height, and a row for each peak, or
-JCAMP-DX files with a PEAK TABLE for each class, whose TITLE names it. MEASURED are measurement
-files in the forms that measured_spectra.py reads, or folders of them; a file's name, if it is one
-of RRUFF's, or LABELS tell its class and sample. Or MEASURED is a dataset folder that was made of
-measurements: then only its training spectra are looked at, so that all others stay unseen.
+    python measured_dataset.py --measured rruff.zip --output datasets/rruff
+    python class_file_from_peaks.py --measured datasets/rruff --output dataset_configs/peaks.json
+    python spectra_from_config.py ...   # as printed, which writes datasets/peaks
+    python measured_dataset.py --measured rruff.zip --beside datasets/peaks
 
-A class gets the peaks of its mean spectrum. Every spectrum goes from 0 to 1 over RANGE; the spectra
-of a sample are averaged first, then the samples, so that a sample counts once. Peaks are those
-that rise by PROMINENCE from what surrounds them; of more than MAX_PEAKS the most prominent stay.
-Heights are those of the mean spectrum, or of the table, relative to the highest peak of the class.
+PEAKS are CSV files with the columns class, position and height (perhaps unit) and a row for each
+peak, or JCAMP-DX files with a PEAK TABLE for each class, whose TITLE names it. MEASURED are files,
+folders and zip archives, which are read and labelled as measured_dataset.py does; or one dataset
+folder of that script, of which only the training spectra are looked at.
 
-Peaks that fall on one datapoint become one, as high as both together: so do Gaussians that are
-summed. Peaks outside RANGE or within BOUNDARY of its ends are left out, and named. Classes are
-ordered by name, or as the dataset folder numbers them.
+A class gets the peaks of its mean spectrum: every spectrum goes from 0 to 1 over RANGE, the spectra
+of a sample are averaged first, then the samples, so that each sample counts once. Peaks are what
+rises by PROMINENCE above what surrounds it; of more than MAX_PEAKS the most prominent stay. Heights
+are those of the mean spectrum, or of the table, relative to the highest peak of the class. Peaks
+that fall on one datapoint become one, as high as both together, as Gaussians that are summed. Peaks
+outside RANGE or within BOUNDARY of its ends are left out, and named. Classes are ordered by name.
 
-How spectra should vary is told by the measurements, where classes have two or more samples. Each
-spectrum's peaks are held against those of its class: KERNEL_RANGE is the range of peak widths
-between the outer tenths, MAX_SHIFT and MAX_HEIGHT_CHANGE are what nine of ten peaks stay within.
-N_TRAIN makes as many spectra as the paper has, 25,000. Where nothing was measured, the paper's
-values are given in proportion to the datapoints (Schuetzke, Szymanski and Reischl, "A universal
-synthetic dataset for machine learning on spectroscopic data", 2022).
+How spectra should vary is told by the measurements, from classes of two or more samples. The peaks
+of each spectrum are held against those of its class; a peak that lies further away than two of its
+widths sigma is another one. A tenth of the widths are below KERNEL_RANGE and a tenth above;
+MAX_SHIFT and MAX_HEIGHT_CHANGE hold for nine of ten peaks. N_TRAIN gives as many training spectra
+as the paper has, 25,000, and TEST_KERNEL is the median width. Where nothing is measured, the flags
+are those of the paper, shifts in proportion to the datapoints (Schuetzke, Szymanski and Reischl,
+"A universal synthetic dataset for machine learning on spectroscopic data", 2022).
 """
 
 import hashlib
@@ -65,7 +68,7 @@ PEAKS: Annotated[
 ] = None
 MEASURED: Annotated[
     tuple[str, ...] | None,
-    "Reference measurements, folders of them, or one dataset folder made of measurements.",
+    "Files, folders and zip archives of measurements, or one dataset folder made of them.",
 ] = None
 LABELS: Annotated[
     str | None, "CSV table file,class,sample of the measurements; by default RRUFF's file names."
