@@ -33,6 +33,7 @@ its upper edge. Lines narrower than a datapoint are warned of, with how many DAT
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -115,19 +116,20 @@ def check(settings):
         require(rises, "RANGE", f"{first:g} {last:g}", "two numbers, the smaller one first")
 
 
-def read_all(settings):
+def read_all(settings, bring=None):
     """Return paths, measurements and spectra of the files that can be read.
 
+    bring: function of a Measurement that returns its spectrum, by default `resample` over RANGE.
     Raises InputError naming all others with their reasons, unless they are to be skipped.
     """
+    if bring is None:
+        bring = partial(resampled, datapoints=settings.datapoints, limits=settings.range)
     paths, measurements, spectra, reasons = [], [], [], []
     for path in settings.measured:
         try:
             measurement = read_measurement(path, settings.block)
             try:
-                spectrum = resample(
-                    measurement.x, measurement.y, settings.datapoints, settings.range
-                )
+                spectrum = bring(measurement)
             except InputError as error:
                 raise InputError(f"{path}: {error}") from None
         except InputError as error:
@@ -148,6 +150,10 @@ def read_all(settings):
     if reasons:
         warn(f"{len(reasons)} of {len(settings.measured)} files are skipped")
     return paths, measurements, np.array(spectra)
+
+
+def resampled(measurement, datapoints, limits):
+    return resample(measurement.x, measurement.y, datapoints, limits)
 
 
 def refuse_all(reasons, files):

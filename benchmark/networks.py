@@ -183,3 +183,28 @@ def load_weights(model, path, sha256, splits):
             f"{path} does not hold the weights that run.json records "
             f"({' '.join(str(error).split())}); delete this run to train it again"
         ) from error
+
+
+def load_network(path, sha256):
+    """Load a saved network in Keras' safe mode, which runs no code that the file may hold.
+
+    sha256: of the weights, as run.json records it. Returns a Keras model that is not compiled.
+    Raises InputError.
+    """
+    import keras
+
+    if not path.exists():
+        raise InputError(
+            f"{path} is missing, accepted: runs with the weights that training leaves there"
+        )
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras parses the file as it is: damaged, it raises anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path} cannot be loaded in Keras' safe mode ({reason})") from error
+    if hash_of_weights(model) != sha256:
+        raise InputError(
+            f"{path} does not hold the weights that run.json records (SHA-256 differs)"
+        )
+    return model

@@ -1,0 +1,319 @@
+"""Tell what measured spectra are of, by networks that train_models.py has trained.
+
+    python identify.py --runs results/rruff/cnn6-seed* --measured unknown.txt
+    python identify.py --runs results/rruff/vgg-seed0 --measured *.txt --csv answers.csv
+
+MEASURED are files in the forms that measured_spectra.py reads. Each spectrum is brought onto the
+datapoints of the dataset that the networks were trained on, over the range that dataset.json
+records, and with the same background subtracted, if one was. Of its classes the three most likely
+are printed, with probabilities that are the mean of those that the RUNS give. These must be of one
+dataset; what run.json records is compared. Saved networks are loaded in Keras' safe mode, which
+runs no code that their files may hold.
+
+A network knows no other classes: it finds one of its own for any spectrum, often with a probability
+near 1. So the most similar training spectrum is named, with the cosine of the angle between both as
+vectors of datapoints, 1 for spectra that differ in scale alone. A warning says if this cosine is
+lower than it is for 99 of 100 spectra of KNOWN, the dataset's validation spectra, of at most 1000
+of them. Where networks were trained on synthetic spectra, measured ones are less similar to these
+even if their class is known; then a split of measured spectra, such as test_measured_val, is the
+better KNOWN.
+
+Where a file does not cover the range, the rest takes its first or last y, and a warning says so.
+Without the dataset folder, RANGE must tell what the datapoints stand for, and nothing tells whether
+a spectrum is of a known class.
+"""
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import numpy as np
+
+from benchmark.command_line import InputError, require, run_script
+from benchmark.data_card import array_names
+from benchmark.dataset_folder import read_dataset
+from benchmark.files import replace_file, sha256_of
+from benchmark.known_spectra import UNUSUAL, least_usual_cosine, nearest_rows
+from benchmark.measured_samples import without_background
+from benchmark.measurement import same_unit
+from benchmark.networks import load_network
+from benchmark.resampling import covers, losses, resample
+from benchmark.run_folder import WEIGHTS, read_run
+from benchmark.table_formats import as_csv
+from benchmark.tensorflow_startup import release_memory, start_tensorflow
+from measured_spectra import read_all, warn
+
+# Files
+RUNS: Annotated[
+    tuple[str, ...] | None, "Run folders of train_models.py, all trained on one dataset."
+] = None
+MEASURED: Annotated[
+    tuple[str, ...] | None, "Measurements to identify, one spectrum in each file."
+] = None
+DATASET: Annotated[
+    str | None, "Folder of that dataset; by default datasets/ and the name in run.json."
+] = None
+CSV: Annotated[str | None, "File for the answers as a table; none by default."] = None
+BLOCK: Annotated[
+    str | None, "Spectrum to read from files that hold several: its number from 1, or its title."
+] = None
+SKIP_UNREADABLE: Annotated[bool, "Go on without the files that cannot be read."] = False
+
+# Spectra
+RANGE: Annotated[
+    tuple[float, float] | None,
+    "x of the first and last datapoint; by default what dataset.json records.",
+] = None
+KNOWN: Annotated[
+    str, "Split of the dataset whose spectra tell how similar those of known classes are."
+] = "val"
+
+MOST_LIKELY = 3  # classes named for each file
+
+
+class Form(NamedTuple):
+    """The form in which the networks know spectra."""
+
+    datapoints: int
+    range: tuple[float, float]
+    unit: str | None  # of x; None if nobody says
+    background: str  # "none", or a method of pybaselines
+
+
+class Answer(NamedTuple):
+    """What is found out about a file."""
+
+    file: str
+    classes: list  # names, the most likely first
+    probabilities: list
+    nearest: str | None  # class of the most similar training spectrum, None without the dataset
+    cosine: float | None
+    warnings: list
+
+
+def main(settings):
+    check(settings)
+    runs = read_runs(settings.runs)
+    dataset = dataset_of(runs[0], settings.dataset)
+    known = None if dataset is None else split_named(dataset, settings.known)
+    form = form_of(runs[0], dataset, settings.range)
+    paths, measurements, spectra = read_all(settings, partial(brought_into, form=form))
+    probabilities = mean_probabilities(runs, spectra)
+    warnings = [warnings_of(measurement, form) for measurement in measurements]
+    names = runs[0].dataset.class_names or list(map(str, range(runs[0].dataset.classes)))
+    answers = answers_of(paths, probabilities, warnings, names)
+    if dataset is not None:
+        answers = compared(answers, spectra, dataset, known, names)
+    for answer in answers:
+        tell(answer)
+    if settings.csv is not None:
+        with replace_file(settings.csv) as file:
+            file.write(as_table(answers).encode())
+        print(f"{settings.csv}: {len(answers)} files")
+
+
+def check(settings):
+    for name, what in ("runs", "run folders"), ("measured", "measurements"):
+        require(
+            getattr(settings, name), name.upper(), getattr(settings, name), f"one or more {what}"
+        )
+    if settings.range:
+        first, last = settings.range
+        rises = -np.inf < first < last < np.inf
+        require(rises, "RANGE", f"{first:g} {last:g}", "two numbers, the smaller one first")
+
+
+def read_runs(folders):
+    """Return the Runs of the folders, which must have weights and be of one dataset."""
+    folders = list(dict.fromkeys(map(Path, folders)))
+    runs = [read_run(folder) for folder in folders]
+    for run in runs:
+        if not (run.folder / WEIGHTS).exists():
+            raise InputError(
+                f"{run.folder} has no {WEIGHTS}, so its network cannot be asked; accepted: runs "
+                f"with their weights, as train_models.py leaves them"
+            )
+        for name in array_names("train"):
+            if run.dataset.sha256.get(name) != runs[0].dataset.sha256.get(name):
+                raise InputError(
+                    f"RUNS are of two datasets: {run.folder} was trained on {run.dataset.name}, "
+                    f"{runs[0].folder} on {runs[0].dataset.name} (SHA-256 of {name} differs), "
+                    f"accepted: runs of one"
+                )
+        if run.dataset.class_names != runs[0].dataset.class_names:
+            raise InputError(
+                f"RUNS have different names of classes in {run.folder} and {runs[0].folder}, "
+                f"accepted: the same names"
+            )
+    return runs
+
+
+def dataset_of(run, folder):
+    """Return the Dataset that a Run was trained on, None if the folder is gone.
+
+    Raises InputError if the folder holds another dataset, or is given and does not exist.
+    """
+    if folder is None:
+        folder = Path("datasets", run.dataset.name)
+        if not folder.is_dir():
+            warn(
+                f"{folder}, on which the networks were trained, is not there, so nothing tells "
+                f"whether a spectrum is of a known class; DATASET names the folder"
+            )
+            return None
+    dataset = read_dataset(folder)
+    for name in array_names("train"):
+        if sha256_of(dataset.folder / name) != run.dataset.sha256.get(name):
+            raise InputError(
+                f"{folder} is not the dataset that {run.folder} was trained on (SHA-256 of {name} "
+                f"differs); DATASET names its folder"
+            )
+    return dataset
+
+
+def split_named(dataset, name):
+    splits = [split for split in dataset.splits if split != "train"]
+    require(name in splits, "KNOWN", name, f"a split of {dataset.folder}: {', '.join(splits)}")
+    return dataset.splits[name][0]
+
+
+def form_of(run, dataset, given):
+    """Return the Form of a dataset's spectra; given: RANGE, dataset: None if it is gone."""
+    card = (dataset and dataset.card) or {}
+    recorded = card.get("range")
+    if given is None and recorded is None:
+        where = "its folder is not there" if dataset is None else f"{dataset.folder} does not say"
+        raise InputError(
+            f"RANGE is None, accepted: x of the first and last datapoint of {run.dataset.name}, as "
+            f"{where}"
+        )
+    if given and recorded:
+        accepted = f"{recorded[0]:g} {recorded[1]:g}, as in {dataset.folder}"
+        same = np.allclose(given, recorded, rtol=1e-9)
+        require(same, "RANGE", f"{given[0]:g} {given[1]:g}", accepted)
+    parameters = card.get("measured", {}).get("parameters", {})
+    return Form(
+        datapoints=run.dataset.datapoints,
+        range=tuple(given or recorded),
+        unit=card.get("unit"),
+        background=parameters.get("background", "none"),
+    )
+
+
+def brought_into(measurement, form):
+    """Bring a Measurement into a Form, float32 (datapoints,) from 0 to 1. Raises InputError."""
+    x, y, (first, last) = measurement.x, measurement.y, form.range
+    if form.unit and not same_unit(form.unit, measurement.x_unit):
+        raise InputError(f"x is in {measurement.x_unit}, accepted: {form.unit}, as in the dataset")
+    inside = np.count_nonzero((x >= first) & (x <= last))
+    if inside < 2:
+        raise InputError(
+            f"x goes from {x[0]:g} to {x[-1]:g} with {inside} points from {first:g} to {last:g}, "
+            f"the range of the dataset, accepted: 2 or more"
+        )
+    if not covers(x, first, last):
+        before, after = x[0] > first, x[-1] < last
+        x = np.concatenate([[first] * before, x, [last] * after])
+        y = np.concatenate([y[:1].repeat(before), y, y[-1:].repeat(after)])
+    spectrum = resample(x, y, form.datapoints, form.range)
+    return spectrum if form.background == "none" else without_background(spectrum, form.background)
+
+
+def warnings_of(measurement, form):
+    """Return a sentence for each thing that makes a spectrum other than the file or the dataset."""
+    x, (first, last) = measurement.x, form.range
+    notes = list(measurement.notes)
+    if not covers(x, first, last):
+        share = (min(x[-1], last) - max(x[0], first)) / (last - first)
+        notes.append(
+            f"x goes from {x[0]:g} to {x[-1]:g}, which is {share:.0%} of the range of the dataset, "
+            f"{first:g} to {last:g}; peaks in the rest are missing"
+        )
+    return [*notes, *losses(x, measurement.y, form.datapoints, form.range)]
+
+
+def mean_probabilities(runs, spectra):
+    """Return the mean of the probabilities that the runs' networks give, float64 (n, classes)."""
+    start_tensorflow()
+    total = np.zeros((len(spectra), runs[0].dataset.classes))
+    for run in runs:
+        release_memory()
+        model = load_network(run.folder / WEIGHTS, run.weights_sha256)
+        shapes = model.input_shape[1:2], model.output_shape[1:]
+        if shapes != ((run.dataset.datapoints,), total.shape[1:]):
+            raise InputError(
+                f"{run.folder / WEIGHTS} takes {model.input_shape[1]} datapoints and returns "
+                f"{model.output_shape[1]} classes, but run.json records {run.dataset.datapoints} "
+                f"and {run.dataset.classes}"
+            )
+        size = run.protocol.batch_size
+        batches = (spectra[first : first + size] for first in range(0, len(spectra), size))
+        total += np.concatenate([model.predict_on_batch(batch) for batch in batches])
+    return total / len(runs)
+
+
+def answers_of(paths, probabilities, warnings, names):
+    """Return an Answer for each file, without comparison to training spectra."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :MOST_LIKELY]
+    return [
+        Answer(
+            file=str(path),
+            classes=[names[label] for label in labels],
+            probabilities=of_file[labels].tolist(),
+            nearest=None,
+            cosine=None,
+            warnings=found,
+        )
+        for path, of_file, labels, found in zip(paths, probabilities, order, warnings, strict=True)
+    ]
+
+
+def compared(answers, spectra, dataset, known, names):
+    """Add to Answers the class of the most similar training spectrum, and what it means."""
+    training, labels = dataset.splits["train"]
+    nearest, usual = nearest_rows(spectra, training), least_usual_cosine(known, training)
+    found = []
+    for answer, row, cosine in zip(answers, nearest.rows, nearest.cosines.tolist(), strict=True):
+        name, warnings = names[labels[row]], list(answer.warnings)
+        if cosine < usual:
+            warnings.append(
+                f"no training spectrum is as similar (cosine {cosine:.3f}) as to "
+                f"{100 - UNUSUAL} of 100 spectra of known classes ({usual:.3f} and more): this may "
+                f"be a class that the networks do not know, a mixture, or another background"
+            )
+        elif name != answer.classes[0]:
+            warnings.append(f"the most similar training spectrum is of class {name}")
+        found.append(answer._replace(nearest=name, cosine=cosine, warnings=warnings))
+    return found
+
+
+def tell(answer):
+    print(answer.file)
+    for name, probability in zip(answer.classes, answer.probabilities, strict=True):
+        print(f"    {probability:6.1%}  {name}")
+    if answer.nearest is not None:
+        print(f"    most similar training spectrum: {answer.nearest}, cosine {answer.cosine:.3f}")
+    for warning in answer.warnings:
+        warn(f"{answer.file}: {warning}")
+
+
+def as_table(answers):
+    """Return the Answers as CSV, a row for each file."""
+    places = range(1, 1 + len(answers[0].classes))
+    rows = []
+    for answer in answers:
+        row = {"file": answer.file}
+        for place, name, probability in zip(
+            places, answer.classes, answer.probabilities, strict=True
+        ):
+            row |= {f"class_{place}": name, f"probability_{place}": f"{probability:.6f}"}
+        row["nearest"] = answer.nearest or ""
+        row["cosine"] = "" if answer.cosine is None else f"{answer.cosine:.6f}"
+        row["warnings"] = "; ".join(answer.warnings)
+        rows.append(row)
+    return as_csv(list(rows[0]), rows)
+
+
+if __name__ == "__main__":
+    run_script(sys.modules[__name__], main)
