@@ -34,12 +34,12 @@ from benchmark.command_line import InputError, require, run_script
 from benchmark.data_card import array_names
 from benchmark.dataset_folder import read_dataset
 from benchmark.files import replace_file, sha256_of
-from benchmark.known_spectra import UNUSUAL, least_usual_cosine, nearest_rows
 from benchmark.measured_samples import without_background
 from benchmark.measurement import same_unit
 from benchmark.networks import load_network
 from benchmark.resampling import covers, losses, resample
 from benchmark.run_folder import WEIGHTS, read_run
+from benchmark.similarity import UNUSUAL, nearest_rows, unusual_cosine
 from benchmark.table_formats import as_csv
 from benchmark.tensorflow_startup import release_memory, start_tensorflow
 from measured_spectra import read_all, warn
@@ -213,11 +213,15 @@ def brought_into(measurement, form):
             f"the range of the dataset, accepted: 2 or more"
         )
     if not covers(x, first, last):
-        before, after = x[0] > first, x[-1] < last
-        x = np.concatenate([[first] * before, x, [last] * after])
-        y = np.concatenate([y[:1].repeat(before), y, y[-1:].repeat(after)])
+        x, y = extended(x, y, first, last)
     spectrum = resample(x, y, form.datapoints, form.range)
     return spectrum if form.background == "none" else without_background(spectrum, form.background)
+
+
+def extended(x, y, first, last):
+    """Lengthen a measurement to cover first to last, with its first and last y."""
+    everywhere = np.union1d(x, [min(first, x[0]), max(last, x[-1])])
+    return everywhere, np.interp(everywhere, x, y)
 
 
 def warnings_of(measurement, form):
@@ -249,7 +253,7 @@ def mean_probabilities(runs, spectra):
             )
         size = run.protocol.batch_size
         batches = (spectra[first : first + size] for first in range(0, len(spectra), size))
-        total += np.concatenate([model.predict_on_batch(batch) for batch in batches])
+        total += np.concatenate([model(batch, training=False) for batch in batches])
     return total / len(runs)
 
 
@@ -272,7 +276,7 @@ def answers_of(paths, probabilities, warnings, names):
 def compared(answers, spectra, dataset, known, names):
     """Add to Answers the class of the most similar training spectrum, and what it means."""
     training, labels = dataset.splits["train"]
-    nearest, usual = nearest_rows(spectra, training), least_usual_cosine(known, training)
+    nearest, usual = nearest_rows(spectra, training), unusual_cosine(known, training)
     found = []
     for answer, row, cosine in zip(answers, nearest.rows, nearest.cosines.tolist(), strict=True):
         name, warnings = names[labels[row]], list(answer.warnings)

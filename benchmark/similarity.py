@@ -1,6 +1,7 @@
 """Similarity: the class whose pattern, or the training spectrum, that a spectrum resembles most."""
 
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -9,6 +10,8 @@ from scipy.sparse import csr_array
 from benchmark.rendering import render, stack
 
 BLOCK = 2_000_000  # numbers of training spectra compared at once
+KNOWN_SPECTRA = 1000  # spectra of known classes whose similarity is looked at
+UNUSUAL = 1  # percent of them that are less similar than what is unusual
 
 
 def ideal_patterns(class_file, kernel):
@@ -38,25 +41,52 @@ def most_similar(spectra, templates):
     return (spectra @ templates.T).argmax(axis=1)
 
 
+class Nearest(NamedTuple):
+    """The most similar training spectrum of each spectrum."""
+
+    rows: np.ndarray  # int64 (n,)
+    cosines: np.ndarray  # float32 (n,), at most 1
+
+
 def nearest_spectrum(spectra, training, labels):
     """Return the class of the training spectrum with the largest cosine similarity.
 
-    spectra: array (n, datapoints); training: array (spectra, datapoints), which may be mapped into
-    memory, as it is read in blocks; labels: int (spectra,). Of equally similar ones the first
+    labels: int array (m,), of the training spectra; else as `nearest_rows`.
+    """
+    return labels[nearest_rows(spectra, training).rows]
+
+
+def nearest_rows(spectra, training):
+    """Return the Nearest of spectra (n, datapoints) among training spectra (m, datapoints).
+
+    training: may be mapped into memory, as it is read in blocks. Of equally similar ones the first
     counts. Spectra of zeros are similar to none.
     """
-    spectra = np.asarray(spectra, np.float32)  # whose norm is the same for all
-    best, answers = np.full(len(spectra), -np.inf), np.full(len(spectra), labels[0])
-    rows = max(1, BLOCK // training.shape[1])
-    for first in range(0, len(training), rows):
-        block = np.array(training[first : first + rows], np.float32)
+    spectra = np.asarray(spectra, np.float32)
+    rows, best = np.zeros(len(spectra), np.int64), np.full(len(spectra), -np.inf, np.float32)
+    step = max(1, BLOCK // training.shape[1])
+    for first in range(0, len(training), step):
+        block = np.array(training[first : first + step], np.float32)
         norms = np.linalg.norm(block, axis=1, keepdims=True)
+        # Norms of the spectra change no order, so they are left to the end.
         similarity = spectra @ np.divide(block, norms, out=block, where=norms > 0).T
         nearest = similarity.argmax(axis=1)
         found = similarity[np.arange(len(spectra)), nearest]
         nearer = found > best
-        best[nearer], answers[nearer] = found[nearer], labels[first + nearest[nearer]]
-    return answers
+        best[nearer], rows[nearer] = found[nearer], first + nearest[nearer]
+    norms = np.linalg.norm(spectra, axis=1)
+    cosines = np.divide(best, norms, out=np.zeros_like(best), where=norms > 0)
+    return Nearest(rows, np.minimum(cosines, 1))
+
+
+def unusual_cosine(known, training):
+    """Return the cosine to the nearest training spectrum that UNUSUAL percent of `known` are below.
+
+    known (n, datapoints): spectra of known classes; of more than KNOWN_SPECTRA as many at equal
+    distances are taken, so that all classes are among them.
+    """
+    rows = np.unique(np.linspace(0, len(known) - 1, KNOWN_SPECTRA).astype(int))
+    return float(np.percentile(nearest_rows(known[rows], training).cosines, UNUSUAL))
 
 
 def stick_patterns(class_file, kernel):

@@ -1,0 +1,286 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+from conftest import PROJECT, assert_one_sentence
+
+import identify
+import spectra_from_config
+from benchmark.command_line import InputError, parse_flags
+from benchmark.dataset_folder import hash_and_check, read_dataset
+from benchmark.networks import hash_of_weights
+from benchmark.rendering import render
+from benchmark.run_folder import Count, Protocol, Run, record_of, run_name, write_run
+from benchmark.similarity import nearest_rows, nearest_spectrum, unusual_cosine
+
+DATAPOINTS = 101  # from 200 to 400: datapoints are 2 apart
+NAMES = "quartz", "calcite", "opal", "gypsum"
+PEAKS = {"quartz": (20, 60), "calcite": (30, 80), "opal": (45, 70), "gypsum": (25, 50)}
+PROTOCOL = Protocol(32, 1, 3e-4, 0.5, 10, 25, 1e-4)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, tensorflow):
+    """Make a dataset and two runs of networks that compare spectra to patterns; returns a folder.
+
+    The networks are built, not trained: their weights are the patterns, sharper in the second run.
+    """
+    folder = tmp_path_factory.mktemp("project")
+    spectra = {
+        str(label): {"name": name, "peak_positions": PEAKS[name], "peak_heights": [1, 0.5]}
+        for label, name in enumerate(NAMES)
+    }
+    config = {"datapoints": DATAPOINTS, "classes": len(NAMES), "unit": "1/cm"}
+    config |= {"range": [200, 400], "spectra": spectra}
+    (folder / "small.json").write_text(json.dumps(config))
+    files = f"--config={folder}/small.json", f"--output={folder}/datasets/small"
+    variation = "--max-shift=1", "--test-shift=1", "--kernel-range", "2", "3", "--n-train=20"
+    spectra_from_config.main(parse_flags(spectra_from_config, [*files, *variation, "--workers=1"]))
+    dataset = read_dataset(folder / "datasets/small")
+    record = record_of(dataset, hash_and_check(dataset))
+    for seed, sharpness in enumerate((1, 4)):
+        save_run(folder / "results" / run_name("patterns", seed), seed, record, sharpness)
+    return folder
+
+
+def save_run(folder, seed, record, sharpness):
+    import keras
+
+    folder.mkdir(parents=True)
+    model = keras.Sequential(
+        [keras.Input((DATAPOINTS,)), keras.layers.Dense(len(NAMES), activation="softmax")]
+    )
+    patterns = render(
+        np.array(list(PEAKS.values())), np.array([[1, 0.5]] * 4), np.full(4, 2.5), DATAPOINTS
+    )
+    patterns /= np.linalg.norm(patterns, axis=1, keepdims=True)
+    model.set_weights([sharpness * patterns.T, np.zeros(len(NAMES))])
+    model.save(folder / "model.keras")
+    write_run(
+        Run(
+            folder=folder,
+            model="patterns",
+            seed=seed,
+            protocol=PROTOCOL,
+            dataset=record,
+            weights=model.count_params(),
+            epochs=1,
+            best_epoch=1,
+            seconds=1.0,
+            environments=[],
+            weights_sha256=hash_of_weights(model),
+            misclassified={"val": Count(0, 40)},
+        )
+    )
+
+
+@pytest.fixture
+def ask(trained, monkeypatch, capsys):
+    """Ask the networks as the command line does; returns output and errors."""
+    monkeypatch.chdir(trained)
+
+    def run_main(*flags, runs=("results/patterns-seed0",)):
+        capsys.readouterr()
+        flags = list(map(str, ("--runs", *runs, "--measured", *flags)))
+        identify.main(parse_flags(identify, flags))
+        return capsys.readouterr()
+
+    return run_main
+
+
+def spectrum_of(peaks, first=190, last=410, step=0.5, heights=(900, 450), unit=""):
+    """Return the text of a measurement with Gaussian peaks at datapoints of the dataset."""
+    x = np.arange(first, last + step / 2, step)
+    y = 30.0 + sum(
+        h * np.exp(-(((x - 200 - 2 * p) / 5) ** 2) / 2) for p, h in zip(peaks, heights, strict=True)
+    )
+    head = f"x ({unit}), y\n" if unit else ""
+    return head + "".join(f"{a:.2f}, {b:.4f}\n" for a, b in zip(x, y, strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_class_is_found_by_name(ask, measured, name):
+    path = measured(spectrum_of(PEAKS[name]), f"{name}.txt")
+    output, errors = ask(path)
+    lines = output.splitlines()
+    assert lines[0] == str(path)
+    assert len(lines) == 5
+    assert lines[1].endswith(f"%  {name}")
+    assert lines[4].startswith(f"    most similar training spectrum: {name}, cosine 0.99")
+    assert errors == ""
+
+
+def test_probabilities_are_the_mean_of_the_runs(ask, measured, tmp_path):
+    mixture = spectrum_of(PEAKS["opal"] + PEAKS["calcite"], heights=(900, 450, 800, 300))
+    path, tables = measured(mixture), []
+    for runs in ([0], [1], [0, 1]):
+        ask(path, "--csv", tmp_path / "a.csv", runs=[f"results/patterns-seed{i}" for i in runs])
+        (row,) = csv.DictReader((tmp_path / "a.csv").read_text().splitlines())
+        tables.append({row[f"class_{i}"]: float(row[f"probability_{i}"]) for i in (1, 2, 3)})
+    single, other, both = tables
+    assert abs(single["opal"] - other["opal"]) > 0.01
+    for name in both.keys() & single.keys() & other.keys():
+        assert both[name] == pytest.approx((single[name] + other[name]) / 2, abs=2e-6)
+
+
+def test_table_has_a_row_for_each_file_with_its_warnings(ask, measured, tmp_path):
+    files = [
+        measured(spectrum_of(PEAKS["quartz"]), "a, b.txt"),
+        measured(spectrum_of(PEAKS["opal"], last=380), "short.txt"),
+    ]
+    output, errors = ask(*files, "--csv", tmp_path / "new" / "answers.csv")
+    assert output.splitlines()[-1].endswith("answers.csv: 2 files")
+    rows = list(csv.DictReader((tmp_path / "new" / "answers.csv").read_text().splitlines()))
+    assert [row["file"] for row in rows] == list(map(str, files))
+    assert [row["class_1"] for row in rows] == ["quartz", "opal"]
+    assert [row["nearest"] for row in rows] == ["quartz", "opal"]
+    assert float(rows[0]["probability_1"]) > float(rows[0]["probability_2"])
+    assert rows[0]["warnings"] == ""
+    assert "90% of the range of the dataset, 200 to 400" in rows[1]["warnings"]
+    assert "90% of the range" in errors
+
+
+def test_spectrum_of_no_known_class_is_warned_of(ask, measured):
+    output, errors = ask(measured(spectrum_of((35, 90))))
+    cosine = float(output.split("cosine ")[1])
+    assert cosine < 0.7
+    assert "a class that the networks do not know" in errors
+    assert f"cosine {cosine:.3f}" in errors
+
+
+def test_what_is_unusual_is_the_first_percentile_of_the_validation_spectra(trained):
+    splits = read_dataset(trained / "datasets/small").splits
+    training, known = splits["train"][0], splits["val"][0]
+    unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (known, training)]
+    cosines = (unit[0] @ unit[1].T).max(axis=1)
+    assert unusual_cosine(known, training) == pytest.approx(np.percentile(cosines, 1), abs=1e-6)
+
+
+def test_nearest_training_spectra_are_those_of_the_largest_cosine(monkeypatch):
+    rng = np.random.default_rng(0)
+    spectra, training = rng.random((20, 30)), rng.random((50, 30))
+    training[3] = 0
+    training[40] = 5 * training[7]
+    norms = np.linalg.norm(training, axis=1)
+    norms[3] = 1
+    cosines = spectra @ training.T / norms / np.linalg.norm(spectra, axis=1, keepdims=True)
+    monkeypatch.setattr("benchmark.similarity.BLOCK", 30 * 9)
+    nearest = nearest_rows(spectra, training)
+    np.testing.assert_allclose(nearest.cosines, cosines.max(axis=1), atol=1e-6)
+    np.testing.assert_allclose(cosines[np.arange(20), nearest.rows], cosines.max(axis=1), atol=1e-6)
+    assert nearest_rows(training[[40]], training).rows in (7, 40)
+    labels = np.arange(50) % 7
+    assert (nearest_spectrum(spectra, training, labels) == labels[nearest.rows]).all()
+    assert nearest_rows(np.zeros((1, 30)), training).cosines.tolist() == [0]
+
+
+def test_other_unit_and_other_range_are_refused(ask, measured):
+    with pytest.raises(InputError, match="x is in nm, accepted: 1/cm"):
+        ask(measured(spectrum_of(PEAKS["opal"], unit="nm")))
+    with pytest.raises(InputError, match="0 points from 200 to 400"):
+        ask(measured("1 2\n2 5\n3 4\n"))
+    with pytest.raises(InputError, match="RANGE is 0 9, accepted: 200 400"):
+        ask(measured(spectrum_of(PEAKS["opal"])), "--range", 0, 9)
+
+
+def test_unreadable_files_are_refused_or_skipped(ask, measured):
+    good, bad = measured(spectrum_of(PEAKS["opal"]), "good"), measured("no numbers", "bad")
+    with pytest.raises(InputError, match="bad"):
+        ask(good, bad)
+    output, errors = ask(good, bad, "--skip-unreadable")
+    assert output.startswith(str(good))
+    assert "skipped" in errors
+
+
+def test_block_chooses_among_spectra_of_a_file(ask, measured):
+    blocks = "".join(
+        f"##TITLE= {name}\n##JCAMP-DX= 4.24\n##XUNITS= 1/CM\n##XYPOINTS= (XY..XY)\n"
+        f"{spectrum_of(PEAKS[name])}##END=\n"
+        for name in NAMES
+    )
+    output, _ = ask(measured(blocks), "--block", "calcite")
+    assert output.splitlines()[1].endswith("calcite")
+
+
+def test_runs_without_weights_are_refused(ask, measured):
+    run = PROJECT / "results/dataset500/cnn2-seed0"  # as shipped
+    with pytest.raises(
+        InputError, match=r"has no model\.keras, .* accepted: runs with their weights"
+    ):
+        ask(measured(spectrum_of(PEAKS["opal"])), runs=[run])
+
+
+def test_runs_of_two_datasets_are_refused(ask, measured, trained, tmp_path):
+    other = copy_of(trained / "results/patterns-seed0", tmp_path / "other")
+    change(other, lambda record: record["dataset"]["sha256"].update({"y_train.npy": "0"}))
+    with pytest.raises(InputError, match=r"RUNS are of two datasets: .*y_train\.npy"):
+        ask(measured(spectrum_of(PEAKS["opal"])), runs=["results/patterns-seed0", other])
+
+
+def copy_of(folder, target):
+    target.mkdir()
+    for path in folder.iterdir():
+        (target / path.name).write_bytes(path.read_bytes())
+    return target
+
+
+def change(folder, how):
+    record = json.loads((folder / "run.json").read_bytes())
+    how(record)
+    (folder / "run.json").write_text(json.dumps(record))
+
+
+def test_weights_other_than_recorded_are_refused(ask, measured, trained, tmp_path):
+    path = measured(spectrum_of(PEAKS["opal"]))
+    other = copy_of(trained / "results/patterns-seed0", tmp_path / "other")
+    change(other, lambda record: record.update(weights_sha256="0"))
+    with pytest.raises(InputError, match="does not hold the weights that run"):
+        ask(path, runs=[other])
+    (other / "model.keras").write_bytes(b"no archive")
+    with pytest.raises(InputError, match="cannot be loaded in Keras' safe mode"):
+        ask(path, runs=[other])
+
+
+def test_network_that_holds_code_is_not_run(ask, measured, trained, tmp_path):
+    import keras
+
+    other = copy_of(trained / "results/patterns-seed0", tmp_path / "other")
+    model = keras.Sequential([keras.Input((DATAPOINTS,)), keras.layers.Lambda(lambda x: x[:, :4])])
+    model.save(other / "model.keras")
+    with pytest.raises(InputError, match="cannot be loaded in Keras' safe mode"):
+        ask(measured(spectrum_of(PEAKS["opal"])), runs=[other])
+
+
+def test_without_the_dataset_folder_a_range_is_needed_and_nothing_is_compared(
+    ask, measured, trained, tmp_path, monkeypatch
+):
+    path = measured(spectrum_of(PEAKS["opal"]))
+    runs = [trained / "results/patterns-seed0"]
+    expected, _ = ask(path, runs=runs)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="RANGE is None, accepted: x of the first"):
+        ask(path, runs=runs)
+    output, errors = ask(path, "--range", 200, 400, runs=runs)
+    assert output.splitlines() == expected.splitlines()[:-1]
+    assert "datasets/small, on which the networks were trained, is not there" in errors
+    assert ask(path, "--dataset", trained / "datasets/small", runs=runs)[0] == expected
+
+
+def test_folder_of_another_dataset_is_refused(ask, measured, own_arrays):
+    with pytest.raises(InputError, match="is not the dataset that"):
+        ask(measured(spectrum_of(PEAKS["opal"])), "--dataset", own_arrays)
+
+
+def test_similarity_may_be_judged_by_another_split(ask, measured):
+    path = measured(spectrum_of(PEAKS["opal"]))
+    assert ask(path, "--known", "test")[0] == ask(path)[0]
+    with pytest.raises(InputError, match=r"KNOWN is train, accepted: a split of .*: val, test"):
+        ask(path, "--known", "train")
+
+
+def test_bad_input_ends_in_one_sentence_before_tensorflow_starts(run, measured, tmp_path):
+    process = run("identify.py", "--runs", tmp_path, "--measured", measured("1 2\n2 3\n"))
+    assert_one_sentence(process, 2, tmp_path, "holds no finished run")
+    with pytest.raises(InputError, match="MEASURED is None"):
+        identify.main(parse_flags(identify, ["--runs", str(tmp_path)]))
