@@ -96,7 +96,10 @@ def main(settings):
     check(settings)
     runs = read_runs(settings.runs)
     dataset = dataset_of(runs[0], settings.dataset)
-    known = None if dataset is None else split_named(dataset, settings.known)
+    if dataset is not None:
+        splits = [split for split in dataset.splits if split != "train"]
+        accepted = f"a split of {dataset.folder}: {', '.join(splits)}"
+        require(settings.known in splits, "KNOWN", settings.known, accepted)
     form = form_of(runs[0], dataset, settings.range)
     paths, measurements, spectra = read_all(settings, partial(brought_into, form=form))
     probabilities = mean_probabilities(runs, spectra)
@@ -104,7 +107,7 @@ def main(settings):
     names = runs[0].dataset.class_names or list(map(str, range(runs[0].dataset.classes)))
     answers = answers_of(paths, probabilities, warnings, names)
     if dataset is not None:
-        answers = compared(answers, spectra, dataset, known, names)
+        answers = compared(answers, spectra, dataset, settings.known, names)
     for answer in answers:
         tell(answer)
     if settings.csv is not None:
@@ -170,12 +173,6 @@ def dataset_of(run, folder):
                 f"differs); DATASET names its folder"
             )
     return dataset
-
-
-def split_named(dataset, name):
-    splits = [split for split in dataset.splits if split != "train"]
-    require(name in splits, "KNOWN", name, f"a split of {dataset.folder}: {', '.join(splits)}")
-    return dataset.splits[name][0]
 
 
 def form_of(run, dataset, given):
@@ -274,17 +271,23 @@ def answers_of(paths, probabilities, warnings, names):
 
 
 def compared(answers, spectra, dataset, known, names):
-    """Add to Answers the class of the most similar training spectrum, and what it means."""
+    """Add to Answers the class of the most similar training spectrum, and what it means.
+
+    known: split whose spectra tell how similar those of known classes are.
+    """
     training, labels = dataset.splits["train"]
-    nearest, usual = nearest_rows(spectra, training), unusual_cosine(known, training)
+    nearest = nearest_rows(spectra, training)
+    usual = unusual_cosine(dataset.splits[known][0], training)
+    measured = "measured" in (dataset.card or {}) or known.startswith("test_measured")
+    doubt = "" if measured else f" (if {known} is synthetic, measured spectra often are less alike)"
     found = []
     for answer, row, cosine in zip(answers, nearest.rows, nearest.cosines.tolist(), strict=True):
         name, warnings = names[labels[row]], list(answer.warnings)
         if cosine < usual:
             warnings.append(
-                f"no training spectrum is as similar (cosine {cosine:.3f}) as to "
-                f"{100 - UNUSUAL} of 100 spectra of known classes ({usual:.3f} and more): this may "
-                f"be a class that the networks do not know, a mixture, or another background"
+                f"no training spectrum is as similar as usual: cosine {cosine:.3f}, where "
+                f"{100 - UNUSUAL} of 100 spectra of {known} have {usual:.3f} or more; this may be "
+                f"a class that the networks do not know, a mixture, or another background{doubt}"
             )
         elif name != answer.classes[0]:
             warnings.append(f"the most similar training spectrum is of class {name}")

@@ -247,7 +247,7 @@ def test_measurements_give_peaks_and_the_scatter_of_their_samples(make, tmp_path
     assert 1 <= settings.max_shift <= 5
     assert settings.kernel_range == pytest.approx((6, 6), abs=0.3)
     assert settings.max_height_change < 0.2
-    assert settings.n_train == 12_500
+    assert settings.n_train == 500
     assert errors == ""
 
 
