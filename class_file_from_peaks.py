@@ -262,7 +262,7 @@ def read_files(settings):
     grid = grid_of_files(settings)
     table = read_labels(settings.labels) if settings.labels else None
     form = {"datapoints": grid.datapoints, "min_samples": 1, "background": "none"}
-    spectra, excluded = collect(SimpleNamespace(**vars(settings) | form), table)
+    spectra, excluded = collect(SimpleNamespace(**vars(settings) | form), table, settings.unit)
     for sentence in summarise(excluded):
         print(f"left out: {sentence}", file=sys.stderr)
     names = list(samples_of(spectra))
