@@ -13,10 +13,12 @@ runs no code that their files may hold.
 A network knows no other classes: it finds one of its own for any spectrum, often with a probability
 near 1. So the most similar training spectrum is named, with the cosine of the angle between both as
 vectors of datapoints, 1 for spectra that differ in scale alone. A warning says if this cosine is
-lower than it is for 99 of 100 spectra of KNOWN, the dataset's validation spectra, of at most 1000
-of them. Where networks were trained on synthetic spectra, measured ones are less similar to these
-even if their class is known; then a split of measured spectra, such as test_measured_val, is the
-better KNOWN.
+lower than it is for 95 of 100 spectra of KNOWN, by default the dataset's validation spectra, at
+most 1000 of them. That is a hint and no test: it also meets some spectra of known classes, and
+misses other classes whose spectra are like those of a known one. Where networks were trained on
+synthetic spectra, measured ones are less like these even if their class is known, and more of them
+are warned of; with a split of measured spectra, such as test_measured_val, as KNOWN it is fewer,
+but more of the unknown are missed.
 
 Where a file does not cover the range, the rest takes its first or last y, and a warning says so.
 Without the dataset folder, RANGE must tell what the datapoints stand for, and nothing tells whether
