@@ -280,8 +280,8 @@ def compared(answers, spectra, dataset, known, names):
     training, labels = dataset.splits["train"]
     nearest = nearest_rows(spectra, training)
     usual = unusual_cosine(dataset.splits[known][0], training)
-    measured = "measured" in (dataset.card or {}) or known.startswith("test_measured")
-    doubt = "" if measured else f" (if {known} is synthetic, measured spectra often are less alike)"
+    rendered = (dataset.card or {}).get("class_file") and not known.startswith("test_measured")
+    doubt = f", or only measured, as {known} is synthetic" if rendered else ""
     found = []
     for answer, row, cosine in zip(answers, nearest.rows, nearest.cosines.tolist(), strict=True):
         name, warnings = names[labels[row]], list(answer.warnings)
@@ -289,7 +289,7 @@ def compared(answers, spectra, dataset, known, names):
             warnings.append(
                 f"no training spectrum is as similar as usual: cosine {cosine:.3f}, where "
                 f"{100 - UNUSUAL} of 100 spectra of {known} have {usual:.3f} or more; this may be "
-                f"a class that the networks do not know, a mixture, or another background{doubt}"
+                f"a class that the networks do not know, a mixture, or on another background{doubt}"
             )
         elif name != answer.classes[0]:
             warnings.append(f"the most similar training spectrum is of class {name}")
