@@ -25,11 +25,13 @@ outside RANGE or within BOUNDARY of its ends are left out, and named. Classes ar
 
 How spectra should vary is told by the measurements, from classes of two or more samples. The peaks
 of each spectrum are held against those of its class; a peak that lies further away than two of its
-widths sigma is another one. A tenth of the widths are below KERNEL_RANGE and a tenth above;
-MAX_SHIFT and MAX_HEIGHT_CHANGE hold for nine of ten peaks. N_TRAIN gives as many training spectra
-as the paper has, 25,000, and TEST_KERNEL is the median width. Where nothing is measured, the flags
-are those of the paper, shifts in proportion to the datapoints (Schuetzke, Szymanski and Reischl,
-"A universal synthetic dataset for machine learning on spectroscopic data", 2022).
+widths sigma is another one. MAX_SHIFT and MAX_HEIGHT_CHANGE hold for nine of ten peaks. As rendered
+spectra have one width for all their peaks, KERNEL_RANGE goes by the median width of each spectrum:
+a tenth of them are below the range, and a tenth above; TEST_KERNEL is their median. N_TRAIN gives
+as many training spectra as the paper has, 25,000, but no more than 500 of a class. Where nothing is
+measured, the flags are those of the paper, shifts in proportion to the datapoints (Schuetzke,
+Szymanski and Reischl, "A universal synthetic dataset for machine learning on spectroscopic data",
+2022).
 """
 
 import hashlib
@@ -101,6 +103,7 @@ MAX_PEAKS: Annotated[
 
 COVERED = 90  # percent of the measured peaks that the advised variation covers
 TRAINING_SPECTRA = 25_000  # of the paper, 50 of each of 500 classes
+MOST_PER_CLASS = 500  # training spectra
 VALIDATION_SHARE = 5  # training spectra for one validation spectrum, as in the paper
 
 
@@ -259,7 +262,7 @@ def read_files(settings):
     grid = grid_of_files(settings)
     table = read_labels(settings.labels) if settings.labels else None
     form = {"datapoints": grid.datapoints, "min_samples": 1, "background": "none"}
-    spectra, excluded = collect(SimpleNamespace(**vars(settings) | form), table)
+    spectra, excluded = collect(SimpleNamespace(**vars(settings) | form), table, settings.unit)
     for sentence in summarise(excluded):
         print(f"left out: {sentence}", file=sys.stderr)
     names = list(samples_of(spectra))
@@ -302,7 +305,8 @@ def room_of(config):
 def advice_for(source):
     """Return the Advice that the scatter of the peaks gives, or else the paper's variation."""
     paper, scatter = PAPER_VARIATION, source.scatter
-    n_train = max(paper.n_train, math.ceil(TRAINING_SPECTRA / len(source.names)))
+    share = math.ceil(TRAINING_SPECTRA / len(source.names))
+    n_train = min(MOST_PER_CLASS, max(paper.n_train, share))
     spectra = {"n_train": n_train, "n_val": math.ceil(n_train / VALIDATION_SHARE)}
     if scatter is None:
         share = source.grid.datapoints / dataset_config_generator.DATAPOINTS
@@ -314,7 +318,9 @@ def advice_for(source):
             test_shift=round(paper.test_shift * share),
             test_kernel=paper.test_kernel,
         )
-    narrow, median, wide = np.percentile(scatter.widths, (100 - COVERED, 50, COVERED)).round(1)
+    # Rendered spectra have one width for all their peaks.
+    levels = 100 - COVERED, 50, COVERED
+    narrow, median, wide = np.percentile(scatter.spectrum_widths, levels).round(1)
     shift = math.ceil(np.percentile(scatter.shifts, COVERED))
     change = np.percentile(scatter.height_changes, COVERED).round(2)
     return Advice(
@@ -357,6 +363,7 @@ def tell(source, config, output, content):
     unit = f" ({source.grid.step:.3g} {source.unit} each)" if source.unit else ""
     for name, values in (
         (f"width sigma in datapoints{unit}", scatter.widths),
+        ("median width of a spectrum", scatter.spectrum_widths),
         ("shift in datapoints", scatter.shifts),
         ("height change", scatter.height_changes),
     ):

@@ -37,6 +37,7 @@ class Scatter(NamedTuple):
     samples: int
     expected: int  # peaks of the classes, once for each of their spectra
     widths: np.ndarray  # float64 (found,), sigma in datapoints
+    spectrum_widths: np.ndarray  # float64 (spectra with found peaks,), the median of each
     shifts: np.ndarray  # float64 (found,), in datapoints, 0 or more
     height_changes: np.ndarray  # float64 (found,), relative to the highest peak, 0 or more
 
@@ -95,14 +96,16 @@ def scatter_of(classes, patterns, detection):
     widths away.
     """
     detection = detection._replace(max_peaks=None)
-    counts, found = np.zeros(3, int), [np.zeros((3, 0))]
+    counts, found = np.zeros(3, int), []
     for (spectra, samples), pattern in zip(classes, patterns, strict=True):
         distinct = len(np.unique(samples))
         if distinct < 2:
             continue
         counts += len(spectra), distinct, len(spectra) * len(pattern.positions)
         found += [deviations(detect(spectrum, detection), pattern) for spectrum in spectra]
-    return Scatter(*counts.tolist(), *np.concatenate(found, axis=1))
+    widths, shifts, changes = np.concatenate([np.zeros((3, 0)), *found], axis=1)
+    medians = np.array([np.median(of_spectrum[0]) for of_spectrum in found if of_spectrum.size])
+    return Scatter(*counts.tolist(), widths, medians, shifts, changes)
 
 
 def deviations(peaks, pattern):

@@ -1,6 +1,7 @@
 """Peak tables: positions and heights of the peaks of classes, from CSV files and JCAMP-DX."""
 
 import csv
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -38,9 +39,11 @@ def read_peak_tables(paths):
     """
     tables = {}
     for path in paths:
-        lines = decode(path, read_content(path)).splitlines()
+        lines = re.split(r"\r\n|\r|\n", decode(path, read_content(path)))
         is_jcamp = {label for label, _ in map(labelled, lines)} & JCAMP_LABELS
         for name, table in (read_jcamp_peaks if is_jcamp else read_csv_peaks)(path, lines):
+            if not name.isprintable():
+                raise InputError(f"{path}: class {name!r}, accepted: names without control signs")
             if name in tables:
                 refuse_second_table(name, tables[name], table)
             tables[name] = table

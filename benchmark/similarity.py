@@ -11,7 +11,7 @@ from benchmark.rendering import render, stack
 
 BLOCK = 2_000_000  # numbers of training spectra compared at once
 KNOWN_SPECTRA = 1000  # spectra of known classes whose similarity is looked at
-UNUSUAL = 1  # percent of them that are less similar than what is unusual
+UNUSUAL = 5  # percent of them that are less similar than what is unusual
 
 
 def ideal_patterns(class_file, kernel):

@@ -166,6 +166,7 @@ def test_without_measurements_the_flags_are_the_papers_for_these_datapoints(make
         ("class,position,height\na,500\n", ("line 2", "height", "''")),
         ("class,position,height\na,500,nan\n", ("line 2", "height", "'nan'")),
         ("class,position,height\n,500,1\n", ("line 2", "no class")),
+        ("class,position,height\na\u202eb,500,1\n", ("'a\\u202eb'", "control")),
         ("class,position,height\na,500,-1\n", ("class a", "500", "-1", "0 or more")),
         ("class,position,height\na,500,0\n", ("class a", "0", "highest")),
         ("class,position,height,unit\na,5,1,nm\na,6,1,um\n", ("line 3", "class a", "nm", "um")),
@@ -247,7 +248,7 @@ def test_measurements_give_peaks_and_the_scatter_of_their_samples(make, tmp_path
     assert 1 <= settings.max_shift <= 5
     assert settings.kernel_range == pytest.approx((6, 6), abs=0.3)
     assert settings.max_height_change < 0.2
-    assert settings.n_train == 12_500
+    assert settings.n_train == 500
     assert errors == ""
 
 
