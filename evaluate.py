@@ -314,7 +314,9 @@ def artefacts_to_show(artefacts):
 
 
 def written(value):
-    return " to ".join(f"{end:g}" for end in value) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return " to ".join(f"{end:g}" for end in value)
+    return value if isinstance(value, str) else f"±{value:g}"
 
 
 def vary_class(class_file, variation, split, label):

@@ -79,7 +79,7 @@ def class_variation(class_file, variation, label, vary):
         panel.plot(spectrum, color=BLACK, linewidth=0.8)
         title = f"{name}, σ = {drawn[2][row]:.2g} datapoints"
         if variation.artefacts and drawn is trained:
-            title += ", without its artefacts"
+            title += ", no artefacts"
         panel.set_title(title, loc="left", fontsize=8)
         panel.set(xlim=(0, class_file.datapoints - 1), ylim=(0, 1.05), yticks=(0, 0.5, 1))
         panel.tick_params(labelbottom=name == shown[-1][0])
@@ -138,7 +138,8 @@ def class_artefacts(class_file, variation, label, shown):
         panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     for panel in panels[len(shown) :]:
         panel.set_axis_off()
-    figure.supxlabel("position (datapoints); panels marked * show a part", fontsize=9)
+    note = "; panels marked * show a part" if any(local for *_, local in shown) else ""
+    figure.supxlabel(f"position (datapoints){note}", fontsize=9)
     figure.supylabel("relative intensity", fontsize=9)
     handles = panels[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper center", ncols=2)

@@ -79,14 +79,14 @@ LADDER = [
     ),
     Rung(
         artefact="background",
-        unit="height of a smooth curve, maximum 1",
+        unit="height of the curve, maximum 1",
         severities=(0.05, 0.1, 0.2, 0.4, 0.8),
         settings=lambda s, n: Artefacts(background=(s, s)),
         source="SimXRD 0.05, python-powder-diffraction 0.1, RamanSPy 2",
     ),
     Rung(
         artefact="hump",
-        unit="height of a broad Gaussian, maximum 1",
+        unit="height of the hump, maximum 1",
         severities=(0.05, 0.1, 0.2, 0.4, 0.8),
         settings=lambda s, n: Artefacts(hump=(s, s)),
         source="as backgrounds",
