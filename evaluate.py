@@ -43,7 +43,7 @@ from benchmark.misclassifications import (
     summarise,
 )
 from benchmark.published_results import PUBLISHED, Published, published_of
-from benchmark.report import files_text, next_step, report_text
+from benchmark.report import files_text, in_lines, next_step, report_text
 from benchmark.run_folder import (
     CHECKPOINT,
     FAILURE,
@@ -122,7 +122,7 @@ def print_report(folder, evaluation, drawn):
     e = evaluation
     dataset = e.runs[0].dataset.name
     print(report_text(dataset, e.rows, e.shown, e.published, e.class_file, e.variation))
-    print(groups_text(e, e.shown))
+    print(in_lines(groups_text(e, e.shown)))
     print(files_text(folder, drawn))
     print(next_step(e.rows, e.class_file), end="")
 
