@@ -44,7 +44,7 @@ from benchmark.misclassifications import (
     summarise,
 )
 from benchmark.published_results import Published, published_of
-from benchmark.report import files_text, next_step, report_text
+from benchmark.report import files_text, in_lines, next_step, report_text
 from benchmark.results_folder import add_shipped, read_results
 from benchmark.run_folder import read_predictions
 from benchmark.significance import FEWEST_SEEDS, Comparison, agreement, compare_networks, groups
@@ -127,7 +127,7 @@ def print_report(folder, evaluation, drawn):
     dataset = e.runs[0].dataset.name
     print(report_text(dataset, e.rows, e.shown, e.published, e.class_file, e.variation))
     print(tables.shipped_text(e.runs), end="")
-    print(groups_text(e, e.shown))
+    print(in_lines(groups_text(e, e.shown)))
     print(files_text(folder, drawn))
     print(next_step(e.rows, e.class_file), end="")
 

@@ -43,12 +43,16 @@ def report_text(dataset, rows, shown, published, class_file, variation):
         meanings["published"] = f"results of the paper, to be held against {held.split}"
     if any(score.unanswered for row in rows for score in row.scores.values()):
         meanings["unanswered"] = "spectra that the method has no answer for, not counted as wrong"
-    sentences = (
-        fill(one_line(f"{name}: {meaning}."), WIDTH, subsequent_indent="  ")
-        for name, meaning in meanings.items()
-    )
+    sentences = (f"{one_line(name)}: {meaning}." for name, meaning in meanings.items())
     title = one_line(f"Misclassified spectra of {dataset}")
-    return "\n".join([title, "", as_plain_text(header, as_text(lines)), *sentences, ""])
+    table = as_plain_text(header, as_text(lines))
+    return "\n".join([title, "", table, in_lines("\n".join(sentences)), ""])
+
+
+def in_lines(text):
+    """Break the lines of a text that are longer than WIDTH, the rest of each indented."""
+    broken = (fill(one_line(line), WIDTH, subsequent_indent="  ") for line in text.split("\n"))
+    return "\n".join(broken)
 
 
 def meaning_of(split, class_file, variation):
