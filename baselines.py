@@ -1,9 +1,10 @@
-"""Classify the spectra of a dataset without training, by similarity to the classes' ideal patterns.
+"""Classify the spectra of a dataset without a network, most methods by the classes' ideal patterns.
 
     python baselines.py
     python baselines.py --dataset datasets/quick
+    python baselines.py --methods cosine minirocket
 
-Five methods give the networks something to be compared with:
+Six methods give the networks something to be compared with:
 
     cosine             cosine similarity of spectrum and ideal pattern
     smoothed_cosine    the same after smoothing both with a Gaussian, so that shifted peaks overlap
@@ -13,12 +14,18 @@ Five methods give the networks something to be compared with:
     ideal_observer     is told the exact peaks of each spectrum, and answers with the class under
                        whose training variation they are most likely: on `val` no classifier can do
                        better on average
+    minirocket         learns from the training spectra: a ridge classifier on counts of positive
+                       values of 84 fixed kernels' convolutions (MiniRocket; Dempster, Schmidt and
+                       Webb 2021, doi 10.1145/3447548.3467231), its strength chosen by `val`
 
-None of them learns from spectra. They know the class file and, unlike the networks, the width of
-test peaks and how far peaks may shift. Each leaves in its folder `results/NAME/METHOD/` the
+The others learn nothing from spectra. They know the class file and, unlike the networks, the width
+of test peaks and how far peaks may shift. Each leaves in its folder `results/NAME/METHOD/` the
 predicted classes, SPLIT_predictions.npy, for the validation split and every test split, and
 baseline.json with misclassifications, time, settings and the dataset's hashes. evaluate.py shows
 them beside the networks.
+
+`minirocket` needs two matrices of MINIROCKET_FEATURES squared numbers (1.6 GB) and about 13 ms of a
+processor core per spectrum of 5000 datapoints; both fall with the number of features.
 """
 
 import sys
@@ -38,9 +45,11 @@ from benchmark.command_line import InputError, require, require_folder, run_scri
 from benchmark.dataset_folder import hash_and_check, read_classes, read_dataset
 from benchmark.files import replace_file
 from benchmark.ideal_observer import IdealObserver
+from benchmark.minirocket import KERNELS, count_positive, fit_features
 from benchmark.overlap import tabulate
 from benchmark.peak_matching import match_peaks
 from benchmark.rendering import render
+from benchmark.ridge import answer, train_ridge
 from benchmark.run_folder import Count, counts_text, predictions_name
 from spectra_from_config import splits_of, stack, vary_rows
 
@@ -54,42 +63,52 @@ RESULTS: Annotated[
 ] = None
 
 # Methods
+METHODS: Annotated[tuple[str, ...], "Methods to judge."] = (
+    *("cosine", "smoothed_cosine", "cross_correlation", "search_match", "ideal_observer"),
+    "minirocket",
+)
 SMOOTHING: Annotated[float, "Width sigma of smoothed_cosine's Gaussian, in datapoints."] = 50
 MAX_LAG: Annotated[int, "Largest shift of cross_correlation to either side, in datapoints."] = 50
 DETECTION_HEIGHT: Annotated[float, "Lowest peak that search_match detects, maximum 1."] = 0.01
+MINIROCKET_FEATURES: Annotated[int, "Features of minirocket at most, a multiple of 84."] = 10_000
 
 # Charges of search_match, beside heights and their differences in relative intensity
 SHIFT_CHARGE = 1e-4  # per datapoint
 HIDDEN_CHARGE = 0.1  # per height of a peak that another may hide
 
-SETTINGS = "smoothing", "max_lag", "detection_height"
+KNOWN = METHODS
+SETTINGS = "smoothing", "max_lag", "detection_height", "minirocket_features"
 
+MOST_FEATURES = 100_000
 CHUNK = 2_000_000  # numbers classified at once: spectra times the larger of datapoints and classes
 
 
 def main(settings):
     height = settings.detection_height
     require(0 < height < 1, "DETECTION_HEIGHT", height, "a number above 0 and below 1")
+    for name in settings.methods:
+        require(name in KNOWN, "METHODS", name, ", ".join(KNOWN))
+    features = settings.minirocket_features
+    accepted = f"{KERNELS} to {MOST_FEATURES}"
+    require(KERNELS <= features <= MOST_FEATURES, "MINIROCKET_FEATURES", features, accepted)
     dataset = read_dataset(settings.dataset)
-    if dataset.card is None:
+    if dataset.card is None and settings.methods != ("minirocket",):
         raise InputError(
             f"{settings.dataset} has no dataset.json, so the classes of its spectra are unknown"
         )
     smoothing, lag, most = settings.smoothing, settings.max_lag, dataset.datapoints
     require(0.1 <= smoothing <= most, "SMOOTHING", smoothing, f"0.1 to {most} datapoints")
     require(0 <= lag <= most, "MAX_LAG", lag, f"0 to {most} datapoints")
-    config = settings.config or Path("dataset_configs", dataset.card["class_file"]["name"])
-    class_file, variation = read_classes(dataset.card, config)
     results = Path(settings.results or Path("results", dataset.name))
     require_folder("RESULTS", results)
     hashes = hash_and_check(dataset)
     recorded = {name: getattr(settings, name) for name in SETTINGS}
-    judges = {
-        name: partial(judge, name, classify, dataset)
-        for name, classify in methods(class_file, variation, settings).items()
-    }
-    judges["ideal_observer"] = partial(judge_ideal_observer, class_file, variation, dataset)
+    judges = {"minirocket": partial(judge_minirocket, dataset, features)}
+    if settings.methods != ("minirocket",):
+        judges = judges_by_classes(dataset, settings) | judges
     for name, judge_all in judges.items():
+        if name not in settings.methods:
+            continue
         began = time.perf_counter()
         counts = judge_all(results / name)
         baseline = Baseline(
@@ -102,6 +121,18 @@ def main(settings):
         )
         write_baseline(baseline)
         print(f"{name}: {baseline.seconds:.1f} s; {counts_text(counts)}")
+
+
+def judges_by_classes(dataset, settings):
+    """Return name -> function that judges all splits, of the methods that know the class file."""
+    config = settings.config or Path("dataset_configs", dataset.card["class_file"]["name"])
+    class_file, variation = read_classes(dataset.card, config)
+    judges = {
+        name: partial(judge, name, classify, dataset)
+        for name, classify in methods(class_file, variation, settings).items()
+    }
+    judges["ideal_observer"] = partial(judge_ideal_observer, class_file, variation, dataset)
+    return judges
 
 
 def methods(class_file, variation, settings):
@@ -166,6 +197,18 @@ def judge_ideal_observer(class_file, variation, dataset, folder):
         with replace_file(folder / predictions_name(name)) as file:
             np.save(file, np.array([classes[0] if classes else -1 for classes in answers]))
     return misclassified
+
+
+def judge_minirocket(dataset, features, folder):
+    """Train MiniRocket on the training spectra and let it answer; returns split -> Count.
+
+    Validation spectra choose the strength of the ridge classifier, and nothing else.
+    """
+    train, val = dataset.splits["train"], dataset.splits["val"]
+    fitted = fit_features(train[0], features)
+    features_of = partial(count_positive, features=fitted)
+    ridge = train_ridge(features_of, train, val, dataset.classes, title="minirocket")
+    return judge("minirocket", lambda spectra: answer(features_of(spectra), ridge), dataset, folder)
 
 
 def count_answers(answers, labels):

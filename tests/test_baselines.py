@@ -300,7 +300,7 @@ def test_answers_do_not_depend_on_how_many_spectra_are_classified_at_once(
 def test_the_folder_of_a_method_holds_what_the_manual_says(run, class_file, dataset, tmp_path):
     flags = "--dataset", dataset, "--config", class_file[0], "--results", tmp_path / "r"
     process = run("baselines.py", *flags)
-    assert len(process.stdout.splitlines()) == 5
+    assert len(process.stdout.splitlines()) == 6
     hashes = {n: e["sha256"] for n, e in read_dataset(dataset).card["files"].items()}
     for line in process.stdout.splitlines():
         folder = tmp_path / "r" / line.partition(":")[0]
@@ -310,6 +310,7 @@ def test_the_folder_of_a_method_holds_what_the_manual_says(run, class_file, data
         assert baseline["settings"] == {
             **{"smoothing": baselines.SMOOTHING, "max_lag": baselines.MAX_LAG},
             "detection_height": baselines.DETECTION_HEIGHT,
+            "minirocket_features": baselines.MINIROCKET_FEATURES,
         }
         assert re.search(r": \d+\.\d s; misclassified: val ", line)
         for split, count in baseline["misclassified"].items():
