@@ -16,7 +16,7 @@ Six methods give the networks something to be compared with:
                        better on average
     minirocket         learns from the training spectra: a ridge classifier on counts of positive
                        values of 84 fixed kernels' convolutions (MiniRocket; Dempster, Schmidt and
-                       Webb 2021, doi 10.1145/3447548.3467231), its strength chosen by `val`
+                       Webb 2021, doi 10.1145/3447548.3467231), its penalty chosen by `val`
 
 The others learn nothing from spectra. They know the class file and, unlike the networks, the width
 of test peaks and how far peaks may shift. Each leaves in its folder `results/NAME/METHOD/` the
