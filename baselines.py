@@ -1,7 +1,8 @@
-"""Classify the spectra of a dataset without training, by similarity to patterns or to spectra.
+"""Classify the spectra of a dataset without a network.
 
     python baselines.py
     python baselines.py --dataset datasets/quick
+    python baselines.py --methods cosine minirocket
 
 Six methods give the networks something to be compared with. One needs nothing but the dataset:
 
@@ -17,13 +18,22 @@ The others know the class file, and are left out for spectra that were not rende
     ideal_observer     is told the exact peaks of each spectrum, and answers with the class under
                        whose training variation they are most likely: on `val` no classifier can do
                        better on average; left out where training spectra have artefacts, of which
-                   it knows nothing
+                       it knows nothing
 
 They learn nothing from spectra. They know the class file and, unlike the networks, the width of
-test peaks and how far peaks may shift. Each method leaves in its folder `results/NAME/METHOD/` the
+test peaks and how far peaks may shift. A seventh takes minutes and is judged if METHODS names it:
+
+    minirocket         learns from the training spectra: a ridge classifier on counts of positive
+                       values of 84 fixed kernels' convolutions (MiniRocket; Dempster, Schmidt and
+                       Webb 2021, doi 10.1145/3447548.3467231), its penalty chosen by `val`
+
+Each method leaves in its folder `results/NAME/METHOD/` the
 predicted classes, SPLIT_predictions.npy, for the validation split and every test split, and
 baseline.json with misclassifications, time, settings and the dataset's hashes. evaluate.py shows
 them beside the networks.
+
+`minirocket` needs two matrices of MINIROCKET_FEATURES squared numbers (1.6 GB) and about 13 ms of a
+processor core per spectrum of 5000 datapoints; both fall with the number of features.
 """
 
 import sys
@@ -41,6 +51,8 @@ from benchmark.command_line import require, require_folder, run_script
 from benchmark.dataset_folder import hash_and_check, read_classes, read_dataset
 from benchmark.files import replace_file
 from benchmark.ideal_observer import IdealObserver
+from benchmark.minirocket import KERNELS, count_positive, fit_features
+from benchmark.ridge import answer, train_ridge
 from benchmark.run_folder import Count, counts_text, predictions_name
 from benchmark.search_match import search_match
 from benchmark.similarity import (
@@ -64,20 +76,32 @@ RESULTS: Annotated[
 ] = None
 
 # Methods
+METHODS: Annotated[tuple[str, ...], "Methods to judge; minirocket is a further one."] = (
+    *("nearest_spectrum", "cosine", "smoothed_cosine", "cross_correlation", "search_match"),
+    "ideal_observer",
+)
 SMOOTHING: Annotated[float, "Width sigma of smoothed_cosine's Gaussian, in datapoints."] = 50
 MAX_LAG: Annotated[int, "Largest shift of cross_correlation to either side, in datapoints."] = 50
 DETECTION_HEIGHT: Annotated[float, "Lowest peak that search_match detects, maximum 1."] = 0.01
+MINIROCKET_FEATURES: Annotated[int, "Features of minirocket at most, a multiple of 84."] = 10_000
 
 NEED_CLASS_FILE = (
     *("cosine", "smoothed_cosine", "cross_correlation", "search_match"),
     "ideal_observer",
 )
-SETTINGS = "smoothing", "max_lag", "detection_height"
+KNOWN = "nearest_spectrum", *NEED_CLASS_FILE, "minirocket"
+SETTINGS = "smoothing", "max_lag", "detection_height", "minirocket_features"
 
+MOST_FEATURES = 100_000
 CHUNK = 2_000_000  # numbers classified at once: spectra times the larger of datapoints and classes
 
 
 def main(settings):
+    for name in settings.methods:
+        require(name in KNOWN, "METHODS", name, ", ".join(KNOWN))
+    features = settings.minirocket_features
+    accepted = f"{KERNELS} to {MOST_FEATURES}"
+    require(KERNELS <= features <= MOST_FEATURES, "MINIROCKET_FEATURES", features, accepted)
     dataset = read_dataset(settings.dataset)
     config, recorded = settings.config, (dataset.card or {}).get("class_file")
     if recorded:
@@ -88,6 +112,8 @@ def main(settings):
     require_folder("RESULTS", results)
     hashes = hash_and_check(dataset)
     for name, judge_all in judges_of(dataset, class_file, variation, settings).items():
+        if name not in settings.methods:
+            continue
         began = time.perf_counter()
         counts = judge_all(results / name)
         baseline = Baseline(
@@ -116,23 +142,28 @@ def judges_of(dataset, class_file, variation, settings):
     """Return name -> function that judges a Dataset and saves answers in a folder, see `judge`."""
     training, labels = dataset.splits["train"]
     nearest = partial(nearest_spectrum, training=training, labels=np.array(labels, np.int64))
-    judges = {"nearest_spectrum": partial(judge, "nearest_spectrum", nearest, dataset)}
+    judges = {
+        "nearest_spectrum": partial(judge, "nearest_spectrum", nearest, dataset),
+        "minirocket": partial(judge_minirocket, dataset, settings.minirocket_features),
+    }
     if class_file is None:
-        print(
-            f"left out, as {dataset.folder} is of no class file: {', '.join(NEED_CLASS_FILE)}",
-            file=sys.stderr,
-        )
+        left_out = [name for name in settings.methods if name in NEED_CLASS_FILE]
+        if left_out:
+            print(
+                f"left out, as {dataset.folder} is of no class file: {', '.join(left_out)}",
+                file=sys.stderr,
+            )
         return judges
     for name, classify in methods(class_file, variation, settings).items():
         judges[name] = partial(judge, name, classify, dataset)
-    if variation.artefacts:
+    if not variation.artefacts:
+        judges["ideal_observer"] = partial(judge_ideal_observer, class_file, variation, dataset)
+    elif "ideal_observer" in settings.methods:
         print(
             f"ideal_observer is left out: it does not know how likely "
             f"{', '.join(names_of_those_on(variation.artefacts))} make a spectrum",
             file=sys.stderr,
         )
-    else:
-        judges["ideal_observer"] = partial(judge_ideal_observer, class_file, variation, dataset)
     return judges
 
 
@@ -198,6 +229,18 @@ def judge_ideal_observer(class_file, variation, dataset, folder):
         with replace_file(folder / predictions_name(name)) as file:
             np.save(file, np.array([classes[0] if classes else -1 for classes in answers]))
     return misclassified
+
+
+def judge_minirocket(dataset, features, folder):
+    """Train MiniRocket on the training spectra and let it answer; returns split -> Count.
+
+    Validation spectra choose the strength of the ridge classifier, and nothing else.
+    """
+    train, val = dataset.splits["train"], dataset.splits["val"]
+    fitted = fit_features(train[0], features)
+    features_of = partial(count_positive, features=fitted)
+    ridge = train_ridge(features_of, train, val, dataset.classes, title="minirocket")
+    return judge("minirocket", lambda spectra: answer(features_of(spectra), ridge), dataset, folder)
 
 
 def count_answers(answers, labels):

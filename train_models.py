@@ -117,6 +117,7 @@ PRECISION: Annotated[
     Literal["float32", "bfloat16", "tensorfloat32"],
     "Numbers that networks compute with; tensorfloat32 needs a GPU.",
 ] = "float32"
+PASSES: Annotated[int, "Times that an epoch goes through the training spectra."] = 1
 
 # Machine
 CHECKPOINT_MINUTES: Annotated[float, "Minutes of training between two checkpoints."] = 10
@@ -197,7 +198,7 @@ def matrix_of(settings, results):
 
 
 def check_settings(settings, protocol):
-    for name in "batch_size", "epochs", "lr_patience", "stop_patience":
+    for name in "batch_size", "epochs", "lr_patience", "stop_patience", "passes":
         value = getattr(protocol, name)
         require(value >= 1, name.upper(), value, "a whole number from 1 on")
     rate, factor, delta = protocol.learning_rate, protocol.lr_factor, protocol.min_delta
@@ -310,11 +311,11 @@ def fit(model, dataset, folder, identity, environment, checkpoint_minutes):
         progress.environments.append(environment)
 
     def rows_left():
-        order = sample_order(identity.seed, progress.epoch, len(x))
+        order = sample_order(identity.seed, progress.epoch, len(x), protocol.passes)
         return order[progress.step * protocol.batch_size :]
 
     training = batches(x, y, dataset.classes, protocol.batch_size, rows_left)
-    steps = math.ceil(len(x) / protocol.batch_size)
+    steps = math.ceil(protocol.passes * len(x) / protocol.batch_size)
     title = f"{identity.model} seed {identity.seed}"
     with (
         checkpoint.saved_when_stopped(),
@@ -410,13 +411,17 @@ def tell(bar, title, epoch, losses, seconds_left):
         raise BrokenPipeError(error.errno, error.strerror, "standard output") from None
 
 
-def sample_order(seed, epoch, spectra):
-    """Return the order, int64 (spectra,), in which an epoch (from 0) goes through the samples.
+def sample_order(seed, epoch, spectra, passes=1):
+    """Return the order in which an epoch (from 0) goes through the samples.
 
-    It depends on nothing else, so networks of the same seed see the same batches at each step.
+    int64 (passes * spectra,): each pass is a new order of all samples. It depends on nothing else,
+    so networks of the same seed see the same batches at each step.
     """
-    sequence = np.random.SeedSequence(seed, spawn_key=(epoch,))
-    return np.random.default_rng(sequence).permutation(spectra)
+    orders = []
+    for number in range(passes * epoch, passes * (epoch + 1)):
+        sequence = np.random.SeedSequence(seed, spawn_key=(number,))
+        orders.append(np.random.default_rng(sequence).permutation(spectra))
+    return np.concatenate(orders)
 
 
 def batches(x, y, classes, batch_size, rows=None):

@@ -157,7 +157,11 @@ def flags_of(script, settings, **changes):
 
 
 def constants_of(script):
-    """Return a Constant for each annotated UPPER_CASE constant of a script module."""
+    """Return a Constant for each annotated UPPER_CASE constant of a script module.
+
+    After its own follow those of other scripts that it passes on to them: PASSED_ON, if it has
+    that, maps a script module to their names.
+    """
     constants = []
     for name, hint in get_type_hints(script, include_extras=True).items():
         if not name.isupper() or get_origin(hint) is not Annotated:
@@ -171,6 +175,8 @@ def constants_of(script):
             members = get_args(kind)
             kind, items = members[0], 0 if members[-1] is Ellipsis else len(members)
         constants.append(Constant(name, kind, items, optional, sentence, getattr(script, name)))
+    for other, names in getattr(script, "PASSED_ON", {}).items():
+        constants += [constant for constant in constants_of(other) if constant.name in names]
     return constants
 
 

@@ -44,6 +44,7 @@ class Protocol(NamedTuple):
     stop_patience: int
     min_delta: float
     precision: str = "float32"  # what follows is as here in runs that do not record it
+    passes: int = 1
 
 
 class DatasetRecord(NamedTuple):

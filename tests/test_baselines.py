@@ -311,6 +311,7 @@ def test_the_folder_of_a_method_holds_what_the_manual_says(run, class_file, data
         assert baseline["settings"] == {
             **{"smoothing": baselines.SMOOTHING, "max_lag": baselines.MAX_LAG},
             "detection_height": baselines.DETECTION_HEIGHT,
+            "minirocket_features": baselines.MINIROCKET_FEATURES,
         }
         assert re.search(r": \d+\.\d s; misclassified: val ", line)
         for split, count in baseline["misclassified"].items():

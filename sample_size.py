@@ -1,0 +1,367 @@
+"""Find out how many training spectra per class are enough, for one class file or several.
+
+    python sample_size.py --config dataset_configs/quick.json --max-shift 2 --test-shift 1
+    python sample_size.py --config dataset_configs/few.json dataset_configs/many.json --workers 2
+    python sample_size.py --status
+    python sample_size.py --task 7          # only one run, for job arrays
+
+For each class file and each number in N_TRAIN, spectra are rendered into `datasets/NAME-nN/`, and
+every network is trained on them with every seed, in `results/sample_size/NAME-nN/MODEL-seedN/`. A
+class keeps its spectra when more are rendered, so each training set holds all smaller ones, and
+validation and test spectra are the same for all. Flags of spectra_from_config.py and of
+train_models.py that say how to render and to train are accepted and passed on. baselines.py lets
+methods that learn without a network join. Then stand in `results/sample_size/`
+
+    table.md, table.csv    misclassified spectra for each class file, network and number of spectra
+    curves.csv             for each network and split the fit error = a n^(-b) + c, and the n that
+                           reaches an accuracy of TARGET
+    figures/               sample_size.png and .pdf: error of SPLIT against spectra per class
+
+Whatever was killed goes on with the same command, to the same bits, as runs of train_models.py do;
+`--workers`, several processes at once and `--task` share the runs as there. Whoever runs single
+tasks calls the script without `--task` at last: it trains what is left and writes the tables.
+
+**Steps, not epochs.** Early stopping and the learning rate wait for a number of epochs without
+improvement. Trained as usual, a network would have 2 steps in an epoch of 2 spectra of 100 classes,
+157 in one of 200, and be stopped after 50 steps in one case, 3925 in the other: too few to train
+anything, so the curve would show the patience and not the spectra. Therefore an epoch has the same
+number of steps whatever the size of the training set: it goes through a small set several times
+(PASSES of train_models.py: the largest of N_TRAIN divided by n, to the nearest whole number, each
+pass in a new order). Patience, the most epochs, the steps between two validations and the size of
+the batches then mean the same for all, and only the number of different spectra differs. Waiting
+more epochs instead would give the same patience, but a validation after every few steps, which
+takes longer than the training and lets small sets choose their best epoch among more of them.
+So the largest of N_TRAIN is part of the protocol: smaller numbers may be added to a study later, a
+larger one needs another RESULTS folder.
+"""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated, NamedTuple
+
+import baselines
+import spectra_from_config
+import train_models
+from benchmark.baseline_folder import RECORD as BASELINE_RECORD
+from benchmark.baseline_folder import read_baseline
+from benchmark.block_writer import one_writer
+from benchmark.class_file import ClassFile, read_class_file
+from benchmark.command_line import (
+    LARGEST,
+    InputError,
+    parse_flags,
+    require,
+    require_folder,
+    run_script,
+)
+from benchmark.dataset_folder import Variation, read_dataset, variation_of
+from benchmark.figure_style import save
+from benchmark.files import read_json, replace_file
+from benchmark.machine import available_cores
+from benchmark.run_folder import Identity, Protocol, finished_run, record_of
+from benchmark.run_sharing import run_lock, state_of, status_of_workers
+from benchmark.sample_size_figure import draw
+from benchmark.sample_sizes import curves_csv, curves_of, points_of, report, table_csv
+from benchmark.workers import run_workers
+
+# Files
+CONFIG: Annotated[tuple[str, ...], "Class files to render, of different names."] = (
+    "dataset_configs/dataset500.json",
+)
+DATASETS: Annotated[str, "Folder for the dataset folders NAME-nN."] = "datasets"
+RESULTS: Annotated[str, "Folder for the results folders NAME-nN, table and figure."] = (
+    "results/sample_size"
+)
+
+# Study
+N_TRAIN: Annotated[tuple[int, ...], "Numbers of training spectra per class."] = (
+    *(2, 5, 10, 20, 50, 100, 200),
+)
+MODELS: Annotated[tuple[str, ...], "Networks, as train_models.py names them."] = (
+    *("cnn2", "cnn6", "vgg", "cnn_bn"),
+)
+SEEDS: Annotated[tuple[int, ...], "Seeds; each network is trained with each."] = (0, 1, 2)
+BASELINES: Annotated[
+    tuple[str, ...], "Methods of baselines.py that learn from the training spectra, or none."
+] = ("minirocket",)
+SPLIT: Annotated[str, "Split whose errors figure and report show."] = "test"
+TARGET: Annotated[float, "Accuracy for which the number of spectra is asked."] = 0.99
+
+# Runs
+TASK: Annotated[
+    int | None,
+    "Train only this run, counted from 0: per class file and number of spectra all networks with "
+    "the first seed, then with the next, then the baselines.",
+] = None
+STATUS: Annotated[bool, "Print the state of every run, train nothing."] = False
+WORKERS: Annotated[int, "Processes that share the runs, and the processor's cores."] = 1
+WORKER: Annotated[int | None, "Which of several processes this is; set by WORKERS."] = None
+
+# Flags of other scripts that are passed on to them
+TRAINING = {*Protocol._fields, "checkpoint_minutes", "threads", "require_gpu"} - {"passes"}
+PASSED_ON = {
+    spectra_from_config: {name.upper() for name in Variation._fields if name != "n_train"},
+    train_models: {name.upper() for name in TRAINING},
+}
+
+
+class TrainingSet(NamedTuple):
+    """One class file with one number of training spectra per class."""
+
+    config: Path
+    class_file: ClassFile
+    variation: Variation
+    protocol: Protocol
+    dataset: Path
+    results: Path
+
+
+def main(settings):
+    check_settings(settings)
+    sets = training_sets(settings)
+    folders = [folder for chosen in sets for folder, _, _ in networks_of(settings, chosen)]
+    if settings.status:
+        return print_states(settings, sets)
+    if settings.task is not None:
+        return run_task(settings, sets)
+    if settings.worker is None:
+        render_missing(sets, settings)
+    if settings.workers > 1:
+        workers = min(settings.workers, len(folders))
+        threads = settings.threads or max(1, available_cores() // workers)
+        received, statuses = run_workers(sys.modules[__name__], settings, workers, threads)
+        status = status_of_workers(folders, received, statuses)
+    else:
+        status = run_all(settings, sets)
+    if settings.worker is None and status < 128:
+        write_tables(settings, sets)
+    return status
+
+
+def check_settings(settings):
+    names = [Path(config).stem for config in settings.config]
+    accepted = "class files of different names"
+    require(len(set(names)) == len(names), "CONFIG", " ".join(settings.config), accepted)
+    for number in settings.n_train:
+        accepted = f"whole numbers from 1 to {LARGEST}"
+        require(1 <= number <= LARGEST, "N_TRAIN", number, accepted)
+    numbers = " ".join(map(str, settings.n_train))
+    require(len(set(settings.n_train)) == len(settings.n_train), "N_TRAIN", numbers, "each once")
+    for name in baselines_of(settings):
+        accepted = f"none, or {', '.join(baselines.KNOWN)}"
+        require(name in baselines.KNOWN, "BASELINES", name, accepted)
+    require(0 < settings.target < 1, "TARGET", settings.target, "a number above 0 and below 1")
+    require_folder("DATASETS", settings.datasets)
+    require_folder("RESULTS", settings.results)
+    first = training_settings(settings, passes=1, workers=settings.workers)
+    protocol = Protocol(**{name: getattr(first, name) for name in Protocol._fields})
+    train_models.check_settings(first, protocol)
+
+
+def baselines_of(settings):
+    return () if settings.baselines == ("none",) else settings.baselines
+
+
+def training_sets(settings):
+    """Return a TrainingSet for each class file and number of spectra, in ascending order."""
+    largest = max(settings.n_train)
+    limits = {name: getattr(settings, name) for name in Variation._fields if name != "n_train"}
+    sets = []
+    for config in map(Path, settings.config):
+        class_file = read_class_file(config)
+        for number in sorted(settings.n_train):
+            variation = Variation(n_train=number, **limits)
+            if variation.wide_test is None:
+                variation = variation._replace(wide_test=not class_file.test_variants)
+            spectra_from_config.check_variation(class_file, config, variation)
+            wanted = training_settings(settings, passes=passes_of(number, largest))
+            name = f"{config.stem}-n{number}"
+            chosen = TrainingSet(
+                config=config,
+                class_file=class_file,
+                variation=variation,
+                protocol=Protocol(**{name: getattr(wanted, name) for name in Protocol._fields}),
+                dataset=Path(settings.datasets, name),
+                results=Path(settings.results, name),
+            )
+            sets.append(chosen)
+    return sets
+
+
+def passes_of(number, largest):
+    """Return how often an epoch goes through a training set, see the top of this file."""
+    return max(1, round(largest / number))
+
+
+def training_settings(settings, **changes):
+    """Return the settings of train_models.py, those that this script passes on included."""
+    own = {"models": settings.models, "seeds": settings.seeds, "worker": settings.worker}
+    own |= {"workers": 1, "status": False, "task": None, "compare": None}
+    own |= {name: getattr(settings, name) for name in TRAINING}
+    return SimpleNamespace(**vars(parse_flags(train_models, [])) | own | changes)
+
+
+def networks_of(settings, chosen):
+    """Return (run folder, model, seed) of a training set's runs, as train_models.py orders them."""
+    return train_models.matrix_of(training_settings(settings), chosen.results)
+
+
+def render_missing(sets, settings):
+    """Render the training sets that are not there yet, one process at a time."""
+    Path(settings.results).mkdir(parents=True, exist_ok=True)
+    with one_writer(Path(settings.results)):
+        for chosen in sets:
+            if is_rendered(chosen):
+                continue
+            card = spectra_from_config.render_dataset(
+                chosen.config, chosen.dataset, chosen.variation, workers=available_cores()
+            )
+            number = chosen.variation.n_train
+            print(f"{chosen.dataset}: {number} training spectra per class, {card['checksum']}")
+
+
+def is_rendered(chosen):
+    """Tell whether the dataset folder holds this training set.
+
+    Raises InputError if it holds another one.
+    """
+    try:
+        card = read_dataset(chosen.dataset).card
+    except InputError:  # it is not there, or was left unfinished
+        return False
+    if card is None:  # arrays of somebody's own, which rendering refuses to replace
+        return False
+    same = card["class_file"]["sha256"] == chosen.class_file.sha256
+    if not same or variation_of(card) != chosen.variation:
+        raise InputError(
+            f"{chosen.dataset} holds spectra of other classes, or that vary otherwise; choose "
+            f"another DATASETS folder, or delete it"
+        )
+    return True
+
+
+def run_all(settings, sets):
+    """Train all networks and baselines that are not finished; returns the exit status."""
+    status = 0
+    for chosen in sets:
+        status = max(status, train_networks(settings, chosen))
+        if status >= 128:  # a signal has come
+            break
+        status = max(status, judge_baselines(settings, chosen))
+    return status
+
+
+def run_task(settings, sets):
+    """Do the task of the number TASK alone; returns the exit status."""
+    per_set = len(settings.models) * len(settings.seeds) + bool(baselines_of(settings))
+    last = len(sets) * per_set - 1
+    require(0 <= settings.task <= last, "TASK", settings.task, f"0 to {last}")
+    chosen, task = sets[settings.task // per_set], settings.task % per_set
+    render_missing([chosen], settings)
+    if task < len(settings.models) * len(settings.seeds):
+        return train_networks(settings, chosen, task)
+    return judge_baselines(settings, chosen)
+
+
+def train_networks(settings, chosen, task=None):
+    """Train what is not finished, only the task of that number if one is given."""
+    runs = list(runs_of(settings, chosen).values())
+    if all(runs if task is None else [runs[task]]):
+        return 0  # without starting TensorFlow
+    folders = {"dataset": str(chosen.dataset), "results": str(chosen.results)}
+    wanted = training_settings(settings, passes=chosen.protocol.passes, task=task, **folders)
+    return train_models.main(wanted)
+
+
+def runs_of(settings, chosen):
+    """Return (model, seed) -> Run, None if it is not finished or lacks a split.
+
+    Raises InputError if a run is of another protocol or dataset.
+    """
+    dataset = read_dataset(chosen.dataset)
+    record = record_of(dataset, hashes_of(dataset))
+    runs = {}
+    for folder, model, seed in networks_of(settings, chosen):
+        run = finished_run(folder, Identity(model, seed, chosen.protocol, record))
+        if run and train_models.changed_splits(run, record.sha256, dataset.splits):
+            run = None
+        runs[model, seed] = run
+    return runs
+
+
+def hashes_of(dataset):
+    return {name: entry["sha256"] for name, entry in dataset.card["files"].items()}
+
+
+def judge_baselines(settings, chosen):
+    """Let the baselines learn from a training set, unless they have; returns the exit status."""
+    status = 0
+    for name in baselines_of(settings):
+        folder = chosen.results / name
+        with run_lock(folder) as mine:
+            if not mine or is_judged(folder, chosen):
+                continue
+            own = {"dataset": str(chosen.dataset), "config": str(chosen.config)}
+            own |= {"results": str(chosen.results), "methods": (name,)}
+            wanted = SimpleNamespace(**vars(parse_flags(baselines, [])) | own)
+            status = max(status, baselines.main(wanted) or 0)
+    return status
+
+
+def is_judged(folder, chosen):
+    if not (folder / BASELINE_RECORD).exists():
+        return False
+    record = read_json(folder / BASELINE_RECORD, "baselines.py")
+    return record["dataset"]["sha256"] == hashes_of(read_dataset(chosen.dataset))
+
+
+def print_states(settings, sets):
+    """Print the state of every run, with the number by which TASK names it."""
+    number = 0
+    for chosen in sets:
+        states = {
+            folder: "  ".join(state_of(folder)) for folder, _, _ in networks_of(settings, chosen)
+        }
+        for folder, state in states.items():
+            print(f"{number:4}  {folder}  {state}")
+            number += 1
+        for name in baselines_of(settings):
+            judged = (chosen.results / name / BASELINE_RECORD).exists()
+            print(f"{number:4}  {chosen.results / name}  {'finished' if judged else 'waiting'}")
+        number += bool(baselines_of(settings))
+
+
+def write_tables(settings, sets):
+    """Write tables and figure of all that is finished, and say what is not."""
+    points, missing = [], []
+    for chosen in sets:
+        runs = runs_of(settings, chosen)
+        missing += [chosen.results / f"{m} seed {s}" for (m, s), run in runs.items() if not run]
+        finished = [run for run in runs.values() if run]
+        folders = [chosen.results / name for name in baselines_of(settings)] if finished else []
+        judged = [read_baseline(f, finished[0]) for f in folders if is_judged(f, chosen)]
+        points += points_of(chosen.config.stem, chosen.variation.n_train, finished, judged)
+    if missing:
+        print(
+            f"not in the tables, as not finished: {len(missing)} runs, the first of them "
+            f"{missing[0]}",
+            file=sys.stderr,
+        )
+    if not points:
+        return
+    splits = list(dict.fromkeys(point.split for point in points))
+    require(settings.split in splits, "SPLIT", settings.split, ", ".join(splits))
+    curves = curves_of(points, settings.target)
+    text = report(points, curves, settings.split, settings.target)
+    contents = {"table.md": text, "table.csv": table_csv(points), "curves.csv": curves_csv(curves)}
+    for name, content in contents.items():
+        with replace_file(Path(settings.results, name)) as file:
+            file.write(content.encode())
+    print(text, end="")
+    figure = draw(points, curves, settings.split, settings.target)
+    save(figure, Path(settings.results, "figures"), "sample_size")
+
+
+if __name__ == "__main__":
+    run_script(sys.modules[__name__], main)

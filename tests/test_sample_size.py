@@ -1,0 +1,258 @@
+"""Sample-size studies: nested training sets, equally many steps, honest curves, runs taken up."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import sample_size
+import train_models
+from benchmark.command_line import InputError, flags_of, parse_flags
+from benchmark.dataset_folder import read_dataset
+from benchmark.run_folder import Count, read_run
+from benchmark.sample_size_figure import draw
+from benchmark.sample_sizes import (
+    Curve,
+    Fit,
+    Point,
+    curves_of,
+    fit_power_law,
+    points_of,
+    report,
+    size_for,
+    table_csv,
+)
+from train_models import sample_order
+
+SIZES = (2, 5, 10, 20, 50, 100, 200)
+SMALL = ("--n-val", 2, "--max-shift", 5, "--test-shift", 3, "--n-train", 3, 1)
+QUICK = (*SMALL, "--models", "vgg", "--seeds", 0, "--epochs", 2, "--batch-size", 4)
+
+
+def settings_of(*flags):
+    return parse_flags(sample_size, list(map(str, flags)))
+
+
+def study(class_file, folder, *flags):
+    """Return the flags of a small study whose folders lie below `folder`."""
+    folders = "--datasets", folder / "d", "--results", folder / "r"
+    return ["--config", class_file, *folders, *QUICK, *flags]
+
+
+def point(n, *misclassified, network="vgg", learns="network", class_file="few", split="test"):
+    return Point(class_file, network, learns, n, split, 100, misclassified, 9.0, 1.0)
+
+
+def test_training_sets_are_nested_and_other_splits_the_same(class_file, tmp_path):
+    settings = settings_of(*study(class_file[0], tmp_path))
+    sets = sample_size.training_sets(settings)
+    assert [chosen.variation.n_train for chosen in sets] == [1, 3]
+    sample_size.render_missing(sets, settings)
+    few, many = (read_dataset(chosen.dataset) for chosen in sets)
+    for label in range(4):
+        spectra = [
+            np.array(d.splits["train"][0][d.splits["train"][1] == label]) for d in (few, many)
+        ]
+        assert [len(x) for x in spectra] == [1, 3]
+        assert spectra[0].tobytes() == spectra[1][:1].tobytes()
+        assert spectra[1][0].tobytes() != spectra[1][1].tobytes()
+    for name, entry in few.card["files"].items():
+        if "train" not in name:
+            assert entry["sha256"] == many.card["files"][name]["sha256"]
+
+
+@pytest.mark.parametrize("classes", [100, 500])
+def test_every_epoch_has_as_many_steps_as_one_of_the_largest_set(classes):
+    steps = {math.ceil(sample_size.passes_of(n, 200) * n * classes / 128) for n in SIZES}
+    assert len(steps) == 1
+
+
+def test_an_epoch_of_several_passes_shows_each_spectrum_that_often():
+    for epoch in range(3):
+        order = sample_order(0, epoch, spectra=10, passes=4)
+        passes = order.reshape(4, 10)
+        assert (np.sort(passes) == np.arange(10)).all()
+        assert len({tuple(one) for one in passes}) == 4
+        np.testing.assert_array_equal(passes[1], sample_order(0, 4 * epoch + 1, spectra=10))
+    np.testing.assert_array_equal(sample_order(0, 2, 10), sample_order(0, 2, 10, passes=1))
+
+
+def test_flags_of_rendering_and_training_are_passed_on(class_file, tmp_path):
+    flags = study(class_file[0], tmp_path, "--kernel-range", 1, 2, "--learning-rate", 0.01)
+    settings = settings_of(*flags, "--n-train", 6, "--threads", 1, "--worker", 2)
+    few, _, many = sample_size.training_sets(settings)
+    assert (few.variation.kernel_range, few.variation.max_shift) == ((1, 2), 5)
+    assert (few.protocol.learning_rate, few.protocol.batch_size) == (0.01, 4)
+    assert (few.protocol.passes, many.protocol.passes) == (6, 1)
+    assert few.protocol.stop_patience == many.protocol.stop_patience == train_models.STOP_PATIENCE
+    training = sample_size.training_settings(settings)
+    assert (training.threads, training.worker, training.workers) == (1, 2, 1)
+    assert parse_flags(sample_size, flags_of(sample_size, settings)) == settings  # for workers
+
+
+def test_flags_that_this_script_decides_itself_are_refused(capsys):
+    for flag in "--passes", "--dataset", "--output", "--compare":
+        with pytest.raises(SystemExit):
+            settings_of(flag, "2")
+        assert f"unrecognized arguments: {flag}" in capsys.readouterr().err
+
+
+def test_a_study_is_trained_once_and_says_what_is_finished(run, class_file, tmp_path, capsys):
+    flags = study(class_file[0], tmp_path)
+    process = run("sample_size.py", *flags)
+    assert (process.returncode, process.stderr) == (0, "")
+    results = tmp_path / "r"
+    tables = {
+        path: path.read_bytes() for path in [*results.glob("[ct]*"), *results.glob("*/*.png")]
+    }
+    assert sorted(path.name for path in tables) == [
+        *("curves.csv", "sample_size.png", "table.csv", "table.md")
+    ]
+    for n, passes in (1, 3), (3, 1):
+        trained = read_run(results / f"small-n{n}" / "vgg-seed0")
+        assert (trained.protocol.passes, trained.epochs) == (passes, 2)
+        assert (results / f"small-n{n}" / "minirocket" / "baseline.json").exists()
+    assert process.stdout.endswith((results / "table.md").read_text())
+
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("[dr]/*/*")}
+    assert sample_size.main(settings_of(*flags)) == 0  # with nothing left to train
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("[dr]/*/*")} | {
+        path: before[path] for path in before if path.parent.name == "figures"
+    }
+    for path, content in tables.items():
+        assert path.read_bytes() == content, path
+
+    for task in range(4):
+        assert sample_size.main(settings_of(*flags, "--task", task)) in (0, None)
+    with pytest.raises(InputError, match="TASK is 4, accepted: 0 to 3"):
+        sample_size.main(settings_of(*flags, "--task", 4))
+    with pytest.raises(InputError, match=r"trained with LEARNING_RATE 0\.0003, not 0\.1"):
+        sample_size.main(settings_of(*flags, "--learning-rate", 0.1))
+    with pytest.raises(InputError, match=r"small-n1 holds spectra .* vary otherwise"):
+        sample_size.main(settings_of(*flags, "--max-height-change", 0.1))
+
+    (results / "small-n3" / "vgg-seed0" / "run.json").unlink()
+    capsys.readouterr()
+    sample_size.main(settings_of(*flags, "--status"))
+    states = [line.split()[:3] for line in capsys.readouterr().out.splitlines()]
+    assert [(number, state) for number, _, state in states] == [
+        *(("0", "finished"), ("1", "finished"), ("2", "waiting"), ("3", "finished"))
+    ]
+    sample_size.write_tables(settings := settings_of(*flags), sample_size.training_sets(settings))
+    assert "vgg seed 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--n-train", 0), "N_TRAIN is 0"),
+        (("--n-train", 3), "N_TRAIN is 3 1 3, accepted: each once"),
+        (("--target", 1), "TARGET is 1.0"),
+        (("--baselines", "rocket"), "BASELINES is rocket, accepted: none, or .*minirocket"),
+        (("--models", "cnn9"), "cnn9"),
+        (("--workers", 0), "WORKERS is 0"),
+        (("--max-shift", 90), "MAX_SHIFT is 90"),
+        (("--config", "other/small.json"), "CONFIG is .*small.json, accepted: .*different names"),
+    ],
+)
+def test_bad_settings_are_named_before_anything_is_rendered(class_file, tmp_path, flags, words):
+    with pytest.raises(InputError, match=words):
+        sample_size.main(settings_of(*study(class_file[0], tmp_path), *flags))
+    assert not (tmp_path / "d").exists()
+
+
+def test_the_curve_through_exact_errors_is_found():
+    errors = [0.5 * n**-0.8 + 0.01 for n in SIZES]
+    fit = fit_power_law(SIZES, errors, 10_000)
+    np.testing.assert_allclose(fit, (0.5, 0.8, 0.01), rtol=1e-3)
+    np.testing.assert_allclose(fit(np.array(SIZES)), errors, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        (0.9, 0.9, 0.9, 0.9, 0.001, 0.001, 0.001),  # falls at once
+        (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8),  # rises
+        (0.5, 0.01, 0.4, 0.01, 0.3, 0.01, 0.2),  # jumps
+    ],
+)
+def test_a_curve_that_misses_an_error_is_no_fit(errors):
+    assert fit_power_law(SIZES, errors, 10_000) is None
+
+
+def test_a_curve_takes_more_sizes_than_it_has_parameters():
+    assert fit_power_law(SIZES[:3], (0.5, 0.2, 0.1), 100) is None
+    assert fit_power_law(SIZES[:4], (0.5, 0.2, 0.1, 0.05), 100)
+
+
+@pytest.mark.parametrize("errors", [(0, 0, 0, 0), (1, 1, 1, 1), (0.02, 0.01, 0, 0)])
+def test_few_errors_or_nothing_but_errors_fit(errors):
+    assert isinstance(fit_power_law(SIZES[:4], errors, 100), Fit)
+
+
+@pytest.mark.parametrize(
+    ("errors", "enough"),
+    [
+        ((0.5, 0.03, 0.01, 0.0), 10 * 10**0.5),  # half-way between 10 and 100, in log n
+        ((0.5, 0.02, 0.01, 0.0), 10),  # just reached
+        ((0.01, 0.01, 0.01, 0.0), 1),  # the smallest size tried
+        ((0.5, 0.4, 0.3, 0.021), None),
+        ((0.01, 0.5, 0.04, 0.0), 100 * 10**0.5),  # reached for good
+    ],
+)
+def test_how_many_are_enough_is_interpolated_in_the_logarithm(errors, enough):
+    assert size_for((1, 10, 100, 1000), errors, 0.02) == (enough and pytest.approx(enough))
+
+
+def test_points_are_means_over_seeds_and_baselines_have_none():
+    def trained(seed, wrong):
+        counts = {"val": Count(1, 50), "test": Count(wrong, 200)}
+        return SimpleNamespace(
+            model="vgg", seed=seed, epochs=10 + seed, seconds=60.0, misclassified=counts
+        )
+
+    method = SimpleNamespace(
+        method="minirocket", seconds=30.0, misclassified={"test": Count(8, 200)}
+    )
+    points = points_of("few", 5, [trained(0, 2), trained(1, 4)], [method])
+    (found,) = [p for p in points if (p.network, p.split) == ("vgg", "test")]
+    assert (found.errors, found.error, found.epochs) == ((0.01, 0.02), 0.015, 10.5)
+    assert (points[-1].network, points[-1].learns, points[-1].error) == (
+        *("minirocket", "baseline", 0.04),
+    )
+    lines = table_csv(points).splitlines()
+    assert lines[2].startswith("few,vgg,5,test,200,2,3,1.41421356")
+    assert lines[3].startswith("few,minirocket,5,test,200,,8,,8,8,8,0.04,,0.5")
+
+
+def test_the_report_says_what_is_not_reached_and_what_does_not_fit():
+    points = [point(n, 40, 42) for n in SIZES] + [point(n, 0, network="one") for n in SIZES]
+    points += [point(n, 50 if n < 20 else 0, network="late") for n in SIZES]
+    text = report(points, curves_of(points, 0.99), "test", 0.99)
+    lines = {line.split(" | ")[0]: line for line in text.splitlines()}
+    assert "| n for an accuracy of 99 % |" in text
+    assert "not reached (up to 200)" in lines["| vgg"]
+    assert "2 or fewer" in lines["| one"]
+    assert "does not fit | 20 |" in lines["| late"]
+    assert "| vgg | 41 % (40–42) |" in text
+
+
+def test_the_figure_has_a_panel_per_class_file_and_dashes_baselines():
+    points = [point(n, 80 // n, 100 // n, class_file=c) for c in ("few", "many") for n in SIZES]
+    points += [point(n, 0, network="minirocket", learns="baseline") for n in SIZES]
+    curves = [Curve("few", "vgg", "test", SIZES, Fit(1, 1, 0), None)]
+    figure = draw(points, curves, "test", 0.99)
+    assert [panel.get_title(loc="left") for panel in figure.axes] == ["few", "many"]
+    few = figure.axes[0]
+    assert (few.get_xscale(), few.get_yscale()) == ("log", "log")
+    lines = [line for line in few.get_lines() if len(line.get_xdata()) == len(SIZES)]
+    assert [line.get_linestyle() for line in lines] == ["-", "--"]
+    np.testing.assert_allclose(lines[0].get_ydata()[:2], [0.45, 0.18])
+    assert lines[0].get_ydata()[-1] < lines[0].get_ydata()[-2]  # no error, and half a spectrum
+    low, high = few.get_ylim()
+    drawn = np.concatenate([line.get_ydata() for line in few.get_lines()])
+    assert (drawn > low).all()
+    assert (drawn < high).all()
+    labels = dict(zip(few.get_yticks(), [t.get_text() for t in few.get_yticklabels()], strict=True))
+    assert labels[lines[1].get_ydata()[0]] == "0"  # where no error stands
