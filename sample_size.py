@@ -55,7 +55,7 @@ from benchmark.command_line import (
     require_folder,
     run_script,
 )
-from benchmark.dataset_folder import Variation, read_dataset, variation_of
+from benchmark.dataset_folder import read_dataset
 from benchmark.figure_style import save
 from benchmark.files import read_json, replace_file
 from benchmark.machine import available_cores
@@ -63,6 +63,7 @@ from benchmark.run_folder import Identity, Protocol, finished_run, record_of
 from benchmark.run_sharing import run_lock, state_of, status_of_workers
 from benchmark.sample_size_figure import draw
 from benchmark.sample_sizes import curves_csv, curves_of, points_of, report, table_csv
+from benchmark.variation import Variation, check_variation, variation_of
 from benchmark.workers import run_workers
 
 # Files
@@ -99,9 +100,10 @@ WORKERS: Annotated[int, "Processes that share the runs, and the processor's core
 WORKER: Annotated[int | None, "Which of several processes this is; set by WORKERS."] = None
 
 # Flags of other scripts that are passed on to them
+VARIED = [name for name in Variation._fields if name not in ("n_train", "artefacts")]
 TRAINING = {*Protocol._fields, "checkpoint_minutes", "threads", "require_gpu"} - {"passes"}
 PASSED_ON = {
-    spectra_from_config: {name.upper() for name in Variation._fields if name != "n_train"},
+    spectra_from_config: {name.upper() for name in VARIED},
     train_models: {name.upper() for name in TRAINING},
 }
 
@@ -166,7 +168,7 @@ def baselines_of(settings):
 def training_sets(settings):
     """Return a TrainingSet for each class file and number of spectra, in ascending order."""
     largest = max(settings.n_train)
-    limits = {name: getattr(settings, name) for name in Variation._fields if name != "n_train"}
+    limits = {name: getattr(settings, name) for name in VARIED}
     sets = []
     for config in map(Path, settings.config):
         class_file = read_class_file(config)
@@ -174,7 +176,7 @@ def training_sets(settings):
             variation = Variation(n_train=number, **limits)
             if variation.wide_test is None:
                 variation = variation._replace(wide_test=not class_file.test_variants)
-            spectra_from_config.check_variation(class_file, config, variation)
+            check_variation(class_file, config, variation)
             wanted = training_settings(settings, passes=passes_of(number, largest))
             name = f"{config.stem}-n{number}"
             chosen = TrainingSet(

@@ -38,7 +38,8 @@ from tqdm import tqdm
 
 from benchmark.checkpoint import Checkpoint, Terminated
 from benchmark.command_line import require, require_folder, run_script
-from benchmark.dataset_folder import array_names, hash_and_check, name_of, read_dataset
+from benchmark.data_card import array_names
+from benchmark.dataset_folder import hash_and_check, name_of, read_dataset
 from benchmark.files import remove_abandoned, replace_file
 from benchmark.machine import available_cores
 from benchmark.networks import (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmark.baseline_folder import RECORD as BASELINE_RECORD
 from benchmark.command_line import InputError
-from benchmark.dataset_folder import array_names
+from benchmark.data_card import array_names
 from benchmark.published_results import PUBLISHED
 from benchmark.run_folder import (
     CHECKPOINT,
