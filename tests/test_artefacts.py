@@ -430,7 +430,9 @@ def test_the_ideal_observer_refuses_spectra_with_artefacts(run, class_file, tmp_
     assert process.returncode == 0, process.stderr
     assert "ideal_observer is left out: it does not know how likely noise" in process.stderr
     methods = sorted(path.name for path in (tmp_path / "r").iterdir())
-    assert methods == ["cosine", "cross_correlation", "search_match", "smoothed_cosine"]
+    assert methods == [
+        *("cosine", "cross_correlation", "nearest_spectrum", "search_match", "smoothed_cosine"),
+    ]
 
 
 def test_the_figure_shows_every_artefact_beside_the_ideal_pattern(class_file):
