@@ -289,7 +289,7 @@ EXCLUDED = {
     "few": (spectrum(30, x=np.arange(0, 121.0, 30)), "with too few points", "30 apart"),
     "gap": (spectrum(30, x=np.r_[0:50.0, 90:121]), "with too few points", "41 apart"),
     "flat": ("".join(f"{x} 5\n" for x in X), "without a difference in y", "from 5 to 5"),
-    "binary": (b"\x01\x02\x00\x03" * 50, "not readable", "is no text"),
+    "binary": (b"\x01\x02\x00\x03" * 50, "not readable", "is not a text"),
     "empty": ("", "not readable", ""),
     "prose": ("A letter about minerals.\n", "not readable", ""),
     "unit": ("Raman shift (nm), y\n" + spectrum(30), "in another unit", "nm, accepted: 1/cm"),
