@@ -349,4 +349,4 @@ def test_a_network_with_arguments_goes_from_training_to_table(run, dataset, tmp_
     assert "2 finished" in run("train_models.py", *flags, "--status").stdout
     process = run("evaluate.py", "--results", tmp_path, cwd=tmp_path)
     assert process.returncode == 0, process.stderr
-    assert f"| {name} |" in process.stdout
+    assert f"\n{name} " in process.stdout
