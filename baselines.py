@@ -103,11 +103,13 @@ def main(settings):
     accepted = f"{KERNELS} to {MOST_FEATURES}"
     require(KERNELS <= features <= MOST_FEATURES, "MINIROCKET_FEATURES", features, accepted)
     dataset = read_dataset(settings.dataset)
-    config, recorded = settings.config, (dataset.card or {}).get("class_file")
-    if recorded:
-        check_methods(settings, dataset.datapoints)
-        config = config or Path("dataset_configs", recorded["name"])
-    class_file, variation = read_classes(dataset.card or {}, config)
+    config, card = settings.config, dataset.card or {}
+    class_file = variation = None
+    if set(settings.methods) & set(NEED_CLASS_FILE):
+        if card.get("class_file"):
+            check_methods(settings, dataset.datapoints)
+            config = config or Path("dataset_configs", card["class_file"]["name"])
+        class_file, variation = read_classes(card, config)
     results = Path(settings.results or Path("results", dataset.name))
     require_folder("RESULTS", results)
     hashes = hash_and_check(dataset)

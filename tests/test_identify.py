@@ -204,7 +204,7 @@ def test_block_chooses_among_spectra_of_a_file(ask, measured):
 
 
 def test_runs_without_weights_are_refused(ask, measured):
-    run = PROJECT / "results/dataset500/cnn2-seed0"  # as shipped
+    run = PROJECT / "results/shipped/dataset500/cnn2-seed0"  # as shipped
     with pytest.raises(
         InputError, match=r"has no model\.keras, .* accepted: runs with their weights"
     ):
