@@ -6,9 +6,8 @@
 The test spectra of the split `test` are rendered again with one artefact of real measurements at
 one of five severities, and nothing else changed: benchmark/severities.py is the ladder, with the
 sources of its ranges, and benchmark/artefacts.py says what each artefact does. Every finished run
-of train_models.py in the results folder, and every method of baselines.py that has judged there,
-classifies all of them. The ideal observer does not apply and is left out. Into the results folder
-go
+of train_models.py in the results folder, and every method of baselines.py that has judged there and
+compares a spectrum with the classes' patterns, classifies all of them. Into the results folder go
 
     robustness.csv             misclassified spectra per network, seed, artefact and severity
     robustness.md              accuracies per network, first of all their mean over all artefacts
@@ -188,8 +187,17 @@ def judges_of(results, runs, class_file, variation, start):
             depends_on={"weights_sha256": run.weights_sha256},
             classifier=partial(network_classifier, run, start),
         )
-    for baseline in read_baselines(results, runs[0]):
-        if baseline.method == "ideal_observer":
+    methods = read_baselines(results, runs[0])
+    judging = set(baselines.NEED_CLASS_FILE) - {"ideal_observer"}
+    left_out = [baseline.method for baseline in methods if baseline.method not in judging]
+    if left_out:
+        print(
+            f"not judged: {', '.join(left_out)}; only methods that compare a spectrum with the "
+            f"classes' patterns are",
+            file=sys.stderr,
+        )
+    for baseline in methods:
+        if baseline.method not in judging:
             continue
         recorded = SimpleNamespace(**vars_of_baselines() | baseline.settings)
         judges[results / FOLDER / baseline.folder.name] = Judge(
