@@ -50,7 +50,7 @@ def run():
 
     def run_script(script, *flags, **options):
         command = [sys.executable, str(PROJECT / script), *map(str, flags)]
-        if script == "train_models.py" or options.keys() - {"cwd"}:
+        if Path(script).name == "train_models.py" or options.keys() - {"cwd"}:
             return subprocess.run(command, capture_output=True, text=True, check=False, **options)
         return run_here(command, **options)
 
