@@ -78,7 +78,7 @@ def faults_of(content):
     if content["seed"] is not None and not is_whole(content["seed"], 0, 2**32 - 1):
         yield f"seed is {content['seed']!r}"
     if not isinstance(content["depends_on"], dict):
-        yield f"depends_on is {content['judges']!r}"
+        yield f"depends_on is {content['depends_on']!r}"
     if not is_whole(content["spectra"], 1, 2**63):
         yield f"spectra is {content['spectra']!r}"
     elif not isinstance(content["judged"], list):

@@ -199,6 +199,17 @@ def test_the_summary_is_the_mean_over_artefacts_and_severities(judged):
         assert rung.unit in text
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("network", 3), ("seed", "a"), ("depends_on", [1]), ("spectra", 0), ("judged", {})],
+)
+def test_a_damaged_record_is_refused_by_its_field(tmp_path, field, value):
+    record = Record("vgg", seed=0, depends_on={}, spectra=9, judged=[])._asdict()
+    (tmp_path / "counts.json").write_text(json.dumps(record | {field: value}))
+    with pytest.raises(InputError, match=rf"counts.json is not what .*: {field} is "):
+        read_record(tmp_path)
+
+
 def test_a_failure_is_told_and_the_others_are_judged(copy, trained, capsys):
     shutil.rmtree(copy / "robustness/search_match")
     (copy / "robustness/search_match").mkdir()
