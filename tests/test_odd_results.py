@@ -13,6 +13,7 @@ from test_evaluation import LABELS, SPECTRA, write_baseline, write_run
 import evaluate
 from benchmark import tables
 from benchmark.command_line import InputError, parse_flags
+from benchmark.run_folder import Count, read_predictions
 
 ODD = "a|b_$x^2$ & #{}~\\*\n[\udce9"
 SHOWN = "a|b_$x^2$ & #{}~\\*\n[?".replace("\n", " ")
@@ -271,3 +272,17 @@ def test_baselines_are_held_against_every_split_of_the_runs(tmp_path, split):
     path.write_text(json.dumps(baseline))
     with pytest.raises(InputError, match=f"judged on another x_{split}"):
         evaluate_in(tmp_path)
+
+
+@pytest.mark.parametrize("unanswered", [0, 1])
+def test_predictions_below_what_no_answer_is_are_refused(tmp_path, unanswered):
+    """Also where ties leave room in the count of wrong ones."""
+    labels = np.array([0, 1, 2, 2])
+    count = Count(misclassified=0.5, spectra=4, unanswered=unanswered, tied=2)
+    predictions = np.array([0, 1, 2, -1 if unanswered else 2])
+    np.save(tmp_path / "test_predictions.npy", predictions)
+    assert (read_predictions(tmp_path, "test", labels, 3, count) == predictions).all()
+    predictions[0] = -2
+    np.save(tmp_path / "test_predictions.npy", predictions)
+    with pytest.raises(InputError, match="integers from 0 to 2"):
+        read_predictions(tmp_path, "test", labels, 3, count)
