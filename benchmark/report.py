@@ -31,7 +31,7 @@ def report_text(dataset, rows, shown, published, class_file, variation):
         for row in rows
     ]
     meanings = {
-        "network": "a network, or a method of baselines.py, which learns nothing from spectra",
+        "network": "a network, or a method of baselines.py",
         "group": f"networks with a common letter were not shown to differ on {shown}",
         "seeds": "trainings with different random numbers; mean ± deviation (range) of several",
     }
