@@ -46,7 +46,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 import dataset_config_generator
-from benchmark.command_line import LARGEST, InputError, require, run_script
+from benchmark.command_line import LARGEST, InputError, require, require_range, run_script, warn
 from benchmark.data_card import array_names
 from benchmark.dataset_folder import read_dataset
 from benchmark.files import replace_file, sha256_of
@@ -58,7 +58,7 @@ from benchmark.peak_detection import (
     mean_spectrum,
     scatter_of,
 )
-from benchmark.peak_patterns import Grid, Limits, pattern_of, warn
+from benchmark.peak_patterns import Grid, Limits, pattern_of
 from benchmark.peak_tables import common_unit, read_peak_tables
 from benchmark.published_results import PAPER_CLASS_FILE, PAPER_VARIATION
 from benchmark.sample_labels import read_labels
@@ -158,9 +158,7 @@ def check(settings):
         accepted = f"a whole number from 2 to {LARGEST}"
         require(2 <= settings.datapoints <= LARGEST, "DATAPOINTS", settings.datapoints, accepted)
     if settings.range:
-        first, last = settings.range
-        rises = -np.inf < first < last < np.inf
-        require(rises, "RANGE", f"{first:g} {last:g}", "two numbers, the smaller one first")
+        require_range(settings.range)
     if settings.boundary is not None:
         require(0 <= settings.boundary <= LARGEST, "BOUNDARY", settings.boundary, "0 or more")
     for name in "prominence", "min_height":

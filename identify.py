@@ -32,19 +32,19 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from benchmark.command_line import InputError, require, run_script
+from benchmark.command_line import InputError, require, require_range, run_script, warn
 from benchmark.data_card import array_names
 from benchmark.dataset_folder import read_dataset
 from benchmark.files import replace_file, sha256_of
-from benchmark.measured_samples import without_background
+from benchmark.measured_samples import Form, values_of
 from benchmark.measurement import same_unit
 from benchmark.networks import load_network
-from benchmark.resampling import covers, losses, resample
+from benchmark.resampling import covers, losses
 from benchmark.run_folder import WEIGHTS, read_run
 from benchmark.similarity import UNUSUAL, nearest_rows, unusual_cosine
 from benchmark.table_formats import as_csv
 from benchmark.tensorflow_startup import release_memory, start_tensorflow
-from measured_spectra import read_all, warn
+from measured_spectra import read_all
 
 # Files
 RUNS: Annotated[
@@ -72,15 +72,6 @@ KNOWN: Annotated[
 ] = "val"
 
 MOST_LIKELY = 3  # classes named for each file
-
-
-class Form(NamedTuple):
-    """The form in which the networks know spectra."""
-
-    datapoints: int
-    range: tuple[float, float]
-    unit: str | None  # of x; None if nobody says
-    background: str  # "none", or a method of pybaselines
 
 
 class Answer(NamedTuple):
@@ -124,9 +115,7 @@ def check(settings):
             getattr(settings, name), name.upper(), getattr(settings, name), f"one or more {what}"
         )
     if settings.range:
-        first, last = settings.range
-        rises = -np.inf < first < last < np.inf
-        require(rises, "RANGE", f"{first:g} {last:g}", "two numbers, the smaller one first")
+        require_range(settings.range)
 
 
 def read_runs(folders):
@@ -213,8 +202,7 @@ def brought_into(measurement, form):
         )
     if not covers(x, first, last):
         x, y = extended(x, y, first, last)
-    spectrum = resample(x, y, form.datapoints, form.range)
-    return spectrum if form.background == "none" else without_background(spectrum, form.background)
+    return values_of(x, y, form)
 
 
 def extended(x, y, first, last):

@@ -44,6 +44,7 @@ from benchmark.command_line import (
     in_one_line,
     require,
     require_folder,
+    require_range,
     run_script,
 )
 from benchmark.data_card import CARD, read_card
@@ -151,9 +152,7 @@ def check(settings):
     if not settings.verify:
         given = bool(settings.measured)
         require(given, "MEASURED", settings.measured, "files, folders or zip archives")
-    first, last = settings.range
-    rises = -np.inf < first < last < np.inf
-    require(rises, "RANGE", f"{first:g} {last:g}", "two numbers, the smaller one first")
+    require_range(settings.range)
     require(
         2 <= settings.datapoints <= LARGEST, "DATAPOINTS", settings.datapoints, f"2 to {LARGEST}"
     )
@@ -310,16 +309,17 @@ def beside(splits, class_names, excluded, with_val):
     """
     chosen = {}
     for split in ("test", "val") if with_val else ("test",):
-        known = [s for s in splits[split] if s.label.class_name in class_names]
+        chosen[BESIDE_SPLITS[split]] = [
+            s for s in splits[split] if s.label.class_name in class_names
+        ]
         excluded = excluded + [
             Exclusion(s.file, NO_CLASS, f"class {s.label.class_name}")
             for s in splits[split]
             if s.label.class_name not in class_names
         ]
-        chosen[BESIDE_SPLITS[split]] = known
-    found = {spectrum.label.class_name for spectrum in known}
+    found = {s.label.class_name for spectra in chosen.values() for s in spectra}
     if not found:
-        measured = splits[split][0].label.class_name
+        measured = splits["test"][0].label.class_name
         raise InputError(
             f"BESIDE has none of the measured classes: it names {class_names[0]} and so on, the "
             f"measurements {measured} and so on, accepted: the same names"

@@ -43,7 +43,16 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
 import dataset_config_generator
-from benchmark.command_line import LARGEST, LONGEST, InputError, in_one_line, require, run_script
+from benchmark.command_line import (
+    LARGEST,
+    LONGEST,
+    InputError,
+    in_one_line,
+    require,
+    require_range,
+    run_script,
+    warn,
+)
 from benchmark.figure_style import BLUE, STYLE, WIDTH, save
 from benchmark.files import replace_file
 from benchmark.measurement import same_unit
@@ -111,9 +120,7 @@ def check(settings):
             Path(settings.save).suffix == ".npy", "SAVE", settings.save, "a name ending in .npy"
         )
     if settings.range:
-        first, last = settings.range
-        rises = -np.inf < first < last < np.inf
-        require(rises, "RANGE", f"{first:g} {last:g}", "two numbers, the smaller one first")
+        require_range(settings.range)
 
 
 def read_all(settings, bring=None):
@@ -167,10 +174,6 @@ def refuse_all(reasons, files):
     for reason in reasons:
         warn(reason)
     raise InputError(f"{counted}, for the reasons above; accepted: others, or SKIP_UNREADABLE")
-
-
-def warn(message):
-    print(f"warning: {message}", file=sys.stderr)
 
 
 def warn_of_different_units(paths, measurements):

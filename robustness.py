@@ -35,12 +35,12 @@ from benchmark import robustness_report
 from benchmark.artefacts import class_that_may_leave, those_on
 from benchmark.baseline_folder import read_baselines
 from benchmark.class_figures import class_artefacts, most_telling_class
-from benchmark.command_line import InputError, require, require_folder, run_script
+from benchmark.command_line import InputError, require_folder, run_script
 from benchmark.dataset_folder import read_classes
 from benchmark.figure_style import save
 from benchmark.files import replace_file
-from benchmark.machine import available_cores
 from benchmark.networks import build, load_weights, network_builders, read_network
+from benchmark.results_folder import read_results
 from benchmark.robustness_record import (
     CLEAN,
     FOLDER,
@@ -54,8 +54,7 @@ from benchmark.run_sharing import holder, share
 from benchmark.severities import LADDER
 from benchmark.tensorflow_startup import gpu_required, release_memory, start_tensorflow
 from benchmark.variants import variants_of
-from benchmark.workers import run_workers
-from evaluate import read_results
+from benchmark.workers import check_processes, divided, run_workers
 from spectra_from_config import labels_of, render_rows, splits_of
 
 # Files
@@ -75,7 +74,6 @@ THREADS: Annotated[
 WORKER: Annotated[int | None, "Which of several processes this is; set by WORKERS."] = None
 
 SPLIT = "test"
-MOST_WORKERS, MOST_THREADS = 256, 1024
 CHUNK = 2_000_000  # numbers classified at once: spectra times the larger of datapoints and classes
 
 
@@ -97,7 +95,7 @@ class Test(NamedTuple):
 
 
 def main(settings):
-    check_settings(settings)
+    check_processes(settings.workers, settings.threads)
     results = Path(settings.results)
     require_folder("RESULTS", results)
     runs = read_results(results)
@@ -108,10 +106,8 @@ def main(settings):
     )
     judges = judges_of(results, runs, class_file, variation, start)
     if settings.workers > 1:
-        workers = min(settings.workers, len(judges))
-        threads = settings.threads or max(1, available_cores() // workers)
         script = sys.modules[__name__]
-        received, statuses = run_workers(script, settings, workers, threads)
+        received, statuses = run_workers(script, settings, *divided(settings, len(judges)))
         if received:
             return 128 + received
         status = max([0, *(max(1, status) for status in statuses if status)])  # below 0: a signal
@@ -131,14 +127,6 @@ def main(settings):
         if settings.figures:
             draw(results / "figures", complete, class_file, variation)
     return status
-
-
-def check_settings(settings):
-    accepted = f"a whole number from 1 to {MOST_WORKERS}"
-    require(1 <= settings.workers <= MOST_WORKERS, "WORKERS", settings.workers, accepted)
-    threads = settings.threads
-    valid = threads is None or 1 <= threads <= MOST_THREADS
-    require(valid, "THREADS", threads, f"a whole number from 1 to {MOST_THREADS}")
 
 
 def classes_of(run, config):

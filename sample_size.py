@@ -59,12 +59,12 @@ from benchmark.dataset_folder import read_dataset
 from benchmark.figure_style import save
 from benchmark.files import read_json, replace_file
 from benchmark.machine import available_cores
-from benchmark.run_folder import Identity, Protocol, finished_run, record_of
+from benchmark.run_folder import Identity, Protocol, finished_run, protocol_of, record_of
 from benchmark.run_sharing import run_lock, state_of, status_of_workers
 from benchmark.sample_size_figure import draw
 from benchmark.sample_sizes import curves_csv, curves_of, points_of, report, table_csv
-from benchmark.variation import Variation, check_variation, variation_of
-from benchmark.workers import run_workers
+from benchmark.variation import Variation, check_variation, variation_of, with_wide_test
+from benchmark.workers import divided, run_workers
 
 # Files
 CONFIG: Annotated[tuple[str, ...], "Class files to render, of different names."] = (
@@ -130,9 +130,8 @@ def main(settings):
     if settings.worker is None:
         render_missing(sets, settings)
     if settings.workers > 1:
-        workers = min(settings.workers, len(folders))
-        threads = settings.threads or max(1, available_cores() // workers)
-        received, statuses = run_workers(sys.modules[__name__], settings, workers, threads)
+        script = sys.modules[__name__]
+        received, statuses = run_workers(script, settings, *divided(settings, len(folders)))
         status = status_of_workers(folders, received, statuses)
     else:
         status = run_all(settings, sets)
@@ -157,8 +156,7 @@ def check_settings(settings):
     require_folder("DATASETS", settings.datasets)
     require_folder("RESULTS", settings.results)
     first = training_settings(settings, passes=1, workers=settings.workers)
-    protocol = Protocol(**{name: getattr(first, name) for name in Protocol._fields})
-    train_models.check_settings(first, protocol)
+    train_models.check_settings(first, protocol_of(first))
 
 
 def baselines_of(settings):
@@ -173,9 +171,7 @@ def training_sets(settings):
     for config in map(Path, settings.config):
         class_file = read_class_file(config)
         for number in sorted(settings.n_train):
-            variation = Variation(n_train=number, **limits)
-            if variation.wide_test is None:
-                variation = variation._replace(wide_test=not class_file.test_variants)
+            variation = with_wide_test(Variation(n_train=number, **limits), class_file)
             check_variation(class_file, config, variation)
             wanted = training_settings(settings, passes=passes_of(number, largest))
             name = f"{config.stem}-n{number}"
@@ -183,7 +179,7 @@ def training_sets(settings):
                 config=config,
                 class_file=class_file,
                 variation=variation,
-                protocol=Protocol(**{name: getattr(wanted, name) for name in Protocol._fields}),
+                protocol=protocol_of(wanted),
                 dataset=Path(settings.datasets, name),
                 results=Path(settings.results, name),
             )

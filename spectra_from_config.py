@@ -62,7 +62,7 @@ from benchmark.machine import available_cores
 from benchmark.overlap import find_overlaps, limits_of, summarise
 from benchmark.rendering import render, stack
 from benchmark.variants import change_heights, variants_of
-from benchmark.variation import Variation, check_variation, record_of_variation
+from benchmark.variation import Variation, check_variation, record_of_variation, with_wide_test
 
 # Files
 CONFIG: Annotated[str, "Class file to render."] = "dataset_configs/dataset500.json"
@@ -269,8 +269,7 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
     the folder holds arrays that were not rendered.
     """
     class_file = read_class_file(config)
-    if variation.wide_test is None:
-        variation = variation._replace(wide_test=not class_file.test_variants)
+    variation = with_wide_test(variation, class_file)
     variation = variation._replace(artefacts=only_those_on(variation.artefacts))
     check_variation(class_file, config, variation)
     require(workers >= 1, "WORKERS", workers, "a whole number from 1 on")

@@ -60,11 +60,11 @@ from benchmark.run_folder import (
     WEIGHTS,
     Count,
     Identity,
-    Protocol,
     Run,
     confidences_name,
     finished_run,
     predictions_name,
+    protocol_of,
     record_of,
     run_name,
     write_history,
@@ -73,7 +73,7 @@ from benchmark.run_folder import (
 from benchmark.run_sharing import print_status, share, status_of_workers
 from benchmark.tensorflow_startup import gpu_required, release_memory, start_tensorflow
 from benchmark.training_time import estimate
-from benchmark.workers import run_workers
+from benchmark.workers import check_processes, divided, run_workers
 
 # Files
 DATASET: Annotated[str, "Dataset folder with x_train.npy and so on."] = "datasets/dataset500"
@@ -132,15 +132,13 @@ REQUIRE_GPU: Annotated[
 ] = None
 WORKER: Annotated[int | None, "Which of several processes this is; set by WORKERS."] = None
 
-MOST_THREADS = 1024
-MOST_WORKERS = 256
 UNFINISHED_WEIGHTS = f".tmp.{WEIGHTS}"  # Keras wants its own ending
 
 
 def main(settings):
     if settings.compare:
         return compare(*map(Path, settings.compare))
-    protocol = Protocol(**{name: getattr(settings, name) for name in Protocol._fields})
+    protocol = protocol_of(settings)
     check_settings(settings, protocol)
     results = Path(settings.results or Path("results", name_of(settings.dataset)))
     require_folder("RESULTS", results)
@@ -148,10 +146,8 @@ def main(settings):
         return print_status([folder for folder, _, _ in matrix_of(settings, results)])
     if settings.workers > 1 and not settings.estimate:
         folders = [folder for folder, _, _ in matrix_of(settings, results)]
-        workers = min(settings.workers, len(folders))
-        threads = settings.threads or max(1, available_cores() // workers)
         script = sys.modules[__name__]
-        received, statuses = run_workers(script, settings, workers, threads)
+        received, statuses = run_workers(script, settings, *divided(settings, len(folders)))
         return status_of_workers(folders, received, statuses)
 
     dataset = read_dataset(settings.dataset)
@@ -209,12 +205,9 @@ def check_settings(settings, protocol):
     check_names(settings.models)
     for seed in settings.seeds:
         require(0 <= seed < 2**32, "SEEDS", seed, "0 to 4294967295")
-    workers, minutes, threads = settings.workers, settings.checkpoint_minutes, settings.threads
-    accepted = f"a whole number from 1 to {MOST_WORKERS}"
-    require(1 <= workers <= MOST_WORKERS, "WORKERS", workers, accepted)
+    minutes = settings.checkpoint_minutes
     require(minutes >= 0, "CHECKPOINT_MINUTES", minutes, "0 or more")
-    valid = threads is None or 1 <= threads <= MOST_THREADS
-    require(valid, "THREADS", threads, f"a whole number from 1 to {MOST_THREADS}")
+    check_processes(settings.workers, settings.threads)
 
 
 def complete_run(folder, identity, build_for, dataset, environment, checkpoint_minutes):

@@ -1,6 +1,7 @@
 """The command line of all scripts: flags from constants, errors in one sentence, exit statuses."""
 
 import argparse
+import math
 import os
 import re
 import signal
@@ -26,6 +27,17 @@ def require(condition, name, value, accepted):
 
 def require_folder(name, path):
     require(Path(path).is_dir() or not Path(path).exists(), name, path, "a folder, not a file")
+
+
+def require_range(limits):
+    """Raise InputError unless RANGE is the x of a first and a last datapoint."""
+    first, last = limits
+    rises = -math.inf < first < last < math.inf
+    require(rises, "RANGE", f"{first:g} {last:g}", "two numbers, the smaller one first")
+
+
+def warn(message):
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def run_script(script, main):

@@ -90,9 +90,7 @@ def read_spectrum(source, label, form):
     x, y = measurement.x, measurement.y
     check_usable(measurement, form)
     try:
-        values = resample(x, y, form.datapoints, form.range)
-        if form.background != "none":
-            values = without_background(values, form.background)
+        values = values_of(x, y, form)
     except InputError as error:
         raise Unusable(CONSTANT, in_one_line(error)) from None
     return Spectrum(
@@ -104,6 +102,15 @@ def read_spectrum(source, label, form):
         content=hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest(),
         sha256=hashlib.sha256(content).hexdigest(),
     )
+
+
+def values_of(x, y, form):
+    """Return a measurement of points x, y in a Form, float32 (datapoints,) from 0 to 1.
+
+    Raises InputError if nothing is left to divide by.
+    """
+    values = resample(x, y, form.datapoints, form.range)
+    return values if form.background == "none" else without_background(values, form.background)
 
 
 def without_name(error, name):

@@ -1,11 +1,10 @@
 """Peaks of real classes brought onto the datapoints of a class file."""
 
-import sys
 from typing import NamedTuple
 
 import numpy as np
 
-from benchmark.command_line import InputError
+from benchmark.command_line import InputError, warn
 
 MOST_NAMED = 8  # peaks in a message
 
@@ -85,7 +84,3 @@ def described(x, heights=None):
         peaks = [f"{at} (height {height:.2g})" for at, height in zip(peaks, heights, strict=False)]
     more = f" and {len(x) - MOST_NAMED} more" if len(x) > MOST_NAMED else ""
     return ", ".join(peaks) + more
-
-
-def warn(message):
-    print(f"warning: {message}", file=sys.stderr)

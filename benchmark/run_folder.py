@@ -47,6 +47,11 @@ class Protocol(NamedTuple):
     passes: int = 1
 
 
+def protocol_of(settings):
+    """Return the Protocol that the settings of train_models.py give, a namespace."""
+    return Protocol(**{name: getattr(settings, name) for name in Protocol._fields})
+
+
 class DatasetRecord(NamedTuple):
     """What run.json says of the dataset."""
 

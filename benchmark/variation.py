@@ -31,6 +31,13 @@ class Variation(NamedTuple):
     artefacts: Artefacts | None = None  # of training and validation spectra; None: all are off
 
 
+def with_wide_test(variation, class_file):
+    """Decide where WIDE_TEST is None: `test_wide` is for classes without own variants."""
+    if variation.wide_test is None:
+        return variation._replace(wide_test=not class_file.test_variants)
+    return variation
+
+
 def check_variation(class_file, config, variation):
     """Raise InputError for a value that is not accepted; config: the class file's name."""
     p = variation

@@ -12,9 +12,14 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from benchmark.command_line import flags_of
+from benchmark.command_line import flags_of, require
+from benchmark.machine import available_cores
 
 PROGRESS = re.compile(r", (epoch|artefact) \d+")  # in the lines that say how a run goes
+
+
+MOST_THREADS = 1024
+MOST_WORKERS = 256
 
 
 class Line(NamedTuple):
@@ -23,6 +28,23 @@ class Line(NamedTuple):
     worker: int
     error: bool
     text: str | None
+
+
+def check_processes(workers, threads):
+    """Raise InputError for a number of WORKERS or THREADS that is not accepted."""
+    accepted = f"a whole number from 1 to {MOST_WORKERS}"
+    require(1 <= workers <= MOST_WORKERS, "WORKERS", workers, accepted)
+    valid = threads is None or 1 <= threads <= MOST_THREADS
+    require(valid, "THREADS", threads, f"a whole number from 1 to {MOST_THREADS}")
+
+
+def divided(settings, runs):
+    """Return how many processes share so many runs, and the threads of each.
+
+    settings: with WORKERS and THREADS; without the latter the cores are divided.
+    """
+    workers = min(settings.workers, runs)
+    return workers, settings.threads or max(1, available_cores() // workers)
 
 
 def run_workers(script, settings, workers, threads):

@@ -16,6 +16,7 @@ from conftest import PROJECT, assert_one_sentence
 from hypothesis import given
 from hypothesis import strategies as st
 
+import benchmark.workers
 import train_models
 from benchmark import networks
 from benchmark.command_line import flags_of, parse_flags
@@ -142,7 +143,7 @@ def test_threads_are_divided_among_the_workers(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(
         train_models, "run_workers", lambda *given: started.append(given) or (1, [])
     )
-    monkeypatch.setattr(train_models, "available_cores", lambda: 8)
+    monkeypatch.setattr(benchmark.workers, "available_cores", lambda: 8)
     for flags, workers, threads in (["--workers", "3"], 3, 2), (["--workers", "9"], 5, 1):
         arguments = ["--dataset", str(dataset), "--results", str(tmp_path), "--models", "vgg"]
         train_models.main(parse_flags(train_models, [*arguments, *flags]))
