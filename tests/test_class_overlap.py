@@ -192,6 +192,11 @@ def test_a_class_is_held_against_all_earlier_ones():
             "they match but for vanishing peaks: 400 (height 0.02) of class 0",
         ),
         (
+            ([100, 300, 400], [1, 0.5, 0.04]),  # can be taken for the second, not the other way
+            ([103, 301], [1, 0.53]),
+            "they match but for vanishing peaks: 400 (height 0.04) of class 0",
+        ),
+        (
             ([100, 300, 400], [1, 0.5, 0.02]),  # the first variant, the ideal pattern, loses none
             ([103, 301, 402], [1, 0.5, 0.03]),
             "all peaks match, least alike 400 (height 0.02) of class 0 and 402 (height 0.03) of"
