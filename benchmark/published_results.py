@@ -1,7 +1,8 @@
 """What the papers publish: their datasets, and the results that ours stand beside.
 
 published_results.json says for each dataset the SHA-256 of its class file, its variation, the
-split that was judged, and per network either every run or "mean ± deviation" over five seeds.
+split that was judged and its number of spectra, and per network either every run or
+"mean ± deviation" over five seeds.
 """
 
 import json
@@ -58,6 +59,7 @@ class Published(NamedTuple):
     class_file: str  # SHA-256
     variation: Variation
     split: str  # that the published numbers are held against
+    spectra: int  # of that split
     networks: dict  # canonical name -> PublishedNetwork
 
 

@@ -1,0 +1,273 @@
+"""Tell whether networks keep their order from one kind of spectra to another.
+
+    python rank_correlation.py --first results/rruff/split0 results/rruff/split1 --second followup
+    python rank_correlation.py --first results/a --second results/b --output results/a_and_b
+
+A benchmark on synthetic spectra is worth its while if the network that is best there is best on
+measured spectra, too. FIRST and SECOND are results folders of train_models.py, or the name of a
+published result (paper, followup, challenge). Several folders are several divisions of the same
+spectra into splits, and count alike. Of each network, the share of misclassified test spectra is
+the mean over its seeds, then over the folders. Networks that are not in all folders are left out
+and named.
+
+Spearman's rank correlation of these shares is 1 if both orders are the same, 0 if neither says
+anything of the other, -1 if one is the reverse of the other. Two numbers say how sure it is. Its
+p-value is the share of all ways to pair the networks at random that correlate as much or more, in
+either direction. Its 95 % interval tells how far seeds and divisions alone move it (bootstrap of
+RESAMPLES draws, Efron 1979, doi 10.1214/aos/1176344552): folders are drawn anew with replacement,
+the same for all networks, then the seeds of each network in each of them. What is there only once,
+one folder, one seed, or a published mean without its runs, cannot move, so the interval is then too
+narrow. Written into OUTPUT are
+
+    rank_correlation.md            the shares of both sides, correlation, p-value and interval
+    figures/rank_correlation.png   (and .pdf) one point per network
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from scipy import stats
+
+from benchmark.command_line import InputError, require, run_script, warn
+from benchmark.figure_style import BLUE, GREY, STYLE, in_lines, plain, save
+from benchmark.files import replace_file
+from benchmark.published_results import PUBLISHED
+from benchmark.results_folder import read_results
+from benchmark.table_formats import as_markdown, as_plain_text
+
+# Files
+FIRST: Annotated[
+    tuple[str, ...] | None, "Results folders of one kind of spectra, or a published result's name."
+] = None
+SECOND: Annotated[tuple[str, ...], "The same of the other kind of spectra."] = ("followup",)
+OUTPUT: Annotated[str, "Folder for table and figure."] = "results/rank_correlation"
+
+# What is compared
+FIRST_SPLIT: Annotated[str | None, "Split that FIRST is judged by; by default its last."] = None
+SECOND_SPLIT: Annotated[str | None, "Split that SECOND is judged by; by default its last."] = None
+
+# Uncertainty
+RESAMPLES: Annotated[int, "Draws of the bootstrap."] = 2000
+SEED: Annotated[int, "Seed of these draws."] = 0
+
+FEWEST_NETWORKS = 3
+PAIRINGS = 40320  # all those of 8 networks; of more networks as many at random, always the same
+
+
+class Side(NamedTuple):
+    """What one kind of spectra says of the networks."""
+
+    name: str  # of folders or published result, and split
+    shares: dict  # network -> list over folders of float64 (seeds,), misclassified shares
+    repeats: str  # how many folders and seeds there are, for the reader
+
+
+class Correlation(NamedTuple):
+    """Spearman's rank correlation of two sides."""
+
+    rho: float
+    p_value: float
+    low: float  # ends of the 95 % interval over seeds and folders
+    high: float
+
+
+def main(settings):
+    require(settings.first is not None, "FIRST", settings.first, "one results folder or more")
+    require(settings.resamples >= 100, "RESAMPLES", settings.resamples, "100 or more")
+    require(settings.seed >= 0, "SEED", settings.seed, "0 or more")
+    sides = [
+        side_of("FIRST", settings.first, settings.first_split),
+        side_of("SECOND", settings.second, settings.second_split),
+    ]
+    networks = shared_networks(*sides)
+    correlation = correlate(*sides, networks, settings.resamples, settings.seed)
+    header, lines = shares_table(*sides, networks)
+    sentence = sentence_of(correlation, len(networks))
+    output = Path(settings.output)
+    with replace_file(output / "rank_correlation.md") as file:
+        file.write(f"{as_markdown(header, lines)}\n{sentence}\n".encode())
+    save(draw(*sides, networks, correlation), output / "figures", "rank_correlation")
+    print(f"{as_plain_text(header, lines)}\n{sentence}\n{output}: table and figure")
+
+
+def side_of(constant, names, split):
+    """Read the results folders, or the one published result, that a constant names; a Side."""
+    if len(names) == 1 and names[0] in PUBLISHED:
+        return published_side(PUBLISHED[names[0]])
+    results = [read_results(Path(name)) for name in names]
+    judged = list(results[0][0].misclassified)
+    split = split or judged[-1]
+    shares = {}
+    for name, runs in zip(names, results, strict=True):
+        known = runs[0].misclassified
+        require(
+            split in known, f"{constant}_SPLIT", split, f"a split of {name}: {', '.join(known)}"
+        )
+        for network, counts in counts_of(runs, split).items():
+            shares.setdefault(network, []).append(counts)
+    complete = {network: found for network, found in shares.items() if len(found) == len(names)}
+    seeds = sorted({len(folder) for found in complete.values() for folder in found})
+    seeds = "–".join(str(number) for number in sorted({seeds[0], seeds[-1]})) if seeds else "0"
+    folder = Path(names[0])
+    name = folder.parent.name if len(names) > 1 else folder.name
+    return Side(f"{name}, {split}", complete, f"folders: {len(names)}, seeds in each: {seeds}")
+
+
+def counts_of(runs, split):
+    """Return network -> float64 (seeds,): its misclassified share of a split for each seed."""
+    shares = {}
+    for run in runs:
+        count = run.misclassified[split]
+        shares.setdefault(run.model, []).append(count.misclassified / count.spectra)
+    return {network: np.array(values) for network, values in shares.items()}
+
+
+def published_side(published):
+    """Return the Side of a Published: its single runs, or means where runs are not published."""
+    shares = {
+        name: [np.array(network.runs or [mean_of(network)]) / published.spectra]
+        for name, network in published.networks.items()
+    }
+    runs = {len(counts) for (counts,) in shares.values()}
+    repeats = "only means are published" if runs == {1} else f"published runs: {max(runs)}"
+    return Side(f"published ({published.name}), {published.split}", shares, repeats)
+
+
+def mean_of(network):
+    low, high = network.range()
+    return (low + high) / 2
+
+
+def shared_networks(first, second):
+    """Return short name -> the names of a network on both sides; warns of those on one only.
+
+    A network is the same on both sides if it has the same name and arguments, or if there is only
+    one of its name on each side, whatever its arguments.
+    """
+    own, other = by_short_name(first.shares), by_short_name(second.shares)
+    shared = {name: (own[name], other[name]) for name in own if name in other}
+    for side, names in ((first, own), (second, other)):
+        lonely = [name for short, name in names.items() if short not in shared]
+        if lonely:
+            warn(f"left out, as only {side.name} has them: {', '.join(lonely)}")
+    if len(shared) < FEWEST_NETWORKS:
+        raise InputError(
+            f"{len(shared)} networks are on both sides ({first.name}; {second.name}), accepted: "
+            f"{FEWEST_NETWORKS} or more"
+        )
+    return shared
+
+
+def by_short_name(names):
+    """Return what identifies a network -> its name: the part before its arguments, if unique."""
+    short = [name.partition(":")[0] for name in names]
+    return {
+        name if short.count(own) > 1 else own: name for name, own in zip(names, short, strict=True)
+    }
+
+
+def correlate(first, second, networks, resamples, seed):
+    """Return the Correlation of two sides.
+
+    networks: short name -> names on both sides; resamples: draws of the bootstrap; seed: of them.
+    Raises InputError if all networks of a side misclassify the same share: they have no order.
+    """
+    pairs = list(networks.values())
+    own = [first.shares[name] for name, _ in pairs]
+    other = [second.shares[name] for _, name in pairs]
+    ranks = [stats.rankdata(mean_shares(shares)) for shares in (own, other)]
+    for side, found in zip((first, second), ranks, strict=True):
+        if np.ptp(found) == 0:
+            raise InputError(
+                f"{side.name}: all networks misclassify the same share, so they have no order"
+            )
+    pairings = stats.PermutationMethod(PAIRINGS, rng=np.random.default_rng(0))
+    found = stats.pearsonr(*ranks, method=pairings)  # of ranks: Spearman's correlation
+    rng = np.random.default_rng(seed)
+    drawn = [spearman(resampled(own, rng), resampled(other, rng)) for _ in range(resamples)]
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    return Correlation(float(found.statistic), float(found.pvalue), float(low), float(high))
+
+
+def spearman(a, b):
+    """Return Spearman's rank correlation; nan for a draw that leaves all of a side equal."""
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return np.nan
+    return stats.spearmanr(a, b).statistic
+
+
+def mean_shares(shares):
+    """Return float64 (networks,), means over seeds, then over folders.
+
+    shares: for each network a list over folders of float64 (seeds,).
+    """
+    return np.array([np.mean([seeds.mean() for seeds in folders]) for folders in shares])
+
+
+def resampled(shares, rng):
+    """Return `mean_shares` of folders drawn with replacement and of seeds drawn in each."""
+    folders = rng.integers(len(shares[0]), size=len(shares[0]))
+    return mean_shares(
+        [[rng.choice(network[f], size=len(network[f])) for f in folders] for network in shares]
+    )
+
+
+def shares_table(first, second, networks):
+    """Return header and lines: the shares of both sides in percent, the best of FIRST first."""
+    header = ["network", f"{first.name} ({first.repeats})", f"{second.name} ({second.repeats})"]
+    means = means_of(first, second, networks)
+    lines = [
+        [name, f"{100 * own:.2f} %", f"{100 * other:.2f} %"]
+        for name, (own, other) in sorted(means.items(), key=lambda item: item[1])
+    ]
+    return header, lines
+
+
+def means_of(first, second, networks):
+    """Return short name -> mean misclassified shares on both sides."""
+    own = mean_shares([first.shares[name] for name, _ in networks.values()])
+    other = mean_shares([second.shares[name] for _, name in networks.values()])
+    return dict(zip(networks, zip(own, other, strict=True), strict=True))
+
+
+def sentence_of(correlation, networks):
+    c = correlation
+    return (
+        f"Spearman's rank correlation of {networks} networks: {c.rho:.2f}, 95 % interval over "
+        f"seeds and folders {c.low:.2f} to {c.high:.2f}; p = {c.p_value:.2g} for networks paired "
+        f"at random."
+    )
+
+
+@matplotlib.rc_context(STYLE)
+def draw(first, second, networks, correlation):
+    """Draw one point per network: misclassified shares of both sides, in percent.
+
+    Ticks are the single folders of FIRST, or its seeds if there is one folder.
+    """
+    figure = Figure((4.2, 3.6), layout="constrained")
+    panel = figure.subplots()
+    panel.grid(color=GREY, alpha=0.5, linewidth=0.5)
+    for short, (own, other) in means_of(first, second, networks).items():
+        folders = first.shares[networks[short][0]]
+        single = [seeds.mean() for seeds in folders] if len(folders) > 1 else folders[0]
+        for share in single if len(single) > 1 else []:
+            panel.plot(100 * share, 100 * other, "|", color=BLUE, zorder=2)
+        panel.plot(100 * own, 100 * other, "o", color=BLUE, markersize=6, zorder=3)
+        place = {"xytext": (5, 5), "textcoords": "offset points", "fontsize": 8}
+        panel.annotate(plain(short), (100 * own, 100 * other), **place)
+    panel.margins(x=0.15, y=0.1)
+    panel.set_xlabel(f"misclassified / %: {in_lines(first.name, 40)}")
+    panel.set_ylabel(f"misclassified / %: {in_lines(second.name, 40)}")
+    panel.set_title(
+        f"rank correlation {correlation.rho:.2f} ({correlation.low:.2f} to {correlation.high:.2f})"
+    )
+    return figure
+
+
+if __name__ == "__main__":
+    run_script(sys.modules[__name__], main)

@@ -1,0 +1,160 @@
+"""Whether networks keep their order: on results whose answer is known, and on those shipped."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+from conftest import PROJECT, assert_one_sentence
+from scipy import stats
+
+import rank_correlation
+from benchmark.command_line import InputError
+from rank_correlation import Side, correlate, mean_shares, resampled, shared_networks, spearman
+
+SHIPPED = PROJECT / "results" / "shipped" / "dataset500"
+NAMES = "cnn2", "cnn3", "cnn6", "vgg", "resnet"
+
+
+def side(counts, name="side"):
+    """Return a Side of one folder; counts: for each network those of its seeds, of 100 spectra."""
+    shares = {n: [np.array(c) / 100] for n, c in zip(NAMES, counts, strict=True)}
+    return Side(name, shares, "")
+
+
+def correlation(first, second, resamples=200, seed=0):
+    return correlate(first, second, shared_networks(first, second), resamples, seed)
+
+
+def test_the_same_order_gives_1_and_the_reverse_minus_1():
+    rising = side([[1], [2], [30], [40], [50]])
+    found = correlation(rising, side([[3], [5], [6], [8], [9]]))
+    assert (found.rho, found.low, found.high) == pytest.approx((1, 1, 1))
+    # Of the 120 pairings of five networks only two correlate as much: the same order, the reverse.
+    assert found.p_value == pytest.approx(2 / math.factorial(5))
+    assert correlation(rising, side([[9], [8], [6], [5], [3]])).rho == pytest.approx(-1)
+
+
+def test_equal_shares_have_equal_ranks_as_in_scipy():
+    first, second = [4, 4, 1, 9, 6], [3, 7, 7, 8, 1]
+    found = correlation(side([[c] for c in first]), side([[c] for c in second]))
+    assert found.rho == pytest.approx(stats.spearmanr(first, second).statistic)
+
+
+def test_each_folder_counts_alike_however_many_seeds_it_has():
+    folders = [np.array([0.1, 0.3]), np.array([0.5])]
+    assert mean_shares([folders]) == pytest.approx([(0.2 + 0.5) / 2])
+
+
+def test_seeds_that_exchange_the_order_widen_the_interval():
+    second = side([[1], [2], [3], [4], [5]])
+    sure = correlation(side([[1, 1], [2, 2], [3, 3], [4, 4], [5, 5]]), second)
+    unsure = correlation(side([[0, 2], [0, 4], [0, 6], [0, 8], [0, 10]]), second)
+    assert sure.low == sure.high == pytest.approx(1)
+    assert unsure.rho == pytest.approx(1)
+    assert unsure.low < 0.5
+
+
+def test_folders_that_disagree_widen_the_interval_and_are_drawn_for_all_networks_alike():
+    shares = {n: [np.array([k / 100]), np.array([(6 - k) / 200])] for k, n in enumerate(NAMES, 1)}
+    found = correlation(Side("two folders", shares, ""), side([[1], [2], [3], [4], [5]]))
+    # The first folder outweighs the second. A draw of folders gives its order or the reverse,
+    # nothing in between, as it would if networks drew different folders.
+    assert (found.rho, found.low, found.high) == pytest.approx((1, -1, 1))
+
+
+def test_as_many_folders_and_seeds_are_drawn_as_there_are():
+    rng = np.random.default_rng(0)
+    two_folders = [[np.array([0.0]), np.array([1.0])]]
+    two_seeds = [[np.array([0.0, 1.0])]]
+    for shares in two_folders, two_seeds:
+        means = [resampled(shares, rng).item() for _ in range(2000)]
+        # Both draws 0, one of each, both 1: as binomial numbers are.
+        assert np.mean(np.array(means) == 0.5) == pytest.approx(1 / 2, abs=0.05)
+        assert np.mean(np.array(means) == 1.0) == pytest.approx(1 / 4, abs=0.05)
+
+
+def test_the_interval_holds_95_of_100_draws():
+    rng = np.random.default_rng(1)
+    names = list(map(str, range(12)))
+    first = Side("first", {name: [rng.random(5) + int(name) / 12] for name in names}, "")
+    second = Side("second", {name: [np.array([float(name)])] for name in names}, "")
+    found = correlation(first, second, resamples=2000)
+    shares = list(first.shares.values())
+    draws = np.array([spearman(resampled(shares, rng), range(12)) for _ in range(2000)])
+    inside = np.mean((draws >= found.low) & (draws <= found.high))
+    assert inside == pytest.approx(0.95, abs=0.02)
+
+
+def test_the_same_seed_gives_the_same_interval():
+    first = side([[1, 5], [2, 3], [3, 9], [4, 4], [5, 1]])
+    second = side([[1], [2], [3], [4], [5]])
+    assert correlation(first, second, seed=3) == correlation(first, second, seed=3)
+
+
+def test_networks_on_one_side_only_are_named_and_arguments_count_where_there_are_several(capsys):
+    first = Side("a", dict.fromkeys(["cnn2:dropout=0.5", "vgg", "cnn3", "own", "inc3"]), "")
+    second = Side("b", dict.fromkeys(["cnn2", "vgg", "vgg:dropout=0.5", "cnn3", "inc6"]), "")
+    assert shared_networks(first, second) == {
+        "cnn2": ("cnn2:dropout=0.5", "cnn2"),
+        "vgg": ("vgg", "vgg"),
+        "cnn3": ("cnn3", "cnn3"),
+    }
+    warned = capsys.readouterr().err.splitlines()
+    assert warned == [
+        "warning: left out, as only a has them: own, inc3",
+        "warning: left out, as only b has them: vgg:dropout=0.5, inc6",
+    ]
+
+
+def test_networks_without_an_order_are_refused():
+    with pytest.raises(InputError, match="equal: all networks misclassify the same share"):
+        correlation(side([[1], [2], [3], [4], [5]]), side([[2]] * 5, "equal"))
+
+
+def test_shipped_runs_against_the_papers_table(run, tmp_path):
+    flags = "--first", str(SHIPPED), "--second", "paper", "--output", str(tmp_path)
+    printed = run("rank_correlation.py", *flags).stdout
+    with open(SHIPPED / "table.csv") as file:
+        rows = [row for row in csv.DictReader(file) if row["seeds"]]
+    ours = [float(row["test_wide_mean"]) for row in rows]
+    theirs = [float(row["published_misclassified"].split()[0]) for row in rows]
+    expected = stats.spearmanr(ours, theirs).statistic
+    assert f"Spearman's rank correlation of {len(rows)} networks: {expected:.2f}," in printed
+    for row, published in zip(rows, theirs, strict=True):
+        (line,) = [line for line in printed.splitlines() if line.startswith(f"{row['network']} ")]
+        shares = float(row["test_wide_mean"]) / 45, published / 45
+        assert line.split() == [row["network"], f"{shares[0]:.2f}", "%", f"{shares[1]:.2f}", "%"]
+    assert (tmp_path / "rank_correlation.md").exists()
+    for ending in "png", "pdf":
+        assert (tmp_path / "figures" / f"rank_correlation.{ending}").exists()
+
+
+def test_the_figure_has_a_point_per_network_and_a_tick_per_seed():
+    first, second = side([[1, 3], [2, 4], [3], [4], [5]]), side([[1], [2], [3], [4], [5]])
+    networks = shared_networks(first, second)
+    figure = rank_correlation.draw(first, second, networks, correlation(first, second))
+    (panel,) = figure.axes
+    points = [line.get_xydata()[0].tolist() for line in panel.lines if line.get_marker() == "o"]
+    ticks = [line.get_xydata()[0].tolist() for line in panel.lines if line.get_marker() == "|"]
+    assert points == pytest.approx(np.array([[2, 1], [3, 2], [3, 3], [4, 4], [5, 5]]))
+    assert ticks == pytest.approx(np.array([[1, 1], [3, 1], [2, 2], [4, 2]]))
+    assert [text.get_text() for text in panel.texts] == list(NAMES)
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        ([], ["FIRST is None"]),
+        (["--first", "nowhere"], ["nowhere does not exist"]),
+        (["--first", "paper", "--resamples", "10"], ["RESAMPLES is 10"]),
+        (
+            ["--first", str(SHIPPED), "--first-split", "tset"],
+            ["FIRST_SPLIT is tset", "val, test, test_wide"],
+        ),
+    ],
+)
+def test_bad_input_gets_one_sentence(run, tmp_path, flags, words):
+    process = run("rank_correlation.py", *flags, "--output", str(tmp_path))
+    assert_one_sentence(process, 2, *words)
+    assert not list(tmp_path.iterdir())
