@@ -5,7 +5,8 @@
 Runs, in turn and several times: (1) one spectrum at a time through gaussian_filter1d and
 numpy.save, as published scripts do it; (2) our rendering and writing alone; (3) our script as a
 whole process, with start, overlap check and hashes; (4) numpy.save of the same arrays, already in
-memory. Prints medians and the ratios to (1).
+memory. Prints medians and the ratios to (1). Then the same script with every artefact switched on,
+on spectra of 1000 datapoints.
 """
 
 import json
@@ -36,10 +37,21 @@ from dataset_config_generator import draw_classes  # noqa: E402
 from spectra_from_config import render_rows, splits_of  # noqa: E402
 
 CLASSES: Annotated[tuple[int, ...], "Numbers of classes to render."] = (500, 2000)
+ARTEFACT_SPECTRA: Annotated[
+    int, "Training spectra per class of the 100 to render with every artefact."
+] = 1000
 ROUNDS: Annotated[int, "Rounds, in each of which every task runs once."] = 5
 TASK: Annotated[str | None, "Only this task, on CONFIG and into FOLDER; prints its seconds."] = None
 CONFIG: Annotated[str | None, "Class file of the one task."] = None
 FOLDER: Annotated[str | None, "Folder of the one task."] = None
+
+EVERY_ARTEFACT = (
+    *("--peak-shape", "pseudo_voigt", "--width-trend", "0", "1", "--strain", "0.02"),
+    *("--common-shift", "10", "--texture", "0", "0.5", "--noise", "0", "0.02"),
+    *("--foreign-peaks", "0", "3", "--foreign-heights", "0.05", "0.4", "--counts", "300", "10000"),
+    *("--background", "0", "0.2", "--hump", "0", "0.2", "--spikes", "0", "3"),
+    *("--spike-heights", "0.2", "1"),
+)
 
 
 def one_by_one(class_file, folder):
@@ -130,6 +142,25 @@ def compare(classes, rounds, folder):
         )
 
 
+def time_artefacts(n_train, rounds, folder):
+    """Print the seconds of whole processes that render with every artefact."""
+    command = [sys.executable, "spectra_from_config.py", "--config"]
+    command += ["dataset_configs/ladder100.json", "--max-shift", "10", "--test-shift", "5"]
+    command += ["--n-train", str(n_train), "--output", str(folder / "artefacts"), *EVERY_ARTEFACT]
+    times = []
+    for _ in range(rounds):
+        shutil.rmtree(folder / "artefacts", ignore_errors=True)
+        os.sync()
+        start = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True, cwd=PROJECT)
+        times.append(time.perf_counter() - start)
+    spectra = 100 * (n_train + 10 + 9 + 9)
+    print(
+        f"every artefact, {spectra} spectra of 1000 datapoints, whole process: "
+        f"{median(times):.1f} s ({min(times):.1f} to {max(times):.1f})"
+    )
+
+
 def main(settings):
     if settings.task:
         class_file = read_class_file(settings.config)
@@ -140,6 +171,8 @@ def main(settings):
     for classes in settings.classes:
         with tempfile.TemporaryDirectory() as folder:
             compare(classes, settings.rounds, Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        time_artefacts(settings.artefact_spectra, settings.rounds, Path(folder))
 
 
 if __name__ == "__main__":

@@ -49,7 +49,9 @@ def test_a_measurement_runs_in_a_process_of_its_own():
 
 @pytest.mark.parametrize("rounds", [2])
 def test_rendering_is_timed(run, rounds):
-    process = run("tests/benchmarks.py", "--classes", 6, "--rounds", rounds)
+    flags = "--classes", 6, "--rounds", rounds, "--artefact-spectra", 2
+    process = run("tests/benchmarks.py", *flags)
     assert process.returncode == 0, process.stderr
     assert f"6 classes, 468 spectra, medians of {rounds} rounds" in process.stdout
     assert process.stdout.count("times as fast") == 4
+    assert "every artefact, 3000 spectra of 1000 datapoints" in process.stdout
