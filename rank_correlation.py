@@ -32,6 +32,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
+from benchmark import significance
 from benchmark.command_line import InputError, require, run_script, warn
 from benchmark.figure_style import BLUE, GREY, STYLE, in_lines, plain, save
 from benchmark.files import replace_file
@@ -55,7 +56,6 @@ RESAMPLES: Annotated[int, "Draws of the bootstrap."] = 2000
 SEED: Annotated[int, "Seed of these draws."] = 0
 
 FEWEST_NETWORKS = 3
-PAIRINGS = 40320  # all those of 8 networks; of more networks as many at random, always the same
 
 
 class Side(NamedTuple):
@@ -179,18 +179,16 @@ def correlate(first, second, networks, resamples, seed):
     pairs = list(networks.values())
     own = [first.shares[name] for name, _ in pairs]
     other = [second.shares[name] for _, name in pairs]
-    ranks = [stats.rankdata(mean_shares(shares)) for shares in (own, other)]
-    for side, found in zip((first, second), ranks, strict=True):
-        if np.ptp(found) == 0:
+    means = mean_shares(own), mean_shares(other)
+    for side, shares in zip((first, second), means, strict=True):
+        if np.ptp(shares) == 0:
             raise InputError(
                 f"{side.name}: all networks misclassify the same share, so they have no order"
             )
-    pairings = stats.PermutationMethod(PAIRINGS, rng=np.random.default_rng(0))
-    found = stats.pearsonr(*ranks, method=pairings)  # of ranks: Spearman's correlation
     rng = np.random.default_rng(seed)
     drawn = [spearman(resampled(own, rng), resampled(other, rng)) for _ in range(resamples)]
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
-    return Correlation(float(found.statistic), float(found.pvalue), float(low), float(high))
+    return Correlation(*significance.rank_correlation(*means), float(low), float(high))
 
 
 def spearman(a, b):

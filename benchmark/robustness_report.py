@@ -11,10 +11,12 @@ from benchmark.figure_style import BLACK, COLOURS, GREY, MARKERS, STYLE, WIDTH, 
 from benchmark.figures import columns_of_legend
 from benchmark.robustness_record import CLEAN
 from benchmark.severities import LADDER
+from benchmark.significance import rank_correlation
 from benchmark.table_formats import as_csv, as_markdown
 
 COLUMNS = 3  # of panels
 DASHES = "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1))  # of methods without training
+FEWEST_NETWORKS = 3  # that have an order worth a number
 MIDDLE = 2  # the severity that the figure of artefacts shows
 
 
@@ -58,6 +60,7 @@ def markdown(records, left_out):
     return (
         head
         + summary_table(records)
+        + order_sentence(records)
         + "\n"
         + artefact_table(records)
         + "\n## The ladder\n\n"
@@ -76,14 +79,33 @@ def summary_table(records):
 
 
 def best_first(records):
-    def rank(item):
-        return -mean(record.mean_accuracy() for record in item[1])
+    return sorted(by_network(records).items(), key=lambda item: -mean_of(item[1]))
 
-    return sorted(by_network(records).items(), key=rank)
+
+def mean_of(seeds):
+    return mean(record.mean_accuracy() for record in seeds)
 
 
 def clean_of(seeds):
     return [float(record.accuracies()[CLEAN][0]) for record in seeds]
+
+
+def order_sentence(records):
+    """Say whether what is good on clean spectra is good on those with artefacts; "" if unknown.
+
+    Methods without training do not count.
+    """
+    networks = [seeds for _, seeds in best_first(records) if seeds[0].seed is not None]
+    if len(networks) < FEWEST_NETWORKS:
+        return ""
+    clean = [mean(clean_of(seeds)) for seeds in networks]
+    rho, p_value = rank_correlation(clean, [mean_of(seeds) for seeds in networks])
+    if rho is None:
+        return ""
+    return (
+        f"\nSpearman's rank correlation of `clean` and `mean` over the {len(networks)} networks: "
+        f"{rho:.2f} (p = {p_value:.2g} for networks paired at random).\n"
+    )
 
 
 def artefact_table(records):

@@ -32,6 +32,7 @@ from scipy import stats
 ALPHA = 0.05
 FEWEST_SEEDS = 3
 RESAMPLES = 9999
+PAIRINGS = 40320  # all those of 8 networks; of more networks as many at random, always the same
 LETTERS = string.ascii_letters + "".join(map(chr, range(0x134, 0x250)))  # the rest is Latin, too
 
 
@@ -127,6 +128,20 @@ def mann_whitney(a, b):
     """
     method = stats.PermutationMethod(RESAMPLES, rng=np.random.default_rng(0))
     return float(stats.mannwhitneyu(a, b, method=method).pvalue)
+
+
+def rank_correlation(a, b):
+    """Return Spearman's rank correlation of two results of the same networks, and its p-value.
+
+    a, b: a number per network. The p-value is the share of all ways to pair the networks that
+    correlate as much, in either direction. Both are None if a side has no order: all are equal.
+    """
+    ranks = stats.rankdata(a), stats.rankdata(b)
+    if np.ptp(ranks[0]) == 0 or np.ptp(ranks[1]) == 0:
+        return None, None
+    pairings = stats.PermutationMethod(PAIRINGS, rng=np.random.default_rng(0))
+    found = stats.pearsonr(*ranks, method=pairings)  # of ranks: Spearman's correlation
+    return float(found.statistic), float(found.pvalue)
 
 
 def mcnemar(wrong_a, wrong_b):

@@ -299,6 +299,22 @@ def test_markdown_gives_deviations_over_seeds_best_network_first():
     assert text.index("| cosine | 1 |") < text.index("| vgg | 2 |")
 
 
+def test_markdown_says_whether_the_order_on_clean_spectra_holds_with_artefacts():
+    def record(network, clean, dirty, seed=0):
+        judged = [Judged(CLEAN, 0, {}, clean)]
+        judged += [Judged(r.artefact, s, {}, dirty) for r in LADDER for s in r.severities]
+        return Record(network, seed, {}, 100, judged)
+
+    networks = [record("a", 0, 30), record("b", 5, 10), record("c", 9, 20)]
+    method = record("cosine", 99, 99, seed=None)
+    text = robustness_report.markdown([*networks, method], [])
+    # Ranks 1 2 3 and 3 1 2 of the errors: rho = 1 - 6 (4 + 1 + 1) / (3 (9 - 1)).
+    assert "rank correlation of `clean` and `mean` over the 3 networks: -0.50 (p = 1 " in text
+    assert "rank correlation" not in robustness_report.markdown([*networks[:2], method], [])
+    alike = [one._replace(judged=networks[0].judged) for one in networks]
+    assert "rank correlation" not in robustness_report.markdown(alike, [])
+
+
 def test_the_ladder_gets_worse_step_by_step_and_names_its_sources():
     for rung in LADDER:
         steps = np.diff(rung.severities)
