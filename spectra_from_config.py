@@ -27,7 +27,6 @@ Source: Schuetzke, Szymanski and Reischl, "A universal synthetic dataset for mac
 spectroscopic data" (2022), section on the dataset.
 """
 
-import platform
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
@@ -37,7 +36,6 @@ from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 
-from benchmark import VERSION
 from benchmark.artefacts import (
     Artefacts,
     Source,
@@ -54,6 +52,7 @@ from benchmark.data_card import (
     refuse_other_dataset,
     refuse_other_kind,
     refuse_own_arrays,
+    versions,
 )
 from benchmark.dataset_folder import verify
 from benchmark.dataset_writer import replace_arrays, temporary
@@ -301,11 +300,7 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
                 **({"overlap_ignores": ignored} if ignored else {}),
                 "splits": list(splits),
                 "files": files,
-                "versions": {
-                    "benchmark": VERSION,
-                    "python": platform.python_version(),
-                    "numpy": np.__version__,
-                },
+                "versions": versions(),
             }
 
         return replace_arrays(folder, names, outdated, write)

@@ -5,8 +5,12 @@ row. Measured test splits that stand beside rendered ones have a card of their o
 """
 
 import hashlib
+import platform
 from pathlib import Path
 
+import numpy as np
+
+from benchmark import VERSION
 from benchmark.command_line import InputError
 from benchmark.files import is_whole, open_array, read_json, sha256_of
 from benchmark.variation import WRITER, differences, faults_of_variation, variation_of
@@ -14,6 +18,15 @@ from benchmark.variation import WRITER, differences, faults_of_variation, variat
 CARD = "dataset.json"
 BESIDE_CARD = "measured.json"
 MEASURED_WRITER = "measured_dataset.py"
+
+
+def versions():
+    """Return what a data card records of the software that wrote it."""
+    return {
+        "benchmark": VERSION,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
 
 
 def array_names(split):

@@ -1,7 +1,6 @@
 """Folders of measured spectra: whole datasets, and test splits beside rendered datasets."""
 
 import hashlib
-import platform
 import sys
 
 import numpy as np
@@ -16,6 +15,7 @@ from benchmark.data_card import (
     describe_array,
     refuse_other_kind,
     refuse_own_arrays,
+    versions,
 )
 from benchmark.dataset_writer import replace_arrays, temporary
 from benchmark.files import read_json, sha256_of
@@ -84,10 +84,6 @@ def write_dataset(folder, splits, measured, keep_others=False):
             }
 
         return replace_arrays(folder, names, [], write)
-
-
-def versions():
-    return {"python": platform.python_version(), "numpy": np.__version__}
 
 
 def refuse_other_parameters(folder, parameters):

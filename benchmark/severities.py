@@ -44,7 +44,8 @@ LADDER = [
         unit="growth along the axis, fraction",
         severities=(0.25, 0.5, 1, 1.5, 2),
         settings=lambda s, n: Artefacts(width_trend=(s, s)),
-        source="grain sizes of 100 to 10 nm from 10 to 80 degrees double it (Scherrer's equation)",
+        source="from 10 to 80 degrees grain size makes it 0.3 (1 / cos, Scherrer), strain far more "
+        "(tan)",
         local=True,
     ),
     Rung(

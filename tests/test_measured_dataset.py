@@ -12,7 +12,7 @@ from conftest import SMALL, assert_one_sentence
 import evaluate
 import measured_dataset
 import spectra_from_config
-from benchmark import measured_folder, measurement_sources
+from benchmark import VERSION, measured_folder, measurement_sources
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.measurement_files import read_measurement
@@ -137,6 +137,7 @@ def test_rows_are_the_spectra_of_their_files(files, tmp_path):
     folder = tmp_path / "out"
     card = make(folder, "--measured", files, "--unit", "1/cm")
     assert card["class_names"] == sorted(CENTRES)
+    assert card["versions"]["benchmark"] == VERSION
     assert (card["unit"], card["range"]) == ("1/cm", [10, 110])
     dataset = read_dataset(folder)
     assert dataset.class_names == card["class_names"]
