@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from test_figures import styles_of
 
 import sample_size
 import train_models
@@ -239,8 +240,10 @@ def test_the_report_says_what_is_not_reached_and_what_does_not_fit():
 
 
 def test_the_figure_has_a_panel_per_class_file_and_dashes_baselines():
-    points = [point(n, 80 // n, 100 // n, class_file=c) for c in ("few", "many") for n in SIZES]
-    points += [point(n, 0, network="minirocket", learns="baseline") for n in SIZES]
+    sizes = SIZES[::-1]  # in whatever order the points come
+    points = [point(n, 80 // n, 100 // n, class_file=c) for c in ("few", "many") for n in sizes]
+    points += [point(n, 0, network="minirocket", learns="baseline") for n in sizes]
+    points += [point(n, 70, split="val") for n in SIZES]
     curves = [Curve("few", "vgg", "test", SIZES, Fit(1, 1, 0), None)]
     figure = draw(points, curves, "test", 0.99)
     assert [panel.get_title(loc="left") for panel in figure.axes] == ["few", "many"]
@@ -256,3 +259,25 @@ def test_the_figure_has_a_panel_per_class_file_and_dashes_baselines():
     assert (drawn < high).all()
     labels = dict(zip(few.get_yticks(), [t.get_text() for t in few.get_yticklabels()], strict=True))
     assert labels[lines[1].get_ydata()[0]] == "0"  # where no error stands
+    assert labels[0.1] == "10 %"
+    assert [t.get_text() for t in few.get_xticklabels()] == list(map(str, SIZES))
+    seeds = [line.get_xydata().tolist() for line in few.get_lines() if line.get_marker() == "."]
+    assert seeds[0] == [[2, 0.4], [2, 0.5]]
+    dotted = [[line for line in p.get_lines() if line.get_linestyle() == ":"] for p in figure.axes]
+    ((fit,), of_many) = dotted
+    np.testing.assert_allclose(fit.get_ydata(), 1 / fit.get_xdata())
+    assert of_many == []
+
+
+def test_the_figure_says_what_its_axes_and_lines_are():
+    points = [point(n, 80 // n, 100 // n) for n in SIZES]
+    points += [point(n, 1, network="minirocket", learns="baseline") for n in SIZES]
+    curves = [Curve("few", "vgg", "test", SIZES, Fit(1, 1, 0), None)]
+    figure = draw(points, curves, "test", 0.99)
+    assert figure.get_supxlabel() == "training spectra per class"
+    assert figure.get_supylabel() == "share of misclassified spectra of test"
+    styles = styles_of(figure)
+    assert list(styles) == ["vgg", "minirocket", "one seed", "fit a n$^{-b}$ + c", "accuracy 99 %"]
+    drawn = [line for line in figure.axes[0].get_lines() if len(line.get_xdata()) == len(SIZES)]
+    for name, line in zip(("vgg", "minirocket"), drawn, strict=True):
+        assert styles[name] == (line.get_color(), line.get_linestyle(), line.get_marker())
