@@ -348,6 +348,14 @@ def test_a_run_of_another_protocol_or_dataset_is_refused(dataset, own_arrays, tm
         train(own_arrays, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["x_val.npy", "y_val.npy"])
+def test_a_run_chosen_by_other_validation_spectra_is_refused(own_arrays, tmp_path, name):
+    train(own_arrays, tmp_path)
+    np.save(own_arrays / name, np.load(own_arrays / name)[::-1])
+    with pytest.raises(InputError, match=f"was trained on another {name}"):
+        train(own_arrays, tmp_path)
+
+
 def test_own_arrays_without_test_split_train(own_arrays, tmp_path):
     run, folder = train(own_arrays, tmp_path)
     assert list(run.misclassified) == ["val"]
