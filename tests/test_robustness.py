@@ -291,6 +291,26 @@ def test_the_figure_of_artefacts_shows_each_at_its_middle_severity():
     ]
 
 
+def test_a_record_is_complete_with_the_last_severity():
+    record = records()[0]
+    assert record.is_complete()
+    assert not record._replace(judged=record.judged[:-1]).is_complete()
+
+
+def test_what_is_misclassified_does_not_depend_on_how_many_are_classified_at_once(
+    class_file, monkeypatch
+):
+    classes = read_class_file(class_file[0])
+    split = splits_of(classes, SMALL)["test"]
+
+    def first_class(spectra):
+        return np.zeros(len(spectra), int)
+
+    for numbers in 10**6, 5 * 120:
+        monkeypatch.setattr(robustness, "CHUNK", numbers)
+        assert robustness.misclassified(first_class, split, None, classes) == 27  # of 36
+
+
 def test_the_mean_counts_every_artefact_alike():
     record = records()[0]
     for rung in LADDER:
