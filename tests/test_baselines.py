@@ -152,16 +152,36 @@ def test_two_peaks_that_shifts_bring_together_are_still_found(write_classes):
     assert search_match(spectrum, class_file).tolist() == [0]
 
 
-@pytest.mark.parametrize(("height", "answer"), [(0.15, 0), (0.06, 1)])
+@pytest.mark.parametrize(("height", "answer"), [(0.085, 0), (0.077, 1)])
 def test_a_peak_that_another_may_hide_costs_a_tenth_of_its_height(write_classes, height, answer):
     class_file = write_classes(([200, 220], [0.8, 1]), ([210, 100], [1, height]))
-    merged = spectrum_of([210, 210], [0.8, 1])  # misses 0.08 of class 0, `height` of class 1
+    # Charged are 0.1 * 0.8 and a shift by 10 for class 0, `height` for class 1.
+    merged = spectrum_of([210, 210], [0.8, 1])
     assert search_match(merged, class_file).tolist() == [answer]
 
 
 def test_peaks_are_hidden_only_by_a_detected_one(write_classes):
     class_file = write_classes(([100, 200, 210], [1, 0.5, 0.5]), ([100, 250], [1, 0.3]))
     assert search_match(spectrum_of([100], [1]), class_file).tolist() == [1]
+
+
+@pytest.mark.parametrize(("position", "answer"), [(210, 0), (211, 1)])
+def test_a_peak_is_hidden_only_where_it_may_have_shifted_to(write_classes, position, answer):
+    class_file = write_classes(([200, 220], [0.8, 1]), ([position, 100], [1, 0.5]))
+    assert search_match(spectrum_of([position], [1]), class_file).tolist() == [answer]
+
+
+def test_a_peak_that_no_other_may_hide_costs_its_whole_height(write_classes):
+    class_file = write_classes(([200, 60], [1, 0.0004]), ([200, 280], [1, 0.0002]))
+    # To class 0, a shift by 10 would cost more than leaving both 0.3 and 0.0004 over.
+    assert search_match(spectrum_of([200, 70], [1, 0.3]), class_file).tolist() == [1]
+
+
+@pytest.mark.parametrize(("second", "answer"), [(220, 0), (221, 1)])
+def test_only_peaks_that_shifts_can_bring_together_are_summed(write_classes, second, answer):
+    class_file = write_classes(([200, second], [0.4, 1]), ([200, second], [0.55, 1]))
+    spectrum = spectrum_of([200, second], [0.6, 1])  # near enough, it costs neither class anything
+    assert search_match(spectrum, class_file).tolist() == [answer]
 
 
 def test_peaks_that_appear_as_one_may_be_as_high_as_their_sum(write_classes):
@@ -184,6 +204,15 @@ def test_search_match_detects_peaks_from_the_detection_height_on(write_classes):
     spectrum = spectrum_of([50, 150], [1, 0.1])
     assert search_match(spectrum, class_file).tolist() == [1]
     assert search_match(spectrum, class_file, "--detection-height", 0.2).tolist() == [0]
+    for height, answer in (0.0102, 1), (0.0098, 0):  # the default is 0.01
+        class_file = write_classes(([50], [1]), ([50, 150], [1, height]))
+        assert search_match(spectrum_of([50, 150], [1, height]), class_file).tolist() == [answer]
+
+
+def test_search_match_detects_peaks_that_rise_little_from_their_surroundings(write_classes):
+    class_file = write_classes(([100], [1]), ([100, 106], [1, 0.95]))
+    spectrum = spectrum_of([100, 106], [1, 0.95])  # the second rises by 0.3
+    assert search_match(spectrum, class_file, "--detection-height", 0.4).tolist() == [1]
 
 
 def test_shifts_decide_between_classes_of_the_same_heights_only(write_classes):
@@ -192,6 +221,14 @@ def test_shifts_decide_between_classes_of_the_same_heights_only(write_classes):
         assert search_match(spectrum_of([position, 200], [1, 0.5]), class_file).tolist() == [answer]
     class_file = write_classes(([50, 200], [1, 0.5]), ([58, 200], [1, 0.52]))
     assert search_match(spectrum_of([59, 200], [1, 0.5]), class_file).tolist() == [0]
+
+
+@pytest.mark.parametrize(("difference", "answer"), [(0.0009, 1), (0.0011, 0)])
+def test_a_shift_by_ten_datapoints_costs_as_much_as_a_thousandth_in_height(
+    write_classes, difference, answer
+):
+    class_file = write_classes(([60, 200], [1, 0.5]), ([50, 200], [1, 0.5 + difference]))
+    assert search_match(spectrum_of([50, 200], [1, 0.5]), class_file).tolist() == [answer]
 
 
 def test_search_match_does_not_depend_on_where_the_spectrum_begins(tmp_path):

@@ -10,7 +10,17 @@ import class_file_from_peaks
 import spectra_from_config
 from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError, parse_flags
-from benchmark.peak_detection import Detection, class_peaks, detect, mean_spectrum
+from benchmark.peak_detection import (
+    Detection,
+    Peaks,
+    Scatter,
+    class_peaks,
+    detect,
+    deviations,
+    mean_spectrum,
+    scatter_of,
+)
+from benchmark.peak_patterns import Grid
 from benchmark.rendering import render
 
 TABLE = "class,position,height\nquartz,400,50\nquartz,206,20\nquartz,464,200\ncalcite,1086,7\n"
@@ -113,6 +123,14 @@ def test_boundary_decides_which_peaks_near_the_ends_stay(make, measured):
     assert "206" in errors
 
 
+def test_limits_themselves_are_accepted(make, measured):
+    peaks = (299, 9), (300, 9), (500, 100), (600, 2), (700, 1.9), (1100, 9), (1101, 9)
+    rows = "".join(f"quartz,{position},{height}\n" for position, height in peaks)
+    table = measured("class,position,height\n" + rows, "peaks.csv")
+    config, _, _ = make(*from_table(table, "--boundary", 100, "--min-height", 0.02))
+    assert config["spectra"]["0"]["peak_positions"] == [100, 300, 400, 900]
+
+
 def test_heights_are_relative_to_the_highest_peak_that_stays(make, measured):
     table = measured("class,position,height\na,100,90\na,500,30\na,600,15\nb,300,2\n")
     config, _, errors = make(*from_table(table))
@@ -146,6 +164,12 @@ def test_jcamp_peak_tables_give_the_same_as_a_csv_table(make, measured):
     one = measured(jcamp(), "one.jdx")
     other = measured("class,position,height,unit\nquartz,464,1,cm-1\n", "other.csv")
     assert make(*from_table([one, other]))[0] == expected
+
+
+def test_heights_of_jcamp_are_read_with_yfactor(make, measured):
+    path = measured(jcamp().replace("YFACTOR= 1", "YFACTOR= -1"), "peaks.jdx")
+    message = refused(make, *from_table(path))
+    assert "has the height -2, accepted: 0 or more" in message
 
 
 def test_without_measurements_the_flags_are_the_papers_for_these_datapoints(make, measured):
@@ -220,6 +244,57 @@ def test_detected_peaks_have_the_position_height_and_width_of_their_gaussians():
     np.testing.assert_allclose(peaks.widths, 5, atol=0.05)
     peaks = detect(spectrum, Detection(prominence=0.04, min_height=0.02, max_peaks=2))
     assert peaks.positions.tolist() == [100, 250]
+
+
+def test_of_too_many_detected_peaks_the_most_prominent_stay_not_the_highest():
+    peaks = np.array([[100, 112, 250]]), np.array([[1, 0.9, 0.6]])
+    spectrum = render(*peaks, np.array([5.0]), 400)[0]  # the second rises by 0.3 from the first
+    found = detect(spectrum, Detection(prominence=0.04, min_height=0.02, max_peaks=2))
+    np.testing.assert_allclose(found.positions, [100, 250], atol=1)
+
+
+@pytest.mark.parametrize(("position", "height"), [(110, 0.8), (90, 0.8), (100, 1.2)])
+def test_a_peak_up_to_two_of_its_widths_away_is_that_of_the_class(position, height):
+    pattern = Peaks(np.array([100]), np.array([1.0]), np.array([9.0]))
+    found = deviations(Peaks(np.array([position]), np.array([height]), np.array([5.0])), pattern)
+    np.testing.assert_allclose(found, [[5], [abs(position - 100)], [0.2]])
+    further = Peaks(np.array([111]), np.array([height]), np.array([5.0]))
+    assert deviations(further, pattern).shape == (3, 0)
+
+
+def test_scatter_is_of_classes_with_two_samples_and_of_all_their_peaks():
+    peaks = np.array([[100, 200]] * 3), np.array([[1, 0.5]] * 3)
+    spectra = render(*peaks, np.full(3, 5.0), 300)
+    classes = [(spectra, np.array(["a", "a", "b"])), (spectra, np.array(["c", "c", "c"]))]
+    pattern = Peaks(np.array([100, 200]), np.array([1, 0.5]), np.array([5.0, 5.0]))
+    found = scatter_of(classes, [pattern] * 2, Detection(0.04, 0.02, max_peaks=1))
+    assert (found.spectra, found.samples, found.expected) == (3, 2, 6)
+    assert len(found.widths) == 6
+
+
+def test_advice_covers_nine_of_ten_peaks_and_gives_as_many_spectra_as_the_paper():
+    eleven = np.arange(11)
+    scatter = Scatter(
+        spectra=11,
+        samples=3,
+        expected=11,
+        widths=np.full(11, 50.0),
+        spectrum_widths=1.0 + eleven,
+        shifts=1.1 * eleven,
+        height_changes=eleven / 100,
+    )
+    for classes, n_train, n_val in (10, 500, 100), (100, 250, 50), (1000, 50, 10):
+        grid = Grid(1000, (200, 1200))
+        source = class_file_from_peaks.Source(["x"] * classes, [], "", grid, scatter)
+        assert class_file_from_peaks.advice_for(source) == class_file_from_peaks.Advice(
+            n_train=n_train,
+            n_val=n_val,
+            max_shift=10,  # 9.9 is the shift that nine of ten do not exceed
+            max_height_change=0.09,
+            kernel_range=(2, 10),
+            test_shift=5,
+            test_kernel=6,
+        )
 
 
 def test_a_sample_counts_once_in_the_mean_however_often_it_was_measured():

@@ -43,6 +43,10 @@ PAPER = DATASET | {
     "class_file": {"name": "dataset500.json", "sha256": PAPER_CLASS_FILE},
     "variation": PAPER_VARIATION._replace(seed=7)._asdict(),
 }
+FOLLOWUP = DATASET | {
+    "class_file": {"name": "followup500.json", "sha256": PUBLISHED["followup"].class_file},
+    "variation": PUBLISHED["followup"].variation._replace(seed=7)._asdict(),
+}
 PROTOCOL = Protocol(
     **{name: vars(parse_flags(train_models, []))[name] for name in Protocol._fields}
 )._asdict()
@@ -102,7 +106,7 @@ def table(results, letters=None):
 
 
 def test_table_gives_mean_spread_and_range_over_the_seeds(tmp_path):
-    for seed, (test, epochs, seconds) in enumerate([(10, 60, 60), (14, 75, 120), (12, 66, 90)]):
+    for seed, (test, epochs, seconds) in enumerate([(10, 60, 60), (14, 75, 300), (12, 66, 66)]):
         write_run(tmp_path, "vgg", seed, test, epochs, seconds)
     write_run(tmp_path, "cnn2", 0, 7)
     write_run(tmp_path, "mine", 0, 8)
@@ -121,7 +125,7 @@ def test_table_gives_mean_spread_and_range_over_the_seeds(tmp_path):
     ]
     header, (_, vgg, _, cosine) = second
     assert header[-5:] == ["weights", "best epoch", "epochs", "seconds per epoch", "minutes"]
-    assert vgg[-5:] == ["10", "42", "60–75", "1.3", "1.5"]
+    assert vgg[-5:] == ["10", "42", "60–75", "2.0", "2.4"]
     assert cosine[-5:] == ["", "", "", "", "0.1"]
     (_, vgg, _, _) = csv.DictReader(tables.csv_table(rows).splitlines())
     assert (vgg["test_mean"], vgg["test_std"]) == ("12", "2.0")
@@ -155,6 +159,28 @@ def test_macro_f1_is_the_mean_over_classes():
     assert tables.macro_f1(predictions, labels, 500) == pytest.approx(expected)
 
 
+def test_accuracy_is_that_of_the_answers(tmp_path):
+    write_run(tmp_path, "vgg", 0, 4)
+    folder = write_baseline(tmp_path, "ideal_observer", 20)
+    predictions = np.load(folder / "test_predictions.npy")
+    predictions[-500:] = -1
+    np.save(folder / "test_predictions.npy", predictions)
+    record = json.loads((folder / "baseline.json").read_text())
+    record["misclassified"]["test"]["unanswered"] = 500
+    (folder / "baseline.json").write_text(json.dumps(record))
+    _, observer = table(tmp_path)
+    assert observer.scores["test"].accuracy == pytest.approx(1 - 20 / 4000)
+
+
+def test_the_network_nearest_to_the_ideal_is_the_one_with_the_best_mean(tmp_path):
+    for seed, (steady, lucky) in enumerate([(10, 1), (10, 30)]):
+        write_run(tmp_path, "cnn6", seed, steady)
+        write_run(tmp_path, "vgg", seed, lucky)
+    write_baseline(tmp_path, "ideal_observer", 2)
+    text = tables.distance_from_ideal(table(tmp_path))
+    assert "- test: cnn6 misclassifies 10, the ideal observer 2 of 4500\n" in text
+
+
 def test_papers_numbers_stand_beside_ours_on_the_papers_dataset_only(tmp_path):
     write_run(tmp_path / "paper", "cnn6", 0, 4, dataset=PAPER)
     write_run(tmp_path / "paper", "mine", 0, 5, dataset=PAPER)
@@ -181,6 +207,32 @@ def test_papers_range_is_drawn_on_the_papers_dataset_only(tmp_path, monkeypatch)
     write_run(tmp_path / "own", "cnn6", 0, 4)
     (panel, *_) = drawn_of(tmp_path / "own")["misclassifications"].axes
     assert not panel.patches
+
+
+def test_papers_range_is_not_drawn_beside_another_split(tmp_path, monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    judged = {
+        split: {"spectra": SPECTRA[split], "misclassified": wrong}
+        for split, wrong in (("val", 1), ("test", 4))
+    }
+    write_run(tmp_path, "cnn6", 0, 4, dataset=PAPER, misclassified=judged)
+    (panel, *_) = drawn_of(tmp_path)["misclassifications"].axes
+    assert "spectra of test (log" in panel.get_xlabel()
+    assert not panel.patches
+
+
+def test_runs_are_held_against_published_ones_on_the_split_of_these(tmp_path, monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    for seed, wrong in enumerate((35, 41, 33)):
+        write_run(tmp_path, "cnn2", seed, wrong, dataset=FOLLOWUP)  # judged on test_wide, too
+        write_run(tmp_path, "mine", seed, wrong, dataset=FOLLOWUP)
+        if seed < 2:
+            write_run(tmp_path, "vgg", seed, wrong, dataset=FOLLOWUP)
+    evaluation = evaluate.evaluate(tmp_path)
+    assert evaluation.shown == "test"
+    (found,) = evaluation.agreements  # the others are not published, or too few
+    published = PUBLISHED["followup"].networks["cnn2"].runs
+    assert (found.network, found.ours, found.published) == ("cnn2", [35, 41, 33], published)
 
 
 def test_confused_classes_of_both_test_splits_are_drawn(tmp_path, monkeypatch):

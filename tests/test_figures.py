@@ -8,16 +8,19 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from conftest import SMALL, variation
+from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 import evaluate
 from benchmark import class_figures, figures
+from benchmark.artefacts import Artefacts, Source, render_with_artefacts
 from benchmark.baseline_folder import Baseline
-from benchmark.class_file import read_class_file
+from benchmark.class_file import ClassFile, read_class_file
 from benchmark.command_line import InputError
 from benchmark.figure_style import save
 from benchmark.misclassifications import Misclassification
 from benchmark.published_results import PUBLISHED, PublishedNetwork
+from benchmark.rendering import render
 from benchmark.run_folder import Count, Run
 from benchmark.variants import nine_variants
 from spectra_from_config import render_dataset
@@ -122,6 +125,21 @@ def points(panel, **style):
     return np.concatenate(drawn)
 
 
+def legend_of(figure):
+    """Return text -> what stands before it, of the one legend of a figure or panel."""
+    (legend,) = getattr(figure, "legends", None) or [figure.get_legend()]
+    texts = [text.get_text() for text in legend.get_texts()]
+    return dict(zip(texts, legend.legend_handles, strict=True))
+
+
+def styles_of(figure):
+    """Return text -> colour, line and marker that a legend of lines gives it."""
+    return {
+        text: (line.get_color(), line.get_linestyle(), line.get_marker())
+        for text, line in legend_of(figure).items()
+    }
+
+
 def assert_nothing_clipped_or_small(figure):
     """All text is inside the figure and at least 8 points high, and no legend covers a panel."""
     figure.draw_without_rendering()
@@ -166,6 +184,48 @@ def test_class_variation_plots_the_peak_as_the_dataset_draws_it(write_classes, t
     for (position, _), spectrum in zip(trained, spectra, strict=True):
         assert spectrum[90:150].argmax() + 90 == position
 
+    widths = [evaluate.vary_class(classes, SMALL, split, 1)[2] for split in ("test", "train")]
+    spectra_panels = [p for p in figure.axes if p is not panel]
+    assert [p.get_title("left") for p in spectra_panels] == [
+        f"ideal pattern, σ = {widths[0][0]:.2g} datapoints",
+        f"training spectrum, σ = {widths[1][0]:.2g} datapoints",
+        f"another training spectrum, σ = {widths[1][1]:.2g} datapoints",
+    ]
+    for span in (p.patches[0] for p in spectra_panels):
+        assert (span.get_x(), span.get_x() + span.get_width()) == (115, 125)  # MAX_SHIFT is 5
+    assert spectra_panels[-1].get_xlabel() == panel.get_xlabel() == "position (datapoints)"
+    assert list(legend_of(figure)) == [
+        *("range of the peak drawn on the right", "training spectra (6)"),
+        *("test (9)", "test_wide (9)"),
+    ]
+
+
+def test_class_artefacts_shows_the_spectrum_that_differs_most(write_classes):
+    classes = write_classes([(50, 1), (250, 0.5)])
+    strong, none = Artefacts(background=(0.0, 0.8)), Artefacts()
+    shown = [("background", strong, False), ("in part", strong, True), ("nothing", none, False)]
+    figure = class_figures.class_artefacts(classes, SMALL, 0, shown)
+    pattern = np.array([[50, 250]] * 9), np.array([[1, 0.5]] * 9), np.full(9, 2.0)
+    source = Source(SMALL.seed, 0, [(0, range(9))])
+    drawn = render_with_artefacts(pattern, strong, source, 300)
+    ideal = render(*(values[:1] for values in pattern), 300)[0]
+    most = drawn[np.abs(drawn - ideal).sum(axis=1).argmax()]
+    for panel, expected in zip(figure.axes, (most, most, ideal), strict=True):
+        assert [line.get_label() for line in panel.lines] == ["ideal pattern", "with the artefact"]
+        np.testing.assert_array_equal(panel.lines[0].get_ydata(), ideal)
+        np.testing.assert_array_equal(panel.lines[1].get_ydata(), expected)
+    assert [panel.get_xlim() for panel in figure.axes] == [(0, 299), (230, 270), (0, 299)]
+    assert [panel.get_title("left") for panel in figure.axes] == [title for title, *_ in shown]
+    note = "position (datapoints); panels marked * show a part"
+    assert figure.get_supxlabel() == note
+
+
+def test_long_names_of_classes_keep_both_ends():
+    long = "Clinoptilolite-Na, sample of 1999"
+    classes = ClassFile(100, [], [], "", {}, [long, "Quartz"])
+    assert class_figures.called(classes, 0) == "Clinoptilol…f 1999"
+    assert class_figures.called(classes, 1) == "Quartz"
+
 
 def test_peak_with_room_to_vary_is_followed_not_the_highest():
     assert class_figures.peak_to_follow(np.array([1, 0.05, 0.4, 0.9])) == 2
@@ -208,12 +268,20 @@ def test_every_seed_is_a_point_and_the_mean_a_line(make_runs):
     assert panel.get_xlabel() == "misclassified of 450 spectra of test (logarithmic above 10)"
     low, high = panel.get_xlim()
     assert low < 0 and high > 3000
+    assert panel.xaxis.get_transform().linthresh == 10
+    (means,) = panel.child_axes
+    assert [label.get_text() for label in means.get_yticklabels()] == ["3", "1100"]
+    assert styles_of(panel.figure) == {
+        "one seed": (figures.BLUE, "None", "o"),
+        "mean": (figures.BLACK, "None", "|"),
+    }
 
 
 def test_baselines_and_the_papers_range_stand_beside_the_networks(make_runs, tmp_path):
     baselines = [
         Baseline(tmp_path, "cosine similarity", 1, {"test": Count(321, 450)}, {}, {}),
         Baseline(tmp_path, "unjudged", 1, {"val": Count(5, 500)}, {}, {}),
+        Baseline(tmp_path, "silent", 1, {"test": Count(5, 450, unanswered=3)}, {}, {}),
     ]
     paper = PUBLISHED["paper"]
     figure = figures.misclassifications(make_runs(["cnn_bn", "mine"]), baselines, "test", paper)
@@ -224,7 +292,21 @@ def test_baselines_and_the_papers_range_stand_beside_the_networks(make_runs, tmp
     assert points(panel, marker="D").tolist() == [[321, 2]]
     labels = [label.get_text() for label in panel.get_yticklabels()]
     assert labels == ["cnn_bn", "mine", "cosine similarity"]
+    (means,) = panel.child_axes
+    assert [label.get_text() for label in means.get_yticklabels()] == ["0", "10", "321"]
+    handles = legend_of(figure)
+    assert list(handles)[2:] == ["published: mean ± deviation", "baseline"]
+    assert handles["baseline"].get_marker() == "D"
     assert PublishedNetwork(misclassified="30 ± 40").range() == (0, 70)
+
+
+def test_published_runs_stand_in_the_row_of_their_network(make_runs):
+    published = PUBLISHED["followup"]
+    figure = figures.misclassifications(make_runs(["mine", "cnn2"]), [], "test", published)
+    drawn = points(figure.axes[0], marker="s")
+    assert drawn[:, 0].tolist() == published.networks["cnn2"].runs
+    assert np.round(drawn[:, 1]).tolist() == [1] * 5
+    assert legend_of(figure)["published run"].get_marker() == "s"
 
 
 def test_cost_is_the_mean_over_the_seeds_with_their_range(make_runs):
@@ -242,8 +324,17 @@ def test_cost_is_the_mean_over_the_seeds_with_their_range(make_runs):
             horizontal, vertical = (collection.get_segments()[0] for collection in bars.lines[2])
             assert horizontal.tolist() == [[xs[0], y], [xs[1], y]]
             assert vertical.tolist() == [[x, ys[0]], [x, ys[1]]]
-    names = [text.get_text() for text in seconds.figure.legends[0].get_texts()]
-    assert names == ["cnn2", "vgg"]
+    assert size.get_xlabel() == "weights (million)"
+    assert seconds.get_ylabel().startswith("misclassified of 450 spectra of test\n(logarithmic")
+    assert (seconds.get_xscale(), size.get_xscale(), seconds.get_yscale()) == (
+        *("log", "log"),
+        "symlog",
+    )
+    handles = legend_of(seconds.figure)
+    assert list(handles) == ["cnn2", "vgg"]
+    for panel in seconds, size:
+        for handle, bars in zip(handles.values(), panel.containers, strict=True):
+            assert to_hex(handle.get_color()[0]) == to_hex(bars.lines[0].get_color())
 
 
 def test_networks_of_the_same_cost_are_told_apart_by_the_legend(make_runs):
@@ -294,6 +385,15 @@ def test_learning_curves_show_every_seed_of_every_network(make_runs):
         lowered = points(panel, marker="|")
         assert lowered[:, 0].tolist() == [4, 3]
         assert lowered[0, 1] < lowered[1, 1]  # a row per seed
+    assert (figure.get_supxlabel(), figure.get_supylabel()) == (
+        *("epoch", "loss (categorical cross-entropy)"),
+    )
+    assert styles_of(figure) == {
+        "training": (figures.BLUE, "-", "None"),
+        "validation": (figures.VERMILION, "--", "None"),
+        "best epoch": (figures.BLACK, "None", "o"),
+        "learning rate lowered": (figures.BLACK, "None", "|"),
+    }
 
 
 def test_ticks_of_the_learning_rate_stay_below_the_losses(make_runs):
@@ -357,7 +457,7 @@ def test_misclassified_spectrum_is_the_one_in_the_dataset(write_classes, tmp_pat
         assert points(panel, marker="o").tolist() == [[40, 1], [120, 0.6], [230, 0.1]]
         assert points(panel, marker="s").tolist() == [[50, 1], [250, 0.9]]
         labels = [text.get_text() for text in panel.get_legend().get_texts()]
-        assert labels[1:3] == ["ideal 1 (true)", "ideal 0 (predicted)"]
+        assert labels[:3] == ["spectrum of 1", "ideal 1 (true)", "ideal 0 (predicted)"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import csv
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,14 +10,16 @@ import identify
 import spectra_from_config
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset
+from benchmark.measured_samples import Form
 from benchmark.networks import hash_of_weights
 from benchmark.rendering import render
-from benchmark.run_folder import Count, Protocol, Run, record_of, run_name, write_run
+from benchmark.run_folder import Count, Protocol, Run, read_run, record_of, run_name, write_run
 from benchmark.similarity import nearest_rows, nearest_spectrum, unusual_cosine
 
 DATAPOINTS = 101  # from 200 to 400: datapoints are 2 apart
 NAMES = "quartz", "calcite", "opal", "gypsum"
 PEAKS = {"quartz": (20, 60), "calcite": (30, 80), "opal": (45, 70), "gypsum": (25, 50)}
+KNOWN = "val", "test", "test_wide"
 PROTOCOL = Protocol(32, 1, 3e-4, 0.5, 10, 25, 1e-4)
 
 
@@ -141,6 +144,20 @@ def test_table_has_a_row_for_each_file_with_its_warnings(ask, measured, tmp_path
     assert "90% of the range" in errors
 
 
+def test_what_a_file_does_not_cover_takes_its_first_or_last_y():
+    x, y = identify.extended(np.array([2.0, 3.0, 4.0]), np.array([7.0, 9.0, 8.0]), 0, 6)
+    assert (x.tolist(), y.tolist()) == ([0, 2, 3, 4, 6], [7, 7, 9, 8, 8])
+
+
+def test_the_background_of_the_dataset_is_subtracted_here_too(trained):
+    run = read_run(trained / "results/patterns-seed0")
+    card = {"range": [200, 400], "unit": "1/cm"}
+    measured = {"measured": {"parameters": {"background": "arpls"}}}
+    for content, background in (card, "none"), (card | measured, "arpls"):
+        form = identify.form_of(run, SimpleNamespace(card=content), None)
+        assert form == Form((200, 400), DATAPOINTS, "1/cm", background)
+
+
 def test_spectrum_of_no_known_class_is_warned_of(ask, measured):
     output, errors = ask(measured(spectrum_of((35, 90))))
     cosine = float(output.split("cosine ")[1])
@@ -155,6 +172,12 @@ def test_what_is_unusual_is_the_fifth_percentile_of_the_validation_spectra(train
     unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (known, training)]
     cosines = (unit[0] @ unit[1].T).max(axis=1)
     assert unusual_cosine(known, training) == pytest.approx(np.percentile(cosines, 5), abs=1e-6)
+
+
+def test_of_many_known_spectra_some_of_all_classes_are_looked_at(monkeypatch):
+    monkeypatch.setattr("benchmark.similarity.KNOWN_SPECTRA", 10)
+    known = np.repeat([[1.0, 0.0], [0.6, 0.8]], 50, axis=0)  # ordered by class
+    assert unusual_cosine(known, np.array([[1.0, 0.0]])) == pytest.approx(0.6)
 
 
 def test_nearest_training_spectra_are_those_of_the_largest_cosine(monkeypatch):
@@ -272,9 +295,15 @@ def test_folder_of_another_dataset_is_refused(ask, measured, own_arrays):
         ask(measured(spectrum_of(PEAKS["opal"])), "--dataset", own_arrays)
 
 
-def test_similarity_may_be_judged_by_another_split(ask, measured):
+def test_similarity_may_be_judged_by_another_split(ask, measured, trained):
     path = measured(spectrum_of(PEAKS["opal"]))
     assert ask(path, "--known", "test")[0] == ask(path)[0]
+    unknown = measured(spectrum_of((35, 90)), "unknown.txt")
+    splits = read_dataset(trained / "datasets/small").splits
+    usual = [f"{unusual_cosine(splits[known][0], splits['train'][0]):.3f}" for known in KNOWN]
+    assert len(set(usual)) == len(KNOWN)
+    for known, cosine in zip(KNOWN, usual, strict=True):
+        assert f"spectra of {known} have {cosine} or more" in ask(unknown, "--known", known)[1]
     with pytest.raises(InputError, match=r"KNOWN is train, accepted: a split of .*: val, test"):
         ask(path, "--known", "train")
 

@@ -15,11 +15,13 @@ import spectra_from_config
 from benchmark import VERSION, measured_folder, measurement_sources
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset
+from benchmark.measured_samples import Form, Unusable, check_usable
+from benchmark.measurement import Measurement
 from benchmark.measurement_files import read_measurement
 from benchmark.misclassifications import Misclassification, summarise
 from benchmark.resampling import resample
 from benchmark.run_folder import record_of
-from benchmark.sample_labels import Label, split_samples
+from benchmark.sample_labels import Label, rruff_label, split_samples
 
 X = np.arange(0, 121.0)
 RANGE = "--range", 10, 110, "--datapoints", 51
@@ -130,6 +132,29 @@ def test_each_split_has_a_sample_of_every_class(count, share):
     assert all(split.count(name) >= 1 for name in ("train", "val", "test"))
 
 
+def test_shares_are_of_the_samples_and_rounded():
+    samples = [Label("Quartz", str(number)) for number in range(9)]
+    split = list(split_samples(samples, 0, val_share=0.2, test_share=0.3).values())
+    assert [split.count(name) for name in ("train", "val", "test")] == [4, 2, 3]
+
+
+def test_each_share_goes_to_the_split_of_its_name(files, tmp_path):
+    card = make(tmp_path / "out", "--measured", files, "--val-share", 0.4, "--test-share", 0.2)
+    quartz = [len(classes["Quartz"]) for classes in samples_in(card).values()]
+    assert quartz == [2, 2, 1]  # train, val, test
+
+
+def test_the_split_of_a_sample_is_fixed_for_all_time():
+    samples = [Label("Quartz", f"R04003{number}") for number in range(6)]
+    split = {label.sample[-1]: name for label, name in split_samples(samples, 0, 0.2, 0.3).items()}
+    assert split == dict(
+        zip("012345", ["train", "val", "train", "train", "test", "test"], strict=True)
+    )
+    gypsum = [label._replace(class_name="Gypsum") for label in samples]
+    of_gypsum = split_samples(gypsum, 0, 0.2, 0.3)
+    assert {label.sample[-1]: name for label, name in of_gypsum.items()} != split
+
+
 # The folder
 
 
@@ -151,6 +176,16 @@ def test_rows_are_the_spectra_of_their_files(files, tmp_path):
             assert np.array_equal(spectrum, resample(measured.x, measured.y, 51, (10, 110)))
             assert (spectrum.min(), spectrum.max()) == (0, 1)
     assert record_of(dataset, hash_and_check(dataset)).class_names == card["class_names"]
+
+
+def test_files_of_one_name_have_an_order_of_their_own(files, tmp_path):
+    paths = [tmp_path / folder / rruff("Quartz", "R800005", 1) for folder in ("one", "two")]
+    for path, centre in zip(paths, (60, 61), strict=True):
+        path.parent.mkdir()
+        path.write_text(spectrum(centre))
+    make(tmp_path / "a", "--measured", files, *paths)
+    make(tmp_path / "b", "--measured", files, *reversed(paths))
+    assert arrays_of(tmp_path / "a") == arrays_of(tmp_path / "b")
 
 
 def test_files_folders_and_archives_give_the_same_bytes(files, tmp_path):
@@ -282,6 +317,22 @@ def test_parts_of_a_sample_are_one_sample(files, tmp_path):
     assert sorted(split.count("R900001") for split in rows.values()) == [0, 0, 5]
 
 
+@pytest.mark.parametrize(
+    ("sample", "label"),
+    [
+        ("R040031", "R040031"),
+        ("X050162.3", "X050162"),
+        ("R040031-2", "R040031"),
+        ("R0400311", None),  # another number, not a part of R040031
+        ("R04003", None),
+        ("RR040031", None),
+    ],
+)
+def test_a_sample_of_rruff_is_a_letter_and_six_digits(sample, label):
+    found = rruff_label(rruff("Quartz", sample, 1))
+    assert found == (Label("Quartz", label) if label else None)
+
+
 # What is left out
 
 
@@ -309,6 +360,34 @@ def test_what_cannot_be_used_is_listed_with_its_reason(files, tmp_path, capsys, 
     assert words in excluded["reason"] and path.name not in excluded["reason"]
     error = capsys.readouterr().err
     assert f"left out: 1 file {kind}, raman/{path.name}: {excluded['reason']}" in error
+
+
+@pytest.mark.parametrize(
+    ("x", "gap"),
+    [
+        ([*range(0, 51, 10), *range(51, 101)], None),  # ten datapoints are accepted
+        ([*range(0, 50, 10), 51, *range(52, 101)], 11),
+        ([-1, *range(11, 101)], 11),  # from the first datapoint on
+        ([*range(90), 101], 11),  # to the last one
+    ],
+)
+def test_points_may_be_ten_datapoints_apart(x, gap):
+    measurement = Measurement(np.array(x, float), np.arange(len(x)))
+    form = Form(range=(0, 100), datapoints=101, unit=None, background="none")
+    if gap is None:
+        check_usable(measurement, form)
+    else:
+        with pytest.raises(Unusable, match=f"up to {gap} apart, accepted: 10, 10 datapoints"):
+            check_usable(measurement, form)
+
+
+def test_the_same_y_at_other_x_is_another_spectrum(files, tmp_path):
+    (files / rruff("Quartz", "R800003", 1)).write_text(spectrum(60, x=X))
+    lines = [line.split(", ") for line in spectrum(60, x=X).splitlines()]
+    moved = "".join(f"{float(x) - 0.5:.3f}, {y}\n" for x, y in lines)
+    (files / rruff("Quartz", "R800004", 1)).write_text(moved)
+    card = make(tmp_path / "out", "--measured", files)
+    assert card["measured"]["excluded"] == []
 
 
 def test_the_same_content_is_used_once_and_never_for_two_classes(files, tmp_path):

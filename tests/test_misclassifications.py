@@ -139,6 +139,16 @@ def test_one_row_per_misclassified_spectrum_with_variant_and_reason(class_file, 
     assert found[2].confidence == pytest.approx(0.5 + 0.5 * 12 / (len(labels) - 1), abs=1e-6)
 
 
+def test_each_of_two_classes_has_its_own_ambiguous_spectra(class_file, tmp_path):
+    labels = np.repeat(np.arange(len(PATTERNS)), 9)
+    predictions = np.where(labels == 0, 6, np.where(labels == 6, 0, labels))
+    found = explained([run_of(tmp_path / "vgg", predictions)], {"test": labels}, class_file, LIMITS)
+    # Class 6 lies 12 above class 0: each looks like the other where it is shifted towards it.
+    reasons = [m.reason for m in found]
+    assert reasons[:9] == ["nearly overlapping", "nearly overlapping", "overlapping classes"] * 3
+    assert reasons[9:] == ["nearly overlapping", "overlapping classes", "nearly overlapping"] * 3
+
+
 def test_own_arrays_have_no_variant_and_no_reason(tmp_path):
     labels = np.arange(5)
     runs = [run_of(tmp_path / "vgg", np.array([0, 1, 2, 3, 0]))]

@@ -112,6 +112,9 @@ def test_activations_and_normalisation_follow_the_publications():
     assert names(cnn_bn)[1:13] == block * 3
     assert all(np.isclose(a.negative_slope, 0.1) for a in layers_of(cnn_bn, keras.layers.LeakyReLU))
     resnet = model_implementations.resnet(200, classes=3)
+    for model in cnn_bn, resnet:
+        for layer in layers_of(model, keras.layers.BatchNormalization):
+            assert layer.momentum == 0.99
     assert names(resnet).count("BatchNormalization") == 1 + 5 * 6
     assert names(resnet).count("ReLU") == 4 * 6
     assert names(resnet).count("Add") == 2 * 6

@@ -55,6 +55,15 @@ def test_lines_that_point_down_keep_their_depths_beside_those_that_point_up():
     assert level == pytest.approx(0.8 / 0.9, abs=0.01)
 
 
+@pytest.mark.parametrize(("depth", "expected"), [(0.14, 0.9), (0.16, 0.64)])
+def test_the_lowest_counts_only_where_it_is_further_from_the_level_than_noise(depth, expected):
+    x = np.linspace(0, 300, 3001)
+    y = np.where(x < 150, 0.2, 0.8)  # the level is that around, not that of the whole spectrum
+    y[200], y[400] = 1, 0
+    y[2199], y[2202] = 0.8 + 0.1, 0.8 - depth  # noise is 0.05 of the height, which is 1
+    assert resample(x, y, 301)[220] == pytest.approx(expected)
+
+
 @settings(deadline=None)  # which a busy machine would miss
 @given(st.integers(80, 300), st.integers(0, 2**32 - 1))
 def test_a_datapoint_is_the_highest_of_the_points_nearest_to_it(datapoints, seed):
@@ -128,6 +137,13 @@ def test_lines_narrower_than_a_datapoint_are_noted_with_datapoints_that_resolve_
     width = 0.005 * 2 * np.sqrt(2 * np.log(2))
     assert 100 / (width / 2) <= needed <= 1.3 * 100 / (width / 2)
     assert losses(x, y, needed) == []
+
+
+@pytest.mark.parametrize(("height", "noted"), [(0.15, False), (0.25, True)])
+def test_narrow_lines_are_noted_from_a_fifth_of_the_height_on(height, noted):
+    x = np.linspace(0, 100, 10_001)
+    y = gaussians(x, [30], [1], width=2) + gaussians(x, [70], [height], width=0.02)
+    assert bool(losses(x, y, 500)) == noted
 
 
 def test_lines_of_single_points_need_as_many_datapoints_as_there_are_points():

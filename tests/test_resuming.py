@@ -11,17 +11,18 @@ import time
 from functools import partial
 
 import keras
+import numpy as np
 import pytest
 from conftest import PROJECT, assert_one_sentence
 
 import train_models
-from benchmark.checkpoint import Checkpoint
+from benchmark.checkpoint import Checkpoint, Terminated
 from benchmark.command_line import InputError
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.networks import Network, build
 from benchmark.run_comparison import compare
-from benchmark.run_folder import Identity, Protocol, Run, record_of, write_run
-from benchmark.run_sharing import note_failure, run_lock, share
+from benchmark.run_folder import Identity, Protocol, Run, record_of, write_history, write_run
+from benchmark.run_sharing import note_failure, run_lock, share, state_of
 from model_implementations.basic_blocks import classifier, convolution
 from train_models import complete_run
 
@@ -117,6 +118,34 @@ def test_run_json_records_every_environment_a_run_was_trained_in(dataset, tmp_pa
     interrupted(dataset, tmp_path / "run", monkeypatch)
     run = train(dataset, tmp_path / "run", environment={"device": "another"})
     assert run.environments == [{}, {"device": "another"}]
+
+
+def test_the_seconds_of_all_processes_are_added_up(dataset, tmp_path, monkeypatch):
+    path = interrupted(dataset, tmp_path / "run", monkeypatch)
+    with np.load(path) as content:
+        arrays = dict(content)
+    kept = json.loads(arrays["text"].tobytes())
+    assert kept["progress"]["seconds"] > 0
+    kept["progress"]["seconds"] = 1e6
+    np.savez(path, **arrays | {"text": np.frombuffer(json.dumps(kept).encode(), np.uint8)})
+    assert 1e6 < train(dataset, tmp_path / "run", minutes=1000).seconds < 1.1e6
+
+
+def test_a_signal_after_the_last_epoch_adds_no_further_one(dataset, tmp_path, monkeypatch, capsys):
+    run = train(dataset, tmp_path / "whole", minutes=1000)
+    end_epoch = train_models.end_epoch
+
+    def end_epoch_and_training(callbacks, progress, losses, folder):
+        end_epoch(callbacks, progress, losses, folder)
+        if progress.epoch == run.epochs:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_models, "end_epoch", end_epoch_and_training)
+        with pytest.raises(Terminated):
+            train(dataset, tmp_path / "stopped", minutes=1000)
+    assert train(dataset, tmp_path / "stopped", minutes=1000).epochs == run.epochs
+    assert identical(tmp_path / "whole", tmp_path / "stopped", capsys)
 
 
 def command(dataset, results, *flags):
@@ -328,6 +357,34 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path, capsys):
     assert began == ["a", "b", "c"]
     assert "a: failed: ValueError: the network cannot be built" in capsys.readouterr().err
     assert "Traceback" in (tmp_path / "a" / "failed.txt").read_text()
+
+
+@pytest.mark.parametrize(("error", "status"), [(InputError, 2), (ValueError, 1)])
+def test_a_run_that_fails_by_its_input_gives_status_2_any_other_1(tmp_path, error, status):
+    def train(folder):
+        raise error("reason")
+
+    assert share([tmp_path / "a"], train) == status
+
+
+def test_epochs_done_are_those_that_the_history_holds(tmp_path):
+    write_history(tmp_path, {"loss": [3, 2, 1]})
+    assert state_of(tmp_path) == ("waiting", "3 epochs done")
+
+
+def test_predictions_that_differ_or_are_missing_are_told(dataset, tmp_path, capsys):
+    train(dataset, tmp_path / "a", PROTOCOL._replace(epochs=1))
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    path = tmp_path / "b" / "val_predictions.npy"
+    np.save(path, 1 + np.load(path))
+    (tmp_path / "b" / "test_confidences.npy").unlink()
+    capsys.readouterr()
+    assert compare(tmp_path / "a", tmp_path / "b") == 1
+    assert capsys.readouterr().out.splitlines() == [
+        f"test_confidences.npy: only in {tmp_path / 'a'}",
+        "val_predictions.npy: they differ",
+        "all recorded settings are the same",
+    ]
 
 
 def test_a_failure_of_an_earlier_command_is_tried_again_whatever_its_time(tmp_path):

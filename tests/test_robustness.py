@@ -12,7 +12,7 @@ from statistics import mean
 import numpy as np
 import pytest
 from conftest import PROJECT, SMALL
-from test_figures import assert_nothing_clipped_or_small
+from test_figures import assert_nothing_clipped_or_small, styles_of
 
 import baselines
 import dataset_config_generator
@@ -247,9 +247,9 @@ def test_runs_on_own_arrays_are_refused(copy, trained):
 
 
 def records():
-    """Two seeds of a network, which get worse by severity, and a method that does not."""
+    """Three seeds of a network, which get worse by severity, and a method that does not."""
     made = []
-    for network, seed, step in ("vgg", 0, 2), ("vgg", 1, 4), ("cosine", None, 0):
+    for network, seed, step in ("vgg", 0, 2), ("vgg", 1, 4), ("vgg", 2, 9), ("cosine", None, 0):
         judged = [Judged(CLEAN, 0, {}, 0)]
         for rung in LADDER:
             for number, severity in enumerate(rung.severities, 1):
@@ -266,21 +266,67 @@ def test_the_figure_shows_means_bands_and_dashed_methods():
     ]
     for panel, rung in zip(panels, LADDER, strict=True):
         network, method = panel.lines
-        np.testing.assert_allclose(network.get_ydata(), 1 - 0.03 * np.arange(6))
+        np.testing.assert_allclose(network.get_ydata(), 1 - 0.05 * np.arange(6))
         assert (method.get_ydata() == 1).all()
         assert network.get_linestyle() == "-" != method.get_linestyle()
         band = panel.collections[0].get_paths()[0].vertices
-        assert band[:, 1].min() == pytest.approx(0.8)
+        at_strongest = band[band[:, 0] == 5][:, 1]  # of the worst and the best seed
+        assert (at_strongest.min(), at_strongest.max()) == pytest.approx((0.55, 0.9))
         texts = [label.get_text() for label in panel.get_xticklabels()]
-        assert texts[1:] == [f"{severity:g}" for severity in rung.severities]
+        none = "∞" if rung.artefact == "counts" else "0"
+        assert texts == [none, *(f"{severity:g}" for severity in rung.severities)]
         assert panel.get_xlabel() == rung.unit
+    assert panels[0].get_ylabel() == "accuracy"
+    styles = styles_of(figure)
+    assert list(styles) == ["vgg", "cosine"]
+    for name, line in zip(styles, panels[0].lines, strict=True):
+        assert styles[name] == (line.get_color(), line.get_linestyle(), line.get_marker())
+
+
+def test_the_figure_of_artefacts_shows_each_at_its_middle_severity():
+    shown = robustness_report.shown(1000)
+    assert shown[0][0] == "lorentzian share, 0.6 *"
+    assert [artefacts for _, artefacts, _ in shown] == [
+        rung.settings(rung.severities[2], 1000) for rung in LADDER
+    ]
+
+
+def test_a_record_is_complete_with_the_last_severity():
+    record = records()[0]
+    assert record.is_complete()
+    assert not record._replace(judged=record.judged[:-1]).is_complete()
+
+
+def test_what_is_misclassified_does_not_depend_on_how_many_are_classified_at_once(
+    class_file, monkeypatch
+):
+    classes = read_class_file(class_file[0])
+    split = splits_of(classes, SMALL)["test"]
+
+    def first_class(spectra):
+        return np.zeros(len(spectra), int)
+
+    for numbers in 10**6, 5 * 120:
+        monkeypatch.setattr(robustness, "CHUNK", numbers)
+        assert robustness.misclassified(first_class, split, None, classes) == 27  # of 36
+
+
+def test_the_mean_counts_every_artefact_alike():
+    record = records()[0]
+    for rung in LADDER:
+        judged = [
+            entry._replace(misclassified=10 if entry.artefact == rung.artefact else 0)
+            for entry in record.judged
+        ]
+        mean_accuracy = record._replace(judged=judged).mean_accuracy()
+        assert mean_accuracy == pytest.approx(1 - 0.1 / len(LADDER))
 
 
 @pytest.mark.parametrize("networks", [1, 8])
 def test_figures_are_readable(networks, trained):
     names = ["resnet:hidden_activation=relu", *"abcdefg"]
     many = [records()[0]._replace(network=name) for name in names[:networks]] + [
-        records()[2]._replace(network=method) for method in METHODS
+        records()[-1]._replace(network=method) for method in METHODS
     ]
     assert_nothing_clipped_or_small(robustness_report.figure(many))
     classes = read_class_file(trained.config)
@@ -294,9 +340,20 @@ def test_markdown_gives_deviations_over_seeds_best_network_first():
     lines = text.splitlines()
     assert "Left out, as they are not complete: resnet-seed0." in lines
     assert "| cosine | 1 | 1.000 | 1.000 |" in lines
-    assert "| vgg | 2 | 0.910 ± 0.042 | 1.000 ± 0.000 |" in lines
+    assert "| vgg | 3 | 0.850 ± 0.108 | 1.000 ± 0.000 |" in lines
+    assert "| lorentzian share | 1.000 | 0.850 ± 0.108 |" in lines
+    by_severity = "0.950 ± 0.036 | 0.900 ± 0.072 | 0.850 ± 0.108 | 0.800 ± 0.144 | 0.750 ± 0.180"
+    assert lines.count(f"| vgg | 1.000 ± 0.000 | {by_severity} |") == len(LADDER)
     assert lines.index("| cosine | 1 | 1.000 | 1.000 |") < len(lines) - 1
-    assert text.index("| cosine | 1 |") < text.index("| vgg | 2 |")
+    assert text.index("| cosine | 1 |") < text.index("| vgg | 3 |")
+
+
+def test_the_csv_table_has_a_line_for_each_severity():
+    lines = robustness_report.csv_table(records()).splitlines()
+    assert lines[0] == "network,seed,artefact,severity,misclassified,spectra,accuracy"
+    assert lines[1:3] == ["vgg,0,none,0,0,100,1.0", "vgg,0,lorentzian_share,0.2,2,100,0.98"]
+    assert lines[-1] == "cosine,,noise,0.1,0,100,1.0"
+    assert len(lines) == 1 + 4 * LEVELS
 
 
 def test_markdown_says_whether_the_order_on_clean_spectra_holds_with_artefacts():

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.optimize import least_squares
+from test_figures import styles_of
 
 import sample_size
 import train_models
@@ -48,6 +50,7 @@ def test_training_sets_are_nested_and_other_splits_the_same(class_file, tmp_path
     settings = settings_of(*study(class_file[0], tmp_path))
     sets = sample_size.training_sets(settings)
     assert [chosen.variation.n_train for chosen in sets] == [1, 3]
+    assert [chosen.protocol.passes for chosen in sets] == [3, 1]
     sample_size.render_missing(sets, settings)
     few, many = (read_dataset(chosen.dataset) for chosen in sets)
     for label in range(4):
@@ -66,6 +69,11 @@ def test_training_sets_are_nested_and_other_splits_the_same(class_file, tmp_path
 def test_every_epoch_has_as_many_steps_as_one_of_the_largest_set(classes):
     steps = {math.ceil(sample_size.passes_of(n, 200) * n * classes / 128) for n in SIZES}
     assert len(steps) == 1
+
+
+@pytest.mark.parametrize(("number", "passes"), [(20, 1), (14, 1), (9, 2), (7, 3), (1, 20)])
+def test_passes_are_rounded_to_the_nearest_whole_number(number, passes):
+    assert sample_size.passes_of(number, 20) == passes
 
 
 def test_an_epoch_of_several_passes_shows_each_spectrum_that_often():
@@ -181,6 +189,34 @@ def test_a_curve_that_misses_an_error_is_no_fit(errors):
     assert fit_power_law(SIZES, errors, 10_000) is None
 
 
+@pytest.mark.parametrize(
+    ("number", "factor", "spectra", "fits"),
+    [
+        (3, 1.44, 10**8, True),  # the curve moves towards the error, so as to miss it by 30 %
+        (3, 1.50, 10**8, False),
+        (5, 2.50, 400, True),  # by twice the square root of the misclassified spectra
+        (5, 2.85, 400, False),
+    ],
+)
+def test_how_near_a_curve_passes_what_it_fits(number, factor, spectra, fits):
+    errors = [0.5 * n**-0.8 for n in SIZES]
+    errors[number] *= factor
+    assert (fit_power_law(SIZES, errors, spectra) is not None) == fits
+
+
+def test_errors_weigh_by_how_near_the_curve_has_to_pass():
+    rough = np.array([1.1, 0.9, 1.15, 0.85, 1.1, 0.9, 1.05])
+    errors = rough * [0.5 * n**-0.8 + 0.01 for n in SIZES]
+    near = np.maximum(0.3 * errors, 2 * np.sqrt(np.maximum(errors * 10_000, 1)) / 10_000)
+
+    def misses(parameters):
+        a, b, c = parameters
+        return (a * np.array(SIZES, float) ** -b + c - errors) / near
+
+    best = least_squares(misses, (0.5, 0.8, 0.01), bounds=(0, np.inf)).x
+    np.testing.assert_allclose(fit_power_law(SIZES, errors, 10_000), best, rtol=1e-3)
+
+
 def test_a_curve_takes_more_sizes_than_it_has_parameters():
     assert fit_power_law(SIZES[:3], (0.5, 0.2, 0.1), 100) is None
     assert fit_power_law(SIZES[:4], (0.5, 0.2, 0.1, 0.05), 100)
@@ -218,6 +254,7 @@ def test_points_are_means_over_seeds_and_baselines_have_none():
     points = points_of("few", 5, [trained(0, 2), trained(1, 4)], [method])
     (found,) = [p for p in points if (p.network, p.split) == ("vgg", "test")]
     assert (found.errors, found.error, found.epochs) == ((0.01, 0.02), 0.015, 10.5)
+    assert found.minutes == 1
     assert (points[-1].network, points[-1].learns, points[-1].error) == (
         *("minirocket", "baseline", 0.04),
     )
@@ -228,19 +265,23 @@ def test_points_are_means_over_seeds_and_baselines_have_none():
 
 def test_the_report_says_what_is_not_reached_and_what_does_not_fit():
     points = [point(n, 40, 42) for n in SIZES] + [point(n, 0, network="one") for n in SIZES]
-    points += [point(n, 50 if n < 20 else 0, network="late") for n in SIZES]
+    points += [point(n, 50 if n < 20 else 0, network="late") for n in SIZES[::-1]]
+    points += [point(n, 99, network="elsewhere", split="val") for n in SIZES]
     text = report(points, curves_of(points, 0.99), "test", 0.99)
     lines = {line.split(" | ")[0]: line for line in text.splitlines()}
     assert "| n for an accuracy of 99 % |" in text
     assert "not reached (up to 200)" in lines["| vgg"]
     assert "2 or fewer" in lines["| one"]
     assert "does not fit | 20 |" in lines["| late"]
+    assert "| elsewhere" not in lines
     assert "| vgg | 41 % (40–42) |" in text
 
 
 def test_the_figure_has_a_panel_per_class_file_and_dashes_baselines():
-    points = [point(n, 80 // n, 100 // n, class_file=c) for c in ("few", "many") for n in SIZES]
-    points += [point(n, 0, network="minirocket", learns="baseline") for n in SIZES]
+    sizes = SIZES[::-1]  # in whatever order the points come
+    points = [point(n, 80 // n, 100 // n, class_file=c) for c in ("few", "many") for n in sizes]
+    points += [point(n, 0, network="minirocket", learns="baseline") for n in sizes]
+    points += [point(n, 70, split="val") for n in SIZES]
     curves = [Curve("few", "vgg", "test", SIZES, Fit(1, 1, 0), None)]
     figure = draw(points, curves, "test", 0.99)
     assert [panel.get_title(loc="left") for panel in figure.axes] == ["few", "many"]
@@ -256,3 +297,25 @@ def test_the_figure_has_a_panel_per_class_file_and_dashes_baselines():
     assert (drawn < high).all()
     labels = dict(zip(few.get_yticks(), [t.get_text() for t in few.get_yticklabels()], strict=True))
     assert labels[lines[1].get_ydata()[0]] == "0"  # where no error stands
+    assert labels[0.1] == "10 %"
+    assert [t.get_text() for t in few.get_xticklabels()] == list(map(str, SIZES))
+    seeds = [line.get_xydata().tolist() for line in few.get_lines() if line.get_marker() == "."]
+    assert seeds[0] == [[2, 0.4], [2, 0.5]]
+    dotted = [[line for line in p.get_lines() if line.get_linestyle() == ":"] for p in figure.axes]
+    ((fit,), of_many) = dotted
+    np.testing.assert_allclose(fit.get_ydata(), 1 / fit.get_xdata())
+    assert of_many == []
+
+
+def test_the_figure_says_what_its_axes_and_lines_are():
+    points = [point(n, 80 // n, 100 // n) for n in SIZES]
+    points += [point(n, 1, network="minirocket", learns="baseline") for n in SIZES]
+    curves = [Curve("few", "vgg", "test", SIZES, Fit(1, 1, 0), None)]
+    figure = draw(points, curves, "test", 0.99)
+    assert figure.get_supxlabel() == "training spectra per class"
+    assert figure.get_supylabel() == "share of misclassified spectra of test"
+    styles = styles_of(figure)
+    assert list(styles) == ["vgg", "minirocket", "one seed", "fit a n$^{-b}$ + c", "accuracy 99 %"]
+    drawn = [line for line in figure.axes[0].get_lines() if len(line.get_xdata()) == len(SIZES)]
+    for name, line in zip(("vgg", "minirocket"), drawn, strict=True):
+        assert styles[name] == (line.get_color(), line.get_linestyle(), line.get_marker())

@@ -237,6 +237,12 @@ def test_letters_follow_the_mean_over_the_seeds():
     assert letters == {"steady": "a", "seldom_bad": "b"}
 
 
+def test_letters_follow_the_mean_whatever_the_number_of_seeds():
+    wrong = {"three_seeds": wrong_spectra([20, 21, 22]), "five_seeds": wrong_spectra([15] * 5)}
+    letters = significance.groups(wrong, [comparison("three_seeds", "five_seeds", 0.01)])
+    assert letters == {"three_seeds": "b", "five_seeds": "a"}
+
+
 def networks_of(size):
     return {str(network): wrong_spectra([network, network + 1], 200) for network in range(size)}
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from conftest import PROJECT, assert_one_sentence
 
 import train_models
+from benchmark.checkpoint import Progress
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.networks import Network, build, network_builders
@@ -133,6 +135,25 @@ def test_rate_halves_after_10_and_training_stops_after_25_epochs_without_improve
     np.testing.assert_allclose(rates, expected, rtol=1e-6)
 
 
+def test_callbacks_follow_every_constant_of_the_protocol(tmp_path):
+    protocol = PROTOCOL._replace(lr_factor=0.3, lr_patience=4, stop_patience=9, min_delta=0.02)
+    plateau, stopping, _ = train_models.callbacks_of(protocol, tmp_path)
+    assert (plateau.factor, plateau.patience, plateau.min_delta) == (0.3, 4, 0.02)
+    assert (plateau.cooldown, plateau.min_lr) == (0, 0)
+    assert (stopping.patience, stopping.min_delta, stopping.restore_best_weights) == (9, 0.02, True)
+    assert plateau.monitor == stopping.monitor == "val_loss"
+
+
+def test_the_validation_loss_is_the_mean_over_all_validation_spectra(own_arrays, tmp_path):
+    run, folder = train(own_arrays, tmp_path)  # ten of them, in batches of eight and two
+    with open(folder / "history.csv") as file:
+        losses = [float(row["val_loss"]) for row in csv.DictReader(file)]
+    x, y = (np.array(array) for array in read_dataset(own_arrays).splits["val"])
+    probabilities = keras.models.load_model(folder / "model.keras").predict(x, verbose=0)
+    expected = -np.log(probabilities[np.arange(10), y]).mean()
+    assert losses[run.best_epoch - 1] == pytest.approx(expected, rel=1e-5)
+
+
 def test_best_weights_are_restored_and_saved(dataset, tmp_path):
     too_fast = SHORT._replace(learning_rate=3.0, epochs=12, stop_patience=6)
     run, folder = train(dataset, tmp_path, protocol=too_fast)
@@ -162,7 +183,8 @@ def test_every_network_sees_the_same_samples_in_the_same_order(own_arrays, tmp_p
         built = builder(30, 3, 1e-3)
         model = Recorder(built.inputs, built.outputs)
         model.compile("adam", "categorical_crossentropy", run_eagerly=True)
-        identity = Identity("recorder", seed, SHORT, record_of(read_dataset(own_arrays), {}))
+        protocol = SHORT._replace(batch_size=7)  # the last batch of an epoch has 5 spectra
+        identity = Identity("recorder", seed, protocol, record_of(read_dataset(own_arrays), {}))
         train_models.fit(model, read_dataset(own_arrays), tmp_path, identity, ENVIRONMENT, 10)
         return np.concatenate(batches)
 
@@ -284,6 +306,13 @@ def test_networks_have_the_names_they_are_trained_by(dataset, tmp_path, monkeypa
         assert run["model"] == name
 
 
+@pytest.mark.parametrize("changed", ["x_test.npy", "y_test.npy"])
+def test_a_split_is_judged_again_whichever_of_its_files_has_changed(changed):
+    hashes = dict.fromkeys(("x_val.npy", "y_val.npy", "x_test.npy", "y_test.npy"), "as before")
+    run = SimpleNamespace(dataset=SimpleNamespace(sha256=hashes))
+    assert train_models.changed_splits(run, hashes | {changed: "new"}, ["val", "test"]) == ["test"]
+
+
 def test_a_split_that_was_renamed_or_removed_is_no_longer_counted(dataset, tmp_path, monkeypatch):
     for axis in "xy":
         np.save(dataset / f"{axis}_test_old.npy", np.load(dataset / f"{axis}_val.npy"))
@@ -319,11 +348,31 @@ def test_a_run_of_another_protocol_or_dataset_is_refused(dataset, own_arrays, tm
         train(own_arrays, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["x_val.npy", "y_val.npy"])
+def test_a_run_chosen_by_other_validation_spectra_is_refused(own_arrays, tmp_path, name):
+    train(own_arrays, tmp_path)
+    np.save(own_arrays / name, np.load(own_arrays / name)[::-1])
+    with pytest.raises(InputError, match=f"was trained on another {name}"):
+        train(own_arrays, tmp_path)
+
+
 def test_own_arrays_without_test_split_train(own_arrays, tmp_path):
     run, folder = train(own_arrays, tmp_path)
     assert list(run.misclassified) == ["val"]
     assert run.dataset.class_file is None
     assert not (folder / "test_predictions.npy").exists()
+
+
+def test_runs_come_seed_by_seed_in_the_order_of_the_networks():
+    settings = parse_flags(train_models, ["--models", "cnn2", "vgg", "--seeds", "0", "1"])
+    matrix = [(model, seed) for _, model, seed in train_models.matrix_of(settings, Path("r"))]
+    assert matrix == [("cnn2", 0), ("vgg", 0), ("cnn2", 1), ("vgg", 1)]
+
+
+def test_each_seed_begins_with_weights_of_its_own(dataset, tmp_path):
+    still = SHORT._replace(epochs=1, learning_rate=1e-12)
+    first, other = (train(dataset, tmp_path, seed=seed, protocol=still)[1] for seed in (0, 1))
+    assert np.abs(saved_weights(first)[0] - saved_weights(other)[0]).max() > 0.01
 
 
 def test_a_repeated_run_gives_the_same_bits(dataset, tmp_path):
@@ -449,6 +498,14 @@ def test_a_run_whose_loss_is_no_number_has_failed_and_says_from_which_epoch(run,
     assert status.count("loss is nan in epoch 1") == 2
     assert status.endswith("2 failed\n")
     assert_one_sentence(run("evaluate.py", "--results", tmp_path), 2, "no finished run")
+
+
+@pytest.mark.parametrize("name", ["loss", "val_loss"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_neither_loss_may_be_anything_but_a_number(tmp_path, name, value):
+    losses = {"loss": 1.0, "val_loss": 1.0, "learning_rate": 1e-3} | {name: value}
+    with pytest.raises(ArithmeticError, match=f"^{name} is {value} in epoch 1; a smaller LEARN"):
+        train_models.end_epoch([], Progress(), losses, tmp_path)
 
 
 def test_unfinished_runs_are_named_by_the_evaluation(run, class_file, dataset, tmp_path):
