@@ -35,6 +35,7 @@ from scipy import stats
 from benchmark import significance
 from benchmark.command_line import InputError, require, run_script, warn
 from benchmark.figure_style import BLUE, GREY, STYLE, in_lines, plain, save
+from benchmark.figures import by_network
 from benchmark.files import replace_file
 from benchmark.published_results import PUBLISHED
 from benchmark.results_folder import read_results
@@ -54,8 +55,6 @@ SECOND_SPLIT: Annotated[str | None, "Split that SECOND is judged by; by default 
 # Uncertainty
 RESAMPLES: Annotated[int, "Draws of the bootstrap."] = 2000
 SEED: Annotated[int, "Seed of these draws."] = 0
-
-FEWEST_NETWORKS = 3
 
 
 class Side(NamedTuple):
@@ -83,14 +82,14 @@ def main(settings):
         side_of("FIRST", settings.first, settings.first_split),
         side_of("SECOND", settings.second, settings.second_split),
     ]
-    networks = shared_networks(*sides)
-    correlation = correlate(*sides, networks, settings.resamples, settings.seed)
-    header, lines = shares_table(*sides, networks)
-    sentence = sentence_of(correlation, len(networks))
+    sides = matched(*sides)
+    correlation = correlate(*sides, settings.resamples, settings.seed)
+    header, lines = shares_table(*sides)
+    sentence = sentence_of(correlation, networks=len(lines))
     output = Path(settings.output)
     with replace_file(output / "rank_correlation.md") as file:
         file.write(f"{as_markdown(header, lines)}\n{sentence}\n".encode())
-    save(draw(*sides, networks, correlation), output / "figures", "rank_correlation")
+    save(draw(*sides, correlation), output / "figures", "rank_correlation")
     print(f"{as_plain_text(header, lines)}\n{sentence}\n{output}: table and figure")
 
 
@@ -99,37 +98,38 @@ def side_of(constant, names, split):
     if len(names) == 1 and names[0] in PUBLISHED:
         return published_side(PUBLISHED[names[0]])
     results = [read_results(Path(name)) for name in names]
-    judged = list(results[0][0].misclassified)
-    split = split or judged[-1]
+    split = split or list(results[0][0].misclassified)[-1]
     shares = {}
     for name, runs in zip(names, results, strict=True):
         known = runs[0].misclassified
         require(
             split in known, f"{constant}_SPLIT", split, f"a split of {name}: {', '.join(known)}"
         )
-        for network, counts in counts_of(runs, split).items():
-            shares.setdefault(network, []).append(counts)
+        for network, seeds in by_network(runs).items():
+            shares.setdefault(network, []).append(shares_of(seeds, split))
     complete = {network: found for network, found in shares.items() if len(found) == len(names)}
-    seeds = sorted({len(folder) for found in complete.values() for folder in found})
-    seeds = "–".join(str(number) for number in sorted({seeds[0], seeds[-1]})) if seeds else "0"
     folder = Path(names[0])
     name = folder.parent.name if len(names) > 1 else folder.name
-    return Side(f"{name}, {split}", complete, f"folders: {len(names)}, seeds in each: {seeds}")
+    repeats = f"folders: {len(names)}, seeds in each: {numbers_of_seeds(complete)}"
+    return Side(f"{name}, {split}", complete, repeats)
 
 
-def counts_of(runs, split):
-    """Return network -> float64 (seeds,): its misclassified share of a split for each seed."""
-    shares = {}
-    for run in runs:
-        count = run.misclassified[split]
-        shares.setdefault(run.model, []).append(count.misclassified / count.spectra)
-    return {network: np.array(values) for network, values in shares.items()}
+def shares_of(seeds, split):
+    """Return float64 (seeds,), the misclassified shares of a split; seeds: list of Run."""
+    counts = [run.misclassified[split] for run in seeds]
+    return np.array([count.misclassified / count.spectra for count in counts])
+
+
+def numbers_of_seeds(shares):
+    """Say how many seeds networks have in a folder; shares: network -> list over folders."""
+    numbers = {len(seeds) for folders in shares.values() for seeds in folders} or {0}
+    return "–".join(map(str, sorted({min(numbers), max(numbers)})))
 
 
 def published_side(published):
     """Return the Side of a Published: its single runs, or means where runs are not published."""
     shares = {
-        name: [np.array(network.runs or [mean_of(network)]) / published.spectra]
+        name: [np.array(network.runs or network.mean_and_deviation()[:1]) / published.spectra]
         for name, network in published.networks.items()
     }
     runs = {len(counts) for (counts,) in shares.values()}
@@ -137,9 +137,12 @@ def published_side(published):
     return Side(f"published ({published.name}), {published.split}", shares, repeats)
 
 
-def mean_of(network):
-    low, high = network.range()
-    return (low + high) / 2
+def matched(first, second):
+    """Return both sides with the same networks, in the same order, under their short names."""
+    networks = shared_networks(first, second)
+    own = {short: first.shares[name] for short, (name, _) in networks.items()}
+    other = {short: second.shares[name] for short, (_, name) in networks.items()}
+    return first._replace(shares=own), second._replace(shares=other)
 
 
 def shared_networks(first, second):
@@ -154,10 +157,10 @@ def shared_networks(first, second):
         lonely = [name for short, name in names.items() if short not in shared]
         if lonely:
             warn(f"left out, as only {side.name} has them: {', '.join(lonely)}")
-    if len(shared) < FEWEST_NETWORKS:
+    if len(shared) < significance.FEWEST_NETWORKS:
         raise InputError(
             f"{len(shared)} networks are on both sides ({first.name}; {second.name}), accepted: "
-            f"{FEWEST_NETWORKS} or more"
+            f"{significance.FEWEST_NETWORKS} or more"
         )
     return shared
 
@@ -170,15 +173,13 @@ def by_short_name(names):
     }
 
 
-def correlate(first, second, networks, resamples, seed):
-    """Return the Correlation of two sides.
+def correlate(first, second, resamples, seed):
+    """Return the Correlation of two sides that are `matched`.
 
-    networks: short name -> names on both sides; resamples: draws of the bootstrap; seed: of them.
-    Raises InputError if all networks of a side misclassify the same share: they have no order.
+    resamples: draws of the bootstrap; seed: of them. Raises InputError if all networks of a side
+    misclassify the same share: they have no order.
     """
-    pairs = list(networks.values())
-    own = [first.shares[name] for name, _ in pairs]
-    other = [second.shares[name] for _, name in pairs]
+    own, other = list(first.shares.values()), list(second.shares.values())
     means = mean_shares(own), mean_shares(other)
     for side, shares in zip((first, second), means, strict=True):
         if np.ptp(shares) == 0:
@@ -214,22 +215,20 @@ def resampled(shares, rng):
     )
 
 
-def shares_table(first, second, networks):
+def shares_table(first, second):
     """Return header and lines: the shares of both sides in percent, the best of FIRST first."""
     header = ["network", f"{first.name} ({first.repeats})", f"{second.name} ({second.repeats})"]
-    means = means_of(first, second, networks)
     lines = [
-        [name, f"{100 * own:.2f} %", f"{100 * other:.2f} %"]
-        for name, (own, other) in sorted(means.items(), key=lambda item: item[1])
+        [network, f"{100 * own:.2f} %", f"{100 * other:.2f} %"]
+        for network, own, other in sorted(means_of(first, second), key=lambda row: row[1:])
     ]
     return header, lines
 
 
-def means_of(first, second, networks):
-    """Return short name -> mean misclassified shares on both sides."""
-    own = mean_shares([first.shares[name] for name, _ in networks.values()])
-    other = mean_shares([second.shares[name] for _, name in networks.values()])
-    return dict(zip(networks, zip(own, other, strict=True), strict=True))
+def means_of(first, second):
+    """Return network, mean misclassified share of FIRST and of SECOND for each network."""
+    own, other = mean_shares(first.shares.values()), mean_shares(second.shares.values())
+    return list(zip(first.shares, own, other, strict=True))
 
 
 def sentence_of(correlation, networks):
@@ -242,7 +241,7 @@ def sentence_of(correlation, networks):
 
 
 @matplotlib.rc_context(STYLE)
-def draw(first, second, networks, correlation):
+def draw(first, second, correlation):
     """Draw one point per network: misclassified shares of both sides, in percent.
 
     Ticks are the single folders of FIRST, or its seeds if there is one folder.
@@ -250,14 +249,14 @@ def draw(first, second, networks, correlation):
     figure = Figure((4.2, 3.6), layout="constrained")
     panel = figure.subplots()
     panel.grid(color=GREY, alpha=0.5, linewidth=0.5)
-    for short, (own, other) in means_of(first, second, networks).items():
-        folders = first.shares[networks[short][0]]
+    for network, own, other in means_of(first, second):
+        folders = first.shares[network]
         single = [seeds.mean() for seeds in folders] if len(folders) > 1 else folders[0]
         for share in single if len(single) > 1 else []:
             panel.plot(100 * share, 100 * other, "|", color=BLUE, zorder=2)
         panel.plot(100 * own, 100 * other, "o", color=BLUE, markersize=6, zorder=3)
         place = {"xytext": (5, 5), "textcoords": "offset points", "fontsize": 8}
-        panel.annotate(plain(short), (100 * own, 100 * other), **place)
+        panel.annotate(plain(network), (100 * own, 100 * other), **place)
     panel.margins(x=0.15, y=0.1)
     panel.set_xlabel(f"misclassified / %: {in_lines(first.name, 40)}")
     panel.set_ylabel(f"misclassified / %: {in_lines(second.name, 40)}")

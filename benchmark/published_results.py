@@ -29,7 +29,8 @@ class PublishedNetwork(NamedTuple):
         """Return the misclassified spectra as the table shows them."""
         if not self.runs:
             return self.misclassified
-        spread = f"{mean(self.runs):.1f} ± {stdev(self.runs):.1f}"
+        average, deviation = self.mean_and_deviation()
+        spread = f"{average:.1f} ± {deviation:.1f}"
         return f"{spread} ({min(self.runs):g}–{max(self.runs):g})"
 
     def cells(self):
@@ -42,12 +43,15 @@ class PublishedNetwork(NamedTuple):
             "minutes": self.minutes,
         }
 
+    def mean_and_deviation(self):
+        """Return both of the misclassified spectra, as published or of the single runs."""
+        if self.runs is None:
+            return tuple(map(float, self.misclassified.split("±")))
+        return mean(self.runs), stdev(self.runs)
+
     def range(self):
         """Return mean minus and plus deviation, not below 0."""
-        if self.runs is None:
-            average, deviation = map(float, self.misclassified.split("±"))
-        else:
-            average, deviation = mean(self.runs), stdev(self.runs)
+        average, deviation = self.mean_and_deviation()
         return max(0, average - deviation), average + deviation
 
 

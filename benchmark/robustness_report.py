@@ -16,7 +16,6 @@ from benchmark.table_formats import as_csv, as_markdown
 
 COLUMNS = 3  # of panels
 DASHES = "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1))  # of methods without training
-FEWEST_NETWORKS = 3  # that have an order worth a number
 MIDDLE = 2  # the severity that the figure of artefacts shows
 
 
@@ -96,8 +95,6 @@ def order_sentence(records):
     Methods without training do not count.
     """
     networks = [seeds for _, seeds in best_first(records) if seeds[0].seed is not None]
-    if len(networks) < FEWEST_NETWORKS:
-        return ""
     clean = [mean(clean_of(seeds)) for seeds in networks]
     rho, p_value = rank_correlation(clean, [mean_of(seeds) for seeds in networks])
     if rho is None:

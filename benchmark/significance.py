@@ -31,6 +31,7 @@ from scipy import stats
 
 ALPHA = 0.05
 FEWEST_SEEDS = 3
+FEWEST_NETWORKS = 3  # that have an order worth a number
 RESAMPLES = 9999
 PAIRINGS = 40320  # all those of 8 networks; of more networks as many at random, always the same
 LETTERS = string.ascii_letters + "".join(map(chr, range(0x134, 0x250)))  # the rest is Latin, too
@@ -134,11 +135,12 @@ def rank_correlation(a, b):
     """Return Spearman's rank correlation of two results of the same networks, and its p-value.
 
     a, b: a number per network. The p-value is the share of all ways to pair the networks that
-    correlate as much, in either direction. Both are None if a side has no order: all are equal.
+    correlate as much, in either direction. Both are None if there is no order: with fewer than
+    three networks, or if all of a side are equal.
     """
-    ranks = stats.rankdata(a), stats.rankdata(b)
-    if np.ptp(ranks[0]) == 0 or np.ptp(ranks[1]) == 0:
+    if len(a) < FEWEST_NETWORKS or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None, None
+    ranks = stats.rankdata(a), stats.rankdata(b)
     pairings = stats.PermutationMethod(PAIRINGS, rng=np.random.default_rng(0))
     found = stats.pearsonr(*ranks, method=pairings)  # of ranks: Spearman's correlation
     return float(found.statistic), float(found.pvalue)

@@ -10,7 +10,15 @@ from scipy import stats
 
 import rank_correlation
 from benchmark.command_line import InputError
-from rank_correlation import Side, correlate, mean_shares, resampled, shared_networks, spearman
+from rank_correlation import (
+    Side,
+    correlate,
+    matched,
+    mean_shares,
+    resampled,
+    shared_networks,
+    spearman,
+)
 
 SHIPPED = PROJECT / "results" / "shipped" / "dataset500"
 NAMES = "cnn2", "cnn3", "cnn6", "vgg", "resnet"
@@ -23,7 +31,7 @@ def side(counts, name="side"):
 
 
 def correlation(first, second, resamples=200, seed=0):
-    return correlate(first, second, shared_networks(first, second), resamples, seed)
+    return correlate(*matched(first, second), resamples, seed)
 
 
 def test_the_same_order_gives_1_and_the_reverse_minus_1():
@@ -132,8 +140,7 @@ def test_shipped_runs_against_the_papers_table(run, tmp_path):
 
 def test_the_figure_has_a_point_per_network_and_a_tick_per_seed():
     first, second = side([[1, 3], [2, 4], [3], [4], [5]]), side([[1], [2], [3], [4], [5]])
-    networks = shared_networks(first, second)
-    figure = rank_correlation.draw(first, second, networks, correlation(first, second))
+    figure = rank_correlation.draw(*matched(first, second), correlation(first, second))
     (panel,) = figure.axes
     points = [line.get_xydata()[0].tolist() for line in panel.lines if line.get_marker() == "o"]
     ticks = [line.get_xydata()[0].tolist() for line in panel.lines if line.get_marker() == "|"]
