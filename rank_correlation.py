@@ -96,7 +96,10 @@ def main(settings):
 def side_of(constant, names, split):
     """Read the results folders, or the one published result, that a constant names; a Side."""
     if len(names) == 1 and names[0] in PUBLISHED:
-        return published_side(PUBLISHED[names[0]])
+        published = PUBLISHED[names[0]]
+        accepted = f"{published.split}, the one split that {published.name} is published for"
+        require(split in (None, published.split), f"{constant}_SPLIT", split, accepted)
+        return published_side(published)
     results = [read_results(Path(name)) for name in names]
     split = split or list(results[0][0].misclassified)[-1]
     shares = {}
@@ -107,6 +110,10 @@ def side_of(constant, names, split):
         )
         for network, seeds in by_network(runs).items():
             shares.setdefault(network, []).append(shares_of(seeds, split))
+    for network, found in shares.items():
+        if len(found) < len(names):
+            places = f"{len(found)} of {len(names)} folders of {constant}"
+            warn(f"{network} is left out, as it is in {places}")
     complete = {network: found for network, found in shares.items() if len(found) == len(names)}
     folder = Path(names[0])
     name = folder.parent.name if len(names) > 1 else folder.name

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -138,6 +139,15 @@ def test_shipped_runs_against_the_papers_table(run, tmp_path):
         assert (tmp_path / "figures" / f"rank_correlation.{ending}").exists()
 
 
+def test_a_network_that_is_not_in_all_folders_is_named(run, tmp_path):
+    two = tmp_path / "two"
+    shutil.copytree(SHIPPED, tmp_path / "one", ignore=shutil.ignore_patterns("figures"))
+    shutil.copytree(SHIPPED, two, ignore=shutil.ignore_patterns("figures", "vgg-*"))
+    flags = "--first", str(tmp_path / "one"), str(two), "--output", str(tmp_path / "out")
+    process = run("rank_correlation.py", *flags)
+    assert "warning: vgg is left out, as it is in 1 of 2 folders of FIRST" in process.stderr
+
+
 def test_the_figure_has_a_point_per_network_and_a_tick_per_seed():
     first, second = side([[1, 3], [2, 4], [3], [4], [5]]), side([[1], [2], [3], [4], [5]])
     figure = rank_correlation.draw(*matched(first, second), correlation(first, second))
@@ -158,6 +168,10 @@ def test_the_figure_has_a_point_per_network_and_a_tick_per_seed():
         (
             ["--first", str(SHIPPED), "--first-split", "tset"],
             ["FIRST_SPLIT is tset", "val, test, test_wide"],
+        ),
+        (
+            ["--first", "paper", "--second-split", "val"],
+            ["SECOND_SPLIT is val", "followup", "test"],
         ),
     ],
 )
