@@ -114,16 +114,28 @@ def run(task, config, folder):
 
     Returns its seconds.
     """
+    if TASKS[task]:
+        flags = [__file__, "--task", task, "--config", config, "--folder", folder]
+        printed, _ = run_into(folder, flags)
+        return float(printed)
+    return rendering_seconds(config, folder)
+
+
+def rendering_seconds(config, folder, *flags):
+    """Return the seconds of spectra_from_config.py as a whole process."""
+    script = PROJECT / "spectra_from_config.py"
+    _, seconds = run_into(folder, [script, "--config", config, "--output", folder, *flags])
+    return seconds
+
+
+def run_into(folder, command):
+    """Run Python with a command; returns what it prints and its seconds."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     os.sync()
-    flags = [PROJECT / "spectra_from_config.py", "--config", config, "--output", folder]
-    if TASKS[task]:
-        flags = [__file__, "--task", task, "--config", config, "--folder", folder]
     start = time.perf_counter()
-    process = subprocess.run([sys.executable, *flags], check=True, capture_output=True)
-    wall = time.perf_counter() - start
-    return float(process.stdout) if TASKS[task] else wall
+    process = subprocess.run([sys.executable, *command], check=True, capture_output=True)
+    return process.stdout, time.perf_counter() - start
 
 
 def compare(classes, rounds, folder):
@@ -144,16 +156,9 @@ def compare(classes, rounds, folder):
 
 def time_artefacts(n_train, rounds, folder):
     """Print the seconds of whole processes that render with every artefact."""
-    command = [sys.executable, "spectra_from_config.py", "--config"]
-    command += ["dataset_configs/ladder100.json", "--max-shift", "10", "--test-shift", "5"]
-    command += ["--n-train", str(n_train), "--output", str(folder / "artefacts"), *EVERY_ARTEFACT]
-    times = []
-    for _ in range(rounds):
-        shutil.rmtree(folder / "artefacts", ignore_errors=True)
-        os.sync()
-        start = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True, cwd=PROJECT)
-        times.append(time.perf_counter() - start)
+    config = PROJECT / "dataset_configs" / "ladder100.json"
+    flags = "--n-train", str(n_train), "--max-shift", "10", "--test-shift", "5", *EVERY_ARTEFACT
+    times = [rendering_seconds(config, folder / "artefacts", *flags) for _ in range(rounds)]
     spectra = 100 * (n_train + 10 + 9 + 9)
     print(
         f"every artefact, {spectra} spectra of 1000 datapoints, whole process: "
