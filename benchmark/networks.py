@@ -154,7 +154,7 @@ def build(network, dataset, learning_rate):
 
 
 def memory_needed(model, batch_size):
-    """Return about how many bytes the training of a model takes at most.
+    """Return about how many bytes the training of a model takes.
 
     Weights are there nine times, with gradients, two moments of Adam, the best ones so far and what
     is on its way between numpy and TensorFlow; what layers return is held once, for the way back.
