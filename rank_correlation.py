@@ -33,7 +33,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from benchmark import significance
-from benchmark.command_line import InputError, require, run_script, warn
+from benchmark.command_line import InputError, require, require_folder, run_script, warn
 from benchmark.figure_style import BLUE, GREY, STYLE, in_lines, plain, save
 from benchmark.figures import by_network
 from benchmark.files import replace_file
@@ -78,6 +78,7 @@ def main(settings):
     require(settings.first is not None, "FIRST", settings.first, "one results folder or more")
     require(settings.resamples >= 100, "RESAMPLES", settings.resamples, "100 or more")
     require(settings.seed >= 0, "SEED", settings.seed, "0 or more")
+    require_folder("OUTPUT", settings.output)
     sides = [
         side_of("FIRST", settings.first, settings.first_split),
         side_of("SECOND", settings.second, settings.second_split),

@@ -179,3 +179,11 @@ def test_bad_input_gets_one_sentence(run, tmp_path, flags, words):
     process = run("rank_correlation.py", *flags, "--output", str(tmp_path))
     assert_one_sentence(process, 2, *words)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(run, tmp_path):
+    path = tmp_path / "file"
+    path.write_text("kept")
+    process = run("rank_correlation.py", "--first", "paper", "--output", str(path))
+    assert_one_sentence(process, 2, f"OUTPUT is {path}, accepted: a folder, not a file")
+    assert path.read_text() == "kept"
