@@ -1,8 +1,9 @@
-"""README.md and docs/ name what there is: files, headings, flags, and the version."""
+"""The pages that users read name what there is: files, headings, flags, and the version."""
 
 import importlib
 import re
 import shlex
+import subprocess
 
 import pytest
 from conftest import PROJECT
@@ -10,14 +11,22 @@ from conftest import PROJECT
 from benchmark import VERSION
 from benchmark.command_line import parse_flags
 
-PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+MANUAL = sorted((PROJECT / "docs").glob("*.md"))
+PAGES = [
+    *sorted(PROJECT.glob("*.md")),
+    *MANUAL,
+    PROJECT / "model_implementations" / "README.md",
+    *sorted(PROJECT.glob("results/*/README.md")),
+]
 NAMES = [str(path.relative_to(PROJECT)) for path in PAGES]
 
 
-def text_of(path):
-    """Return a page without the block of commands that are still to be written."""
-    block = r"<!-- six commands -->\nTODO.*?<!-- end of six commands -->"
-    return re.sub(block, "", path.read_text(), flags=re.DOTALL)
+def targets(page):
+    """Yield the path and the heading, perhaps "", of every link to a file of the project."""
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        if not target.startswith("https://"):
+            name, _, heading = target.partition("#")
+            yield (page.parent / name).resolve() if name else page, heading
 
 
 def anchors(path):
@@ -28,17 +37,21 @@ def anchors(path):
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_every_link_leads_to_a_file_and_a_heading(page):
-    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
-        if not target.startswith("https://"):
-            name, _, heading = target.partition("#")
-            path = (page.parent / name).resolve() if name else page
-            assert path.exists(), target
-            assert not heading or heading in anchors(path), target
+    for path, heading in targets(page):
+        assert path.exists(), path
+        assert not heading or heading in anchors(path), f"{path}#{heading}"
+
+
+def test_no_link_leads_to_a_file_that_git_ignores():
+    linked = [str(path) for page in PAGES for path, _ in targets(page)]
+    command = ["git", "check-ignore", "--", *linked]
+    ignored = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert ignored.stdout == ""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_every_command_has_flags_that_its_script_takes(page):
-    text = text_of(page).replace("\\\n", " ")
+    text = page.read_text().replace("\\\n", " ")
     blocks = re.findall(r"```(?:shell|console)\n(.*?)```", text, re.DOTALL)
     commands = re.findall(r"python (\w+)\.py(.*)", "\n".join(blocks))
     commands += re.findall(r"`python (\w+)\.py([^`]*)`", " ".join(text.split()))
@@ -51,8 +64,8 @@ def test_every_command_has_flags_that_its_script_takes(page):
 def test_the_readme_is_short_and_leads_to_every_page():
     readme = (PROJECT / "README.md").read_text()
     assert readme.count("\n") <= 250
-    for name in NAMES[1:]:
-        assert f"]({name}" in readme, name
+    for page in MANUAL:
+        assert f"](docs/{page.name}" in readme, page.name
 
 
 def test_the_version_is_one_number_everywhere():
