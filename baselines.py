@@ -32,7 +32,7 @@ predicted classes, SPLIT_predictions.npy, for the validation split and every tes
 baseline.json with misclassifications, time, settings and the dataset's hashes. evaluate.py shows
 them beside the networks.
 
-`minirocket` needs two matrices of MINIROCKET_FEATURES squared numbers (1.6 GB) and about 13 ms of a
+`minirocket` needs two matrices of MINIROCKET_FEATURES squared numbers (1.6 GB) and about 6 ms of a
 processor core per spectrum of 5000 datapoints; both fall with the number of features.
 """
 
