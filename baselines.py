@@ -20,8 +20,8 @@ The others know the class file, and are left out for spectra that were not rende
                        better on average; left out where training spectra have artefacts, of which
                        it knows nothing
 
-They learn nothing from spectra. They know the class file and, unlike the networks, the width of
-test peaks and how far peaks may shift. A seventh takes minutes and is judged if METHODS names it:
+These five use no training spectra. Unlike the networks, they know the class file, the width of test
+peaks and how far peaks may shift. A seventh takes minutes and is judged if METHODS names it:
 
     minirocket         learns from the training spectra: a ridge classifier on counts of positive
                        values of 84 fixed kernels' convolutions (MiniRocket; Dempster, Schmidt and

@@ -9,7 +9,7 @@
 
 The protocol is that of Schuetzke, Szymanski and Reischl (2022): Adam, the learning rate halved
 when the validation loss stops falling, early stopping with the best weights restored. All
-operations are deterministic, and for one seed every network sees the same samples in the same
+operations are deterministic, and for one seed every network sees the same spectra in the same
 order. Each run leaves in its folder `results/NAME/MODEL-seedN/`
 
     history.csv            loss, accuracy and learning rate per epoch

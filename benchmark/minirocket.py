@@ -1,4 +1,4 @@
-"""Random convolutional kernels: counts of positive convolution values, as features of spectra.
+"""Fixed convolutional kernels: counts of positive convolution values, as features of spectra.
 
 The method is MiniRocket (Dempster, Schmidt and Webb, "MiniRocket: A Very Fast (Almost)
 Deterministic Transform for Time Series Classification", KDD 2021, doi 10.1145/3447548.3467231). A
