@@ -89,7 +89,8 @@ NEED_CLASS_FILE = (
     *("cosine", "smoothed_cosine", "cross_correlation", "search_match"),
     "ideal_observer",
 )
-KNOWN = "nearest_spectrum", *NEED_CLASS_FILE, "minirocket"
+LEARN = "nearest_spectrum", "minirocket"
+KNOWN = *LEARN, *NEED_CLASS_FILE
 SETTINGS = "smoothing", "max_lag", "detection_height", "minirocket_features"
 
 MOST_FEATURES = 100_000

@@ -48,8 +48,8 @@ import numpy as np
 import dataset_config_generator
 from benchmark.command_line import LARGEST, InputError, require, require_range, run_script, warn
 from benchmark.data_card import array_names
-from benchmark.dataset_folder import read_dataset
-from benchmark.files import replace_file, sha256_of
+from benchmark.dataset_folder import hash_and_check, read_dataset
+from benchmark.files import refuse_input, replace_file, sha256_of
 from benchmark.measured_samples import samples_of
 from benchmark.peak_detection import (
     Detection,
@@ -165,6 +165,8 @@ def check(settings):
         value = getattr(settings, name)
         require(0 < value < 1, name.upper(), value, "above 0 and below 1, the highest peak")
     require(settings.max_peaks >= 1, "MAX_PEAKS", settings.max_peaks, "1 or more")
+    labels = [settings.labels] if settings.labels else []
+    refuse_input("OUTPUT", settings.output, [*(settings.peaks or settings.measured), *labels])
 
 
 def of_tables(settings):
@@ -228,6 +230,7 @@ def read_training_spectra(folder, settings):
         unit=common_unit({str(folder): card.get("unit")}, settings.unit),
         grid=Grid(dataset.datapoints, tuple(x_range) if x_range else None),
     )
+    hash_and_check(dataset)
     spectra, labels = dataset.splits["train"]
     rows = card.get("measured", {}).get("rows", {}).get("train")
     if rows is None:

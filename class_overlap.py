@@ -24,7 +24,7 @@ from typing import Annotated
 import spectra_from_config
 from benchmark.class_file import read_class_file
 from benchmark.command_line import LARGEST, require, run_script
-from benchmark.files import write_json
+from benchmark.files import refuse_input, write_json
 from benchmark.overlap import Limits, find_overlaps, summarise
 from benchmark.variants import nine_variants
 
@@ -59,6 +59,7 @@ def main(settings):
     for name in "max_height_change", "test_height_change":
         value = getattr(settings, name)
         require(0 <= value < 1, name.upper(), value, "0 or more and less than 1")
+    refuse_input("JSON", settings.json, [settings.config])
     class_file = read_class_file(settings.config)
     nine = nine_variants(settings.test_shift, settings.test_height_change)
     own = class_file.test_variants if settings.own_variants else {}

@@ -35,7 +35,7 @@ import numpy as np
 from benchmark.command_line import InputError, require, require_range, run_script, warn
 from benchmark.data_card import array_names
 from benchmark.dataset_folder import read_dataset
-from benchmark.files import replace_file, sha256_of
+from benchmark.files import refuse_input, replace_file, sha256_of
 from benchmark.measured_samples import Form, values_of
 from benchmark.measurement import same_unit
 from benchmark.networks import load_network
@@ -116,6 +116,7 @@ def check(settings):
         )
     if settings.range:
         require_range(settings.range)
+    refuse_input("CSV", settings.csv, settings.measured)
 
 
 def read_runs(folders):

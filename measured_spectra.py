@@ -54,7 +54,7 @@ from benchmark.command_line import (
     warn,
 )
 from benchmark.figure_style import BLUE, STYLE, WIDTH, save
-from benchmark.files import replace_file
+from benchmark.files import refuse_input, replace_file
 from benchmark.measurement import same_unit
 from benchmark.measurement_files import read_measurement
 from benchmark.resampling import losses, resample
@@ -119,6 +119,9 @@ def check(settings):
         require(
             Path(settings.save).suffix == ".npy", "SAVE", settings.save, "a name ending in .npy"
         )
+    refuse_input("SAVE", settings.save, settings.measured)
+    for suffix in ".png", ".pdf":
+        refuse_input("FIGURE", figure.with_suffix(suffix), settings.measured)
     if settings.range:
         require_range(settings.range)
 

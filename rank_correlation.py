@@ -102,6 +102,7 @@ def side_of(constant, names, split):
         require(split in (None, published.split), f"{constant}_SPLIT", split, accepted)
         return published_side(published)
     results = [read_results(Path(name)) for name in names]
+    check_divisions(constant, names, results)
     split = split or list(results[0][0].misclassified)[-1]
     shares = {}
     for name, runs in zip(names, results, strict=True):
@@ -120,6 +121,38 @@ def side_of(constant, names, split):
     name = folder.parent.name if len(names) > 1 else folder.name
     repeats = f"folders: {len(names)}, seeds in each: {numbers_of_seeds(complete)}"
     return Side(f"{name}, {split}", complete, repeats)
+
+
+def check_divisions(constant, names, results):
+    """Raise InputError unless folders are different divisions of one kind of spectra.
+
+    results: for each folder its list of Run, all of one dataset and protocol.
+    """
+    first, *others = ((name, runs[0]) for name, runs in zip(names, results, strict=True))
+    known = {}
+    for name, run in (first, *others):
+        spectra = run.dataset.sha256.get("x_train.npy")
+        twins = f"{known.get(spectra)} and {name}, trained on the same spectra"
+        require(spectra not in known, constant, twins, "each division once")
+        known[spectra] = name
+    for name, run in others:
+        for what, own, other in (
+            ("protocol", first[1].protocol, run.protocol),
+            ("class file", first[1].dataset.class_file, run.dataset.class_file),
+            ("classes", first[1].dataset.class_names, run.dataset.class_names),
+            ("number of classes", first[1].dataset.classes, run.dataset.classes),
+            ("datapoints", first[1].dataset.datapoints, run.dataset.datapoints),
+            ("variation", without_seed(first[1]), without_seed(run)),
+        ):
+            if own != other:
+                raise InputError(
+                    f"{constant} is {first[0]} and {name}, which differ in {what}, accepted: "
+                    f"divisions of the same spectra, trained under one protocol"
+                )
+
+
+def without_seed(run):
+    return {n: value for n, value in (run.dataset.variation or {}).items() if n != "seed"}
 
 
 def shares_of(seeds, split):
@@ -212,7 +245,8 @@ def mean_shares(shares):
 
     shares: for each network a list over folders of float64 (seeds,).
     """
-    return np.array([np.mean([seeds.mean() for seeds in folders]) for folders in shares])
+    means = [np.mean([seeds.mean() for seeds in folders]) for folders in shares]
+    return np.round(means, significance.DECIMALS)
 
 
 def resampled(shares, rng):

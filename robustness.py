@@ -119,7 +119,8 @@ def main(settings):
         status = share(judges, judge_all, alone=False, tell=summary)
     if settings.worker is not None:
         return status
-    complete, missing = records_of(judges)
+    wanted = {folder: record_of(judge, class_file, variation) for folder, judge in judges.items()}
+    complete, missing = records_of(wanted)
     if missing:
         status = max(status, 1)
     if complete:
@@ -229,14 +230,7 @@ def judge_tests(folder, judge, tests, class_file, variation):
     """
     (folder / FAILURE).unlink(missing_ok=True)
     split = splits_of(class_file, variation)[SPLIT]
-    depends_on = judge.depends_on | {
-        "class_file": class_file.sha256,
-        "seed": variation.seed,
-        **{name: getattr(variation, name) for name in ("test_shift", "test_height_change")},
-        "test_kernel": variation.test_kernel,
-    }
-    spectra = sum(split.per_class)
-    record = Record(judge.network, judge.seed, depends_on, spectra, judged=[])
+    record = record_of(judge, class_file, variation)
     known = known_answers(folder, record)
     name, classify = folder.name, None
     with tqdm(tests, name, unit="test", leave=False, disable=None) as progress:
@@ -253,6 +247,18 @@ def judge_tests(folder, judge, tests, class_file, variation):
                 write_record(folder, record)
                 tell(progress, name, test.artefact)
     return record
+
+
+def record_of(judge, class_file, variation):
+    """Return the Record of a Judge that has not judged anything."""
+    depends_on = judge.depends_on | {
+        "class_file": class_file.sha256,
+        "seed": variation.seed,
+        **{name: getattr(variation, name) for name in ("test_shift", "test_height_change")},
+        "test_kernel": variation.test_kernel,
+    }
+    spectra = sum(splits_of(class_file, variation)[SPLIT].per_class)
+    return Record(judge.network, judge.seed, depends_on, spectra, judged=[])
 
 
 def known_answers(folder, record):
@@ -296,15 +302,20 @@ def summary(record):
     return f"{name}: accuracy {clean:.4f} without artefacts, {record.mean_accuracy():.4f} with them"
 
 
-def records_of(judges):
-    """Return the complete Records of all judges, and the folders of the others, which it names."""
+def records_of(wanted):
+    """Return the complete Records, and the folders of the others, which it names.
+
+    wanted: folder -> Record as it begins; one of other weights or settings is not complete.
+    """
     complete, missing = [], []
-    for folder in judges:
+    for folder, begun in wanted.items():
         record, reason = None, "not judged yet"
         try:
             record = read_record(folder)
         except InputError as error:
             reason = error
+        if record and record._replace(judged=[]) != begun:
+            record, reason = None, "judged with other weights or settings"
         if record and record.is_complete():
             complete.append(record)
             continue
@@ -316,7 +327,7 @@ def records_of(judges):
         print(f"{folder} is left out: {reason}", file=sys.stderr)
     if missing:
         print(
-            f"{len(missing)} of {len(judges)} are not complete; the same command goes on",
+            f"{len(missing)} of {len(wanted)} are not complete; the same command goes on",
             file=sys.stderr,
         )
     return complete, missing

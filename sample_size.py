@@ -43,6 +43,7 @@ from typing import Annotated, NamedTuple
 import baselines
 import spectra_from_config
 import train_models
+from benchmark import baseline_folder
 from benchmark.baseline_folder import RECORD as BASELINE_RECORD
 from benchmark.baseline_folder import read_baseline
 from benchmark.block_writer import one_writer
@@ -129,6 +130,8 @@ def main(settings):
         return run_task(settings, sets)
     if settings.worker is None:
         render_missing(sets, settings)
+        splits = [split for split in read_dataset(sets[0].dataset).splits if split != "train"]
+        require(settings.split in splits, "SPLIT", settings.split, ", ".join(splits))
     if settings.workers > 1:
         script = sys.modules[__name__]
         received, statuses = run_workers(script, settings, *divided(settings, len(folders)))
@@ -149,9 +152,13 @@ def check_settings(settings):
         require(1 <= number <= LARGEST, "N_TRAIN", number, accepted)
     numbers = " ".join(map(str, settings.n_train))
     require(len(set(settings.n_train)) == len(settings.n_train), "N_TRAIN", numbers, "each once")
+    for name in "models", "seeds", "baselines":
+        given = getattr(settings, name)
+        shown = " ".join(map(str, given))
+        require(len(set(given)) == len(given), name.upper(), shown, "each once")
     for name in baselines_of(settings):
-        accepted = f"none, or {', '.join(baselines.KNOWN)}"
-        require(name in baselines.KNOWN, "BASELINES", name, accepted)
+        accepted = f"none, or {', '.join(baselines.LEARN)}"
+        require(name in baselines.LEARN, "BASELINES", name, accepted)
     require(0 < settings.target < 1, "TARGET", settings.target, "a number above 0 and below 1")
     require_folder("DATASETS", settings.datasets)
     require_folder("RESULTS", settings.results)
@@ -230,7 +237,8 @@ def is_rendered(chosen):
         return False
     if card is None:  # arrays of somebody's own, which rendering refuses to replace
         return False
-    same = card["class_file"]["sha256"] == chosen.class_file.sha256
+    rendered = card.get("class_file") or {}  # measured spectra have none
+    same = rendered.get("sha256") == chosen.class_file.sha256
     if not same or variation_of(card) != chosen.variation:
         raise InputError(
             f"{chosen.dataset} holds spectra of other classes, or that vary otherwise; choose "
@@ -252,12 +260,13 @@ def run_all(settings, sets):
 
 def run_task(settings, sets):
     """Do the task of the number TASK alone; returns the exit status."""
-    per_set = len(settings.models) * len(settings.seeds) + bool(baselines_of(settings))
+    networks = len(networks_of(settings, sets[0]))
+    per_set = networks + bool(baselines_of(settings))
     last = len(sets) * per_set - 1
     require(0 <= settings.task <= last, "TASK", settings.task, f"0 to {last}")
     chosen, task = sets[settings.task // per_set], settings.task % per_set
     render_missing([chosen], settings)
-    if task < len(settings.models) * len(settings.seeds):
+    if task < networks:
         return train_networks(settings, chosen, task)
     return judge_baselines(settings, chosen)
 
@@ -310,7 +319,9 @@ def judge_baselines(settings, chosen):
 def is_judged(folder, chosen):
     if not (folder / BASELINE_RECORD).exists():
         return False
-    record = read_json(folder / BASELINE_RECORD, "baselines.py")
+    record = read_json(folder / BASELINE_RECORD, baseline_folder.WRITER)
+    for _ in baseline_folder.faults_of(record):
+        return False  # damaged: to be judged again
     return record["dataset"]["sha256"] == hashes_of(read_dataset(chosen.dataset))
 
 
@@ -348,8 +359,6 @@ def write_tables(settings, sets):
         )
     if not points:
         return
-    splits = list(dict.fromkeys(point.split for point in points))
-    require(settings.split in splits, "SPLIT", settings.split, ", ".join(splits))
     curves = curves_of(points, settings.target)
     text = report(points, curves, settings.split, settings.target)
     contents = {"table.md": text, "table.csv": table_csv(points), "curves.csv": curves_csv(curves)}

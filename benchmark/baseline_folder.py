@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmark.command_line import InputError
+from benchmark.data_card import array_names
 from benchmark.files import is_number, read_json, write_json
 from benchmark.run_folder import Count, counts_record, faults_of_counts
 
@@ -43,13 +44,14 @@ def read_baseline(folder, run):
     for reason in faults_of(record):
         raise InputError(f"{path} is not what {WRITER} writes: {reason}; run it again")
     hashes = record["dataset"]["sha256"]
-    for split in run.misclassified:
-        name = f"x_{split}.npy"
-        judged = split in record["misclassified"]
-        if not judged or hashes.get(name) != run.dataset.sha256.get(name):
-            raise InputError(
-                f"{path} was judged on another {name} than the networks; run {WRITER} again"
-            )
+    for split in "train", *run.misclassified:
+        judged = split == "train" or split in record["misclassified"]
+        for name in array_names(split):
+            if not judged or hashes.get(name) != run.dataset.sha256.get(name):
+                what = "learned from" if split == "train" else "was judged on"
+                raise InputError(
+                    f"{path} {what} another {name} than the networks; run {WRITER} again"
+                )
     return Baseline(
         folder=folder,
         method=folder.name,

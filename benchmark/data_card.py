@@ -5,6 +5,7 @@ row. Measured test splits that stand beside rendered ones have a card of their o
 """
 
 import hashlib
+import math
 import platform
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from benchmark import VERSION
 from benchmark.command_line import InputError
-from benchmark.files import is_whole, open_array, read_json, sha256_of
+from benchmark.files import is_number, is_whole, open_array, read_json, sha256_of
 from benchmark.variation import WRITER, differences, faults_of_variation, variation_of
 
 CARD = "dataset.json"
@@ -88,8 +89,35 @@ def faults_of(card):
     measured = "measured" in card
     if not measured or "class_file" in card:
         yield from faults_of_class_file(card.get("class_file"))
-    if not measured:
+    if measured:
+        yield from faults_of_measured(card)
+    else:
         yield from faults_of_variation(card.get("variation"))
+
+
+def faults_of_measured(card):
+    beside = "class_file" in card  # measured.json, which has neither range nor unit
+    limits = card.get("range", [0, 1] if beside else None)
+    pair = isinstance(limits, list) and len(limits) == 2
+    if not (pair and all(is_number(x, -math.inf) for x in limits) and limits[0] < limits[1]):
+        yield f"range is {limits!r}"
+    if not isinstance(card.get("unit"), str | None):
+        yield f"unit is {card.get('unit')!r}"
+    measured = card["measured"] if isinstance(card["measured"], dict) else {}
+    if not isinstance(measured.get("parameters"), dict):
+        yield "measured has no parameters"
+    if not isinstance(measured.get("rows"), dict):
+        yield "measured has no rows"
+        return
+    for split, rows in measured["rows"].items():
+        texts = "class", "sample", "file"
+        complete = isinstance(rows, list) and all(
+            isinstance(row, dict) and all(isinstance(row.get(name), str) for name in texts)
+            for row in rows
+        )
+        spectra = (card["files"].get(array_names(split)[0]) or {}).get("shape")
+        if not complete or not spectra or len(rows) != spectra[0]:
+            yield f"the rows of {split} do not name class, sample and file of each spectrum"
 
 
 def faults_of_class_file(class_file):

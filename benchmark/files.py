@@ -56,6 +56,18 @@ def replace_file(path):
         raise
 
 
+def refuse_input(name, path, inputs):
+    """Raise InputError if the file to be written is one of those that are read.
+
+    name: the constant that names the file; inputs: paths, or None.
+    """
+    if path is None or not Path(path).exists():
+        return
+    for other in inputs or ():
+        if Path(other).exists() and Path(other).samefile(path):
+            raise InputError(f"{name} is {path}, which is read, too, accepted: another file")
+
+
 def remove_abandoned(path):
     """Remove what processes that were killed while they replaced `path` have left beside it."""
     for temporary in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):

@@ -84,7 +84,7 @@ def read_csv_peaks(path, lines):
     """Yield class name and PeakTable of each class of a CSV file."""
     header = lines[0] if lines else ""
     separator = max(SEPARATORS, key=header.count)
-    rows = csv.DictReader(lines, delimiter=separator, skipinitialspace=True)
+    rows = csv.DictReader(lines, delimiter=separator, skipinitialspace=True, strict=True)
     names = [(name or "").strip().lower() for name in rows.fieldnames or []]
     missing = [column for column in COLUMNS if column not in names]
     if missing:
@@ -92,10 +92,18 @@ def read_csv_peaks(path, lines):
             f"{path} lacks the column {missing[0]}: its first line is {shortened(header)}, "
             f"accepted: {','.join(COLUMNS)}, and perhaps unit"
         )
+    for column in (*COLUMNS, "unit"):
+        if names.count(column) > 1:
+            raise InputError(f"{path} has the column {column} twice, accepted: once")
     rows.fieldnames = names
     found = {}
-    for row in rows:
+    for row in rows_of(path, rows):
         where = f"{path}: line {rows.line_num}"
+        if any(cell.strip() for cell in row.get(None) or []):
+            raise InputError(
+                f"{where} has {len(names) + len(row[None])} cells, accepted: {len(names)}, as the "
+                f"header has (and no decimal commas between commas)"
+            )
         name = (row["class"] or "").strip()
         if not name:
             raise InputError(f"{where} has no class, accepted: a name")
@@ -114,6 +122,13 @@ def read_csv_peaks(path, lines):
         raise InputError(f"{path} holds no peaks, accepted: a line for each peak")
     for name, (peaks, units) in found.items():
         yield name, checked_table(f"{path}: class {name}", path, peaks, "".join(units.values()))
+
+
+def rows_of(path, rows):
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise InputError(f"{path}: line {rows.line_num} is not CSV ({error})") from None
 
 
 def number(where, row, column):

@@ -53,11 +53,12 @@ def add_shipped(runs, folders):
     and seed, a network of one's own before the shipped one. Says which cannot be compared.
     """
     added = []
-    own = {run.folder.resolve() for run in runs}
+    known = {run.folder.resolve() for run in runs}
     for folder in map(Path, folders):
         shipped = [read_run(path) for path in folders_with(folder, RECORD)]
         shipped = [run for run in shipped if same_dataset(run, runs[0])]
-        shipped = [run for run in shipped if run.folder.resolve() not in own]
+        shipped = [run for run in shipped if run.folder.resolve() not in known]
+        known |= {run.folder.resolve() for run in shipped}
         try:
             for run in shipped:
                 check_comparable(run, runs[0])
@@ -65,6 +66,7 @@ def add_shipped(runs, folders):
             print(f"{folder} is not shown beside these runs: {error}", file=sys.stderr)
             continue
         added += [run._replace(model=f"{run.model}{SHIPPED}") for run in shipped]
+    check_seeds(added)
     return sorted([*runs, *added], key=rank)
 
 

@@ -102,10 +102,15 @@ def table_rows(path, text):
             if names.count(name) > 1:
                 raise InputError(f"{path} has the column {name} twice, accepted: once")
         for row in reader:
+            if any(cell.strip() for cell in row[len(names) :]):
+                raise InputError(
+                    f"{path}, line {reader.line_num} has {len(row)} cells, accepted: {len(names)}, "
+                    f"as the header has; a cell that holds the separator needs quotes"
+                )
             if any(cell.strip() for cell in row):
                 yield reader.line_num, dict(zip(names, row, strict=False))
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: no CSV ({error})") from None
+        raise InputError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
 
 
 def check_row(path, number, row):

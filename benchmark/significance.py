@@ -32,6 +32,7 @@ from scipy import stats
 ALPHA = 0.05
 FEWEST_SEEDS = 3
 FEWEST_NETWORKS = 3  # that have an order worth a number
+DECIMALS = 12  # of means that are ranked: equal ones may differ behind them
 RESAMPLES = 9999
 PAIRINGS = 40320  # all those of 8 networks; of more networks as many at random, always the same
 LETTERS = string.ascii_letters + "".join(map(chr, range(0x134, 0x250)))  # the rest is Latin, too
@@ -138,6 +139,7 @@ def rank_correlation(a, b):
     correlate as much, in either direction. Both are None if there is no order: with fewer than
     three networks, or if all of a side are equal.
     """
+    a, b = (np.round(side, DECIMALS) for side in (a, b))
     if len(a) < FEWEST_NETWORKS or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None, None
     ranks = stats.rankdata(a), stats.rankdata(b)

@@ -10,6 +10,7 @@ import class_file_from_peaks
 import spectra_from_config
 from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError, parse_flags
+from benchmark.files import sha256_of
 from benchmark.peak_detection import (
     Detection,
     Peaks,
@@ -185,6 +186,11 @@ def test_without_measurements_the_flags_are_the_papers_for_these_datapoints(make
         ("class,position\na,500\n", ("lacks the column height", "class,position,height")),
         ("", ("lacks the column class",)),
         ("class,position,height\n", ("no peaks",)),
+        ("class,position,height\na,500,1,5\n", ("line 2", "4 cells", "accepted: 3")),
+        ("class,position,height,height\na,500,1,5\n", ("column height twice",)),
+        ("class,position,height,unit,unit\na,500,1,nm,um\n", ("column unit twice",)),
+        ('class,position,height,note\na,500,1,"b\nc,600,2,d\n', ("not CSV",)),
+        ('class,position,height\na,500,"1\n' + 9000 * "b,600,100000000\n", ("not CSV",)),
         ("class,position,height\na,500,1\na,5 OO,1\n", ("line 3", "position", "'5 OO'")),
         ('class,position,height\na,500,"1,5"\n', ("line 2", "height", "'1,5'", "decimal point")),
         ("class,position,height\na,500\n", ("line 2", "height", "''")),
@@ -213,6 +219,22 @@ def test_bad_peak_tables_are_refused_in_one_sentence(make, measured, content, wo
     message = refused(make, *from_table(measured(content, "bad")))
     for word in words:
         assert word in message
+
+
+def test_empty_cells_behind_the_header_do_no_harm(make, measured):
+    plain, trailing = measured(TABLE, "plain"), measured(TABLE.replace("\n", ",,\n"), "trailing")
+    header = trailing.read_text().replace("height,,", "height", 1)
+    trailing.write_text(header)
+    assert make(*from_table(trailing))[0] == make(*from_table(plain))[0]
+
+
+def test_the_table_itself_is_not_written_over(make, measured, tmp_path):
+    path = measured(TABLE)
+    (tmp_path / "link.csv").symlink_to(path)
+    for output in path, tmp_path / "link.csv":
+        with pytest.raises(InputError, match=r"OUTPUT is .*, which is read, too"):
+            make(*from_table(path), "--output", output)
+    assert path.read_text() == TABLE
 
 
 def test_unit_that_differs_from_the_files_is_refused(make, measured):
@@ -352,6 +374,8 @@ def test_of_a_dataset_folder_only_training_spectra_are_looked_at(make, measured_
     for split in "val", "test":
         x = np.load(folder / f"x_{split}.npy")
         np.save(folder / f"x_{split}.npy", x[:, ::-1])
+        card["files"][f"x_{split}.npy"]["sha256"] = sha256_of(folder / f"x_{split}.npy")
+    (folder / "dataset.json").write_text(json.dumps(card))
     assert make("--measured", folder)[0] == before
     assert [spectrum["name"] for spectrum in before["spectra"].values()] == ["alpha", "beta"]
     assert (before["unit"], before["range"], before["datapoints"]) == ("1/cm", [200, 1200], 500)
@@ -379,6 +403,43 @@ def test_arrays_of_ones_own_give_classes_by_number_and_say_what_is_unknown(make,
     assert "unit" not in config
     assert "does not tell samples" in errors
     assert "unit is not known" in errors
+
+
+def test_arrays_that_are_not_what_the_data_card_records_are_refused(make, measured_dataset):
+    path = measured_dataset / "x_train.npy"
+    np.save(path, np.roll(np.load(path), 100, axis=1))
+    assert "x_train.npy is not the file" in refused(make, "--measured", measured_dataset)
+
+
+def test_spectra_without_a_number_are_refused(make, own_arrays):
+    x = np.load(own_arrays / "x_train.npy")
+    x[3, 5] = np.nan
+    np.save(own_arrays / "x_train.npy", x)
+    message = refused(make, "--measured", own_arrays)
+    assert "x_train.npy" in message
+    assert "3" in message
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda card: card.update(measured=None), "measured has no"),
+        (lambda card: card["measured"].update(parameters=[]), "parameters"),
+        (lambda card: card["measured"].update(rows=None), "rows"),
+        (lambda card: card["measured"]["rows"]["train"].pop(), "rows of train"),
+        (lambda card: card["measured"]["rows"]["train"][0].pop("sample"), "rows of train"),
+        (lambda card: card.update(range=[200]), r"range is \[200\]"),
+        (lambda card: card.update(range=[1200, 200]), "range is"),
+        (lambda card: card.update(range="200 1200"), "range is"),
+        (lambda card: card.update(unit=5), "unit is 5"),
+    ],
+)
+def test_a_damaged_data_card_is_refused_by_its_field(make, measured_dataset, change, words):
+    card = json.loads((measured_dataset / "dataset.json").read_bytes())
+    change(card)
+    (measured_dataset / "dataset.json").write_text(json.dumps(card))
+    with pytest.raises(InputError, match=f"dataset.json is not what .*{words}"):
+        make("--measured", measured_dataset)
 
 
 def test_rendered_dataset_is_refused_as_it_has_a_class_file(make, dataset):

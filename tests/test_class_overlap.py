@@ -231,6 +231,8 @@ def test_script_prints_pairs_and_totals_and_saves_json(run, class_file, tmp_path
         config["spectra"]["1"] = {"peak_positions": [42, 50, 71], "peak_heights": [1.0, 0.03, 0.5]}
 
     write(twin)
+    process = run("class_overlap.py", "--config", path, "--json", path)
+    assert_one_sentence(process, 2, "JSON", path, "which is read, too")
     flags = ["--max-shift", 4, "--test-shift", 2, "--json", tmp_path / "overlap.json"]
     process = run("class_overlap.py", "--config", path, *flags)
     assert process.returncode == 0, process.stderr

@@ -313,3 +313,7 @@ def test_bad_input_ends_in_one_sentence_before_tensorflow_starts(run, measured, 
     assert_one_sentence(process, 2, tmp_path, "holds no finished run")
     with pytest.raises(InputError, match="MEASURED is None"):
         identify.main(parse_flags(identify, ["--runs", str(tmp_path)]))
+    path = str(measured("1 2\n2 3\n"))
+    flags = ["--runs", str(tmp_path), "--measured", path, "--csv", path]
+    with pytest.raises(InputError, match=r"CSV is .*, which is read, too"):
+        identify.main(parse_flags(identify, flags))

@@ -267,10 +267,11 @@ def test_a_table_gives_class_and_sample(tmp_path):
         (TABLE + "a,Q,S1\nb,R,S1\n", "line 3: sample S1 has class R, but Q in line 2, accepted"),
         (TABLE + "a,Q,S1\na,Q,S1\n", "line 3: file a stands in line 2, too"),
         (TABLE + "a,Q\n", "line 2: sample is ''"),
+        (TABLE + "a,Quartz, smoky,S\n", "line 2 has 4 cells, accepted: 3"),
         (TABLE + "a,,S\n", "line 2: class is ''"),
         (TABLE + "a,Q\x1b[31m,S\n", r"line 2: class is 'Q\\x1b"),
         ("file,class,sample,class\n", "has the column class twice"),
-        (TABLE + 'a,"Q,S\n', "no CSV"),
+        (TABLE + 'a,"Q,S\n', "not CSV"),
         (b"file,class,sample\na,Q\xe4,S\n", "no text in UTF-8"),
     ],
 )

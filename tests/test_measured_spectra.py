@@ -107,6 +107,16 @@ def test_bad_input_ends_in_one_sentence_and_writes_nothing(flags, words, measure
     assert (tmp_path / "good").read_text() == COMMA
 
 
+@pytest.mark.parametrize(
+    ("name", "flags"), [("x.npy", ["--save", "x.npy"]), ("a.pdf", ["--figure", "a.png"])]
+)
+def test_measurements_are_not_written_over(name, flags, measured, run, tmp_path):
+    path = measured(COMMA, name)
+    process = run("measured_spectra.py", "--measured", name, *flags, cwd=tmp_path)
+    assert_one_sentence(process, 2, f"is {name}, which is read, too")
+    assert path.read_text() == COMMA
+
+
 def test_notes_of_a_file_are_warnings_that_name_it(measured, run, tmp_path):
     a = measured("1 0\n2 3\n2 5\n3 1\n", "a")
     process = run("measured_spectra.py", "--measured", a, "--datapoints", 9, cwd=tmp_path)

@@ -268,6 +268,12 @@ def test_baselines_are_held_against_every_split_of_the_runs(tmp_path, split):
     path.write_text(json.dumps(changed))
     with pytest.raises(InputError, match=f"judged on another x_{split}"):
         evaluate_in(tmp_path)
+    for name in f"y_{split}.npy", "x_train.npy", "y_train.npy":
+        changed = json.loads(json.dumps(baseline))
+        changed["dataset"]["sha256"][name] = "another"
+        path.write_text(json.dumps(changed))
+        with pytest.raises(InputError, match=f"another {name}"):
+            evaluate_in(tmp_path)
     del baseline["misclassified"][split]
     path.write_text(json.dumps(baseline))
     with pytest.raises(InputError, match=f"judged on another x_{split}"):

@@ -1,6 +1,7 @@
 """Whether networks keep their order: on results whose answer is known, and on those shipped."""
 
 import csv
+import json
 import math
 import shutil
 
@@ -10,6 +11,7 @@ from conftest import PROJECT, assert_one_sentence
 from scipy import stats
 
 import rank_correlation
+from benchmark import significance
 from benchmark.command_line import InputError
 from rank_correlation import (
     Side,
@@ -22,6 +24,7 @@ from rank_correlation import (
 )
 
 SHIPPED = PROJECT / "results" / "shipped" / "dataset500"
+MINERALS = PROJECT / "results" / "rruff"
 NAMES = "cnn2", "cnn3", "cnn6", "vgg", "resnet"
 
 
@@ -141,11 +144,55 @@ def test_shipped_runs_against_the_papers_table(run, tmp_path):
 
 def test_a_network_that_is_not_in_all_folders_is_named(run, tmp_path):
     two = tmp_path / "two"
-    shutil.copytree(SHIPPED, tmp_path / "one", ignore=shutil.ignore_patterns("figures"))
-    shutil.copytree(SHIPPED, two, ignore=shutil.ignore_patterns("figures", "vgg-*"))
-    flags = "--first", str(tmp_path / "one"), str(two), "--output", str(tmp_path / "out")
+    shutil.copytree(MINERALS / "split1", two, ignore=shutil.ignore_patterns("vgg-*"))
+    flags = "--first", str(MINERALS / "split0"), str(two), "--output", str(tmp_path / "out")
     process = run("rank_correlation.py", *flags)
     assert "warning: vgg is left out, as it is in 1 of 2 folders of FIRST" in process.stderr
+
+
+def test_a_folder_counts_once(run, tmp_path):
+    split0 = str(MINERALS / "split0")
+    copy = shutil.copytree(MINERALS / "split0", tmp_path / "copy")
+    for again in split0, f"{split0}/", str(copy):
+        process = run("rank_correlation.py", "--first", split0, again, "--output", str(tmp_path))
+        assert_one_sentence(process, 2, "FIRST", split0, again, "each division once")
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "words"),
+    [
+        ("protocol", {"batch_size": 32}, "protocol"),
+        ("dataset", {"class_file": {"name": "a.json", "sha256": "a"}}, "class file"),
+        ("dataset", {"class_names": [f"other {n}" for n in range(47)]}, "classes"),
+    ],
+)
+def test_folders_of_different_kinds_are_not_averaged(run, tmp_path, part, changes, words):
+    other = shutil.copytree(MINERALS / "split1", tmp_path / "other")
+    for path in other.glob("*/run.json"):
+        record = json.loads(path.read_text())
+        record[part] |= changes
+        path.write_text(json.dumps(record))
+    flags = "--first", str(MINERALS / "split0"), str(other), "--output", str(tmp_path / "out")
+    process = run("rank_correlation.py", *flags)
+    assert_one_sentence(process, 2, "FIRST", str(other), f"differ in {words}", "accepted")
+    assert not (tmp_path / "out").exists()
+
+
+def test_networks_with_equally_many_errors_are_tied_whatever_their_seeds():
+    tied = [20, 23, 23], [16, 25, 25]  # of 162
+    assert np.mean(np.array(tied[0]) / 162) != np.mean(np.array(tied[1]) / 162)  # by rounding
+    for first, second in tied, tied[::-1]:
+        own, other = side_of_162([first, second, [90]]), side_of_162([[1], [2], [3]])
+        assert correlate(own, other, 100, 0).rho == pytest.approx(np.sqrt(0.75))
+    with pytest.raises(InputError, match="the same share"):
+        correlate(side_of_162([*tied, [22]]), side_of_162([[1], [2], [3]]), 100, 0)
+    means = [np.mean(np.array(counts) / 162) for counts in (*tied, [90])]
+    assert significance.rank_correlation(means, [1, 2, 3])[0] == pytest.approx(np.sqrt(0.75))
+
+
+def side_of_162(counts):
+    shares = {name: [np.array(seeds) / 162] for name, seeds in zip("abc", counts, strict=True)}
+    return Side("side", shares, "")
 
 
 def test_the_figure_has_a_point_per_network_and_a_tick_per_seed():

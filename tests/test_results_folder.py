@@ -1,6 +1,7 @@
 """Runs that come with the project stand beside one's own, and are never mixed with them."""
 
 import csv
+import shutil
 
 from conftest import assert_one_sentence
 from test_evaluation import DATASET, HASHES, PROTOCOL, write_run
@@ -38,6 +39,20 @@ def test_shipped_runs_are_no_rows_beside_themselves(run, tmp_path):
     evaluate(run, tmp_path, tmp_path)
     assert list(networks(tmp_path)) == ["vgg"]
     assert "shipped" not in (tmp_path / "table.md").read_text()
+
+
+def test_a_shipped_folder_named_twice_counts_once(run, tmp_path):
+    own, shipped = tmp_path / "own", tmp_path / "shipped"
+    write_run(own, "vgg", 0, test=10)
+    for seed in 0, 1:
+        write_run(shipped, "vgg", seed, test=40)
+    (tmp_path / "link").symlink_to(shipped)
+    folders = shipped, f"{shipped}/", tmp_path / "link"
+    assert run("evaluate.py", "--results", own, "--no-figures", "--shipped", *folders).stderr == ""
+    assert networks(own)["vgg (shipped)"]["seeds"] == "2"
+    copy = shutil.copytree(shipped, tmp_path / "copy")
+    flags = "--results", own, "--no-figures", "--shipped", shipped, copy
+    assert_one_sentence(run("evaluate.py", *flags), 2, shipped, copy, "both hold vgg")
 
 
 def test_shipped_runs_of_another_dataset_or_protocol_are_left_out(run, tmp_path):

@@ -210,6 +210,19 @@ def test_a_damaged_record_is_refused_by_its_field(tmp_path, field, value):
         read_record(tmp_path)
 
 
+def test_counts_of_other_weights_are_not_shown(copy, trained, capsys):
+    (network,) = copy.glob("*-seed0")
+    path = network / "run.json"
+    record = json.loads(path.read_text())
+    record["weights_sha256"] = "0" * 64
+    path.write_text(json.dumps(record))
+    (network / "model.keras").unlink()
+    assert trained.judge_here(copy) > 0
+    assert f"{network.name} is left out" in capsys.readouterr().err
+    assert not rows_of(copy, record["model"])
+    assert rows_of(copy, "cosine")
+
+
 def test_a_failure_is_told_and_the_others_are_judged(copy, trained, capsys):
     shutil.rmtree(copy / "robustness/search_match")
     (copy / "robustness/search_match").mkdir()

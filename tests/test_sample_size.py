@@ -1,5 +1,6 @@
 """Sample-size studies: nested training sets, equally many steps, honest curves, runs taken up."""
 
+import json
 import math
 from types import SimpleNamespace
 
@@ -158,6 +159,10 @@ def test_a_study_is_trained_once_and_says_what_is_finished(run, class_file, tmp_
         (("--n-train", 3), "N_TRAIN is 3 1 3, accepted: each once"),
         (("--target", 1), "TARGET is 1.0"),
         (("--baselines", "rocket"), "BASELINES is rocket, accepted: none, or .*minirocket"),
+        (("--baselines", "cosine"), "BASELINES is cosine, accepted: none, or nearest"),
+        (("--baselines", "minirocket", "minirocket"), "BASELINES is .*, accepted: each once"),
+        (("--seeds", 0), "SEEDS is 0 0, accepted: each once"),
+        (("--models", "vgg"), "MODELS is vgg vgg, accepted: each once"),
         (("--models", "cnn9"), "cnn9"),
         (("--workers", 0), "WORKERS is 0"),
         (("--max-shift", 90), "MAX_SHIFT is 90"),
@@ -168,6 +173,39 @@ def test_bad_settings_are_named_before_anything_is_rendered(class_file, tmp_path
     with pytest.raises(InputError, match=words):
         sample_size.main(settings_of(*study(class_file[0], tmp_path), *flags))
     assert not (tmp_path / "d").exists()
+
+
+def test_a_split_that_is_not_there_is_refused_before_training(class_file, tmp_path):
+    with pytest.raises(InputError, match="SPLIT is tes, accepted: val, test, test_wide"):
+        sample_size.main(settings_of(*study(class_file[0], tmp_path), "--split", "tes"))
+    assert not list(tmp_path.glob("r/*/*"))
+
+
+def test_another_kind_of_dataset_in_the_place_of_a_training_set_is_refused(class_file, tmp_path):
+    settings = settings_of(*study(class_file[0], tmp_path))
+    sets = sample_size.training_sets(settings)
+    sample_size.render_missing(sets, settings)
+    path = sets[0].dataset / "dataset.json"
+    card = json.loads(path.read_text())
+    del card["class_file"], card["variation"]
+    rows = {"train": [{"class": "a", "sample": "b", "file": "c"}] * 4}
+    card |= {"measured": {"parameters": {}, "rows": rows}, "range": [0, 1], "unit": None}
+    path.write_text(json.dumps(card))
+    with pytest.raises(InputError, match="small-n1 holds spectra of other classes"):
+        sample_size.is_rendered(sets[0])
+
+
+def test_a_damaged_record_of_a_baseline_is_judged_again(class_file, tmp_path):
+    settings = settings_of(*study(class_file[0], tmp_path), "--baselines", "nearest_spectrum")
+    sets = sample_size.training_sets(settings)[:1]
+    sample_size.render_missing(sets, settings)
+    folder = sets[0].results / "nearest_spectrum"
+    assert sample_size.judge_baselines(settings, sets[0]) == 0
+    assert sample_size.is_judged(folder, sets[0])
+    (folder / "baseline.json").write_text("{}")
+    assert not sample_size.is_judged(folder, sets[0])
+    assert sample_size.judge_baselines(settings, sets[0]) == 0
+    assert sample_size.is_judged(folder, sets[0])
 
 
 def test_the_curve_through_exact_errors_is_found():
