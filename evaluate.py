@@ -65,7 +65,7 @@ SHIPPED: Annotated[
     tuple[str, ...],
     "Results folders that come with the project; their runs on the same dataset are shown as rows "
     "of their own.",
-] = ("results/shipped/dataset500", "results/challenge")
+] = ("results/shipped/dataset500", "results/challenge", "results/followup")
 
 # Output
 FIGURES: Annotated[bool, "Draw the figures."] = True
