@@ -185,8 +185,9 @@ def main(settings):
 
 def matrix_of(settings, results):
     """Return (run folder, model, seed) of all runs, or of the one that TASK names."""
-    models = canonical_names(settings.models)
-    matrix = [(results / run_name(m, seed), m, seed) for seed in settings.seeds for m in models]
+    models = dict.fromkeys(canonical_names(settings.models))  # each once
+    seeds = dict.fromkeys(settings.seeds)
+    matrix = [(results / run_name(m, seed), m, seed) for seed in seeds for m in models]
     if settings.task is None:
         return matrix
     last = len(matrix) - 1

@@ -71,6 +71,11 @@ def read_record(folder, name):
         return None
     if card.get("complete") is False:
         raise InputError(f"{folder} was left unfinished; run {writer_of(card)} again")
+    if name == BESIDE_CARD and not ("class_file" in card and "measured" in card):
+        raise InputError(
+            f"{path} is not what {MEASURED_WRITER} writes: class_file or measured is missing; "
+            f"run it again"
+        )
     for reason in faults_of(card):
         raise InputError(f"{path} is not what {writer_of(card)} writes: {reason}; {again(card)}")
     for file, entry in card["files"].items():
@@ -223,6 +228,8 @@ def refuse_other_dataset(folder, class_file, variation):
     if card.get("complete") is False:
         return
     advice = "choose another OUTPUT, or delete the folder to replace it"
+    for reason in faults_of_class_file(card.get("class_file")):
+        raise InputError(f"{folder / CARD} is not what {WRITER} writes: {reason}; {advice}")
     recorded = variation_of(card)
     if card["class_file"]["sha256"] != class_file.sha256:
         raise InputError(f"{folder} holds spectra of other classes; {advice}")

@@ -29,6 +29,7 @@ from benchmark.figure_style import (
     in_lines,
 )
 from benchmark.run_folder import HISTORY, read_history
+from benchmark.table_formats import mean_text
 
 LINEAR_UP_TO = 10  # misclassified spectra; above, their axis is logarithmic
 SCALE = f"(logarithmic above {LINEAR_UP_TO})"
@@ -94,7 +95,7 @@ def misclassifications(runs, baselines, split, published=None):
     panel.tick_params(axis="y", length=0)
     means = panel.secondary_yaxis("right")
     means.set_yticks(
-        range(len(names)), [f"{mean(v):.4g}" for v in [*counts.values(), *([f] for f in found)]]
+        range(len(names)), [mean_text(mean(v)) for v in [*counts.values(), *([f] for f in found)]]
     )
     means.tick_params(length=0)
     means.spines["right"].set_visible(False)

@@ -9,6 +9,7 @@ import mmap
 import os
 import secrets
 import stat
+import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -109,7 +110,8 @@ def is_whole(value, lowest, highest=LARGEST):
 def is_number(value, lowest, highest=math.inf):
     """Tell whether a value of a JSON file is a finite number within limits."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and value != math.inf and lowest <= value <= highest  # NaN is in no range
+    finite = number and abs(value) <= sys.float_info.max  # neither NaN nor more than a float holds
+    return finite and lowest <= value <= highest
 
 
 def write_json(path, content):

@@ -15,7 +15,7 @@ from benchmark.files import open_array
 from benchmark.overlap import ROUNDING, find_overlaps, limits_of
 from benchmark.peak_matching import match_as_many
 from benchmark.run_folder import confidences_name, predictions_name
-from benchmark.table_formats import as_markdown, markdown_text
+from benchmark.table_formats import as_markdown, markdown_text, mean_text
 from benchmark.variants import variant_numbers, variants_of
 
 SMALL_PEAK = 0.1  # relative to the highest peak
@@ -182,7 +182,7 @@ def summarise(found, runs, class_names=None):
         "",
     ]
     rows = [
-        [network, *(f"{counts[network, reason] / seeds:.4g}" for reason in reasons)]
+        [network, *(mean_text(counts[network, reason] / seeds) for reason in reasons)]
         for network, seeds in Counter(run.model for run in runs).items()
     ]
     table = as_markdown(["network", *reasons], rows)
@@ -216,5 +216,7 @@ def most_missed_classes(found, runs, class_names=None, most=10):
         true, taken = label, other
         if class_names:
             true, taken = (markdown_text(class_names[which]) for which in (label, other))
-        lines.append(f"| {true} | {len(wrong_runs[label])} | {spectra:.3g} | {taken} |")
+        lines.append(
+            f"| {true} | {len(wrong_runs[label])} | {mean_text(spectra, digits=3)} | {taken} |"
+        )
     return "\n".join(lines) + "\n"

@@ -1,8 +1,8 @@
 """What the papers publish: their datasets, and the results that ours stand beside.
 
 published_results.json says for each dataset the SHA-256 of its class file, its variation, the
-split that was judged and its number of spectra, and per network either every run or
-"mean ± deviation" over five seeds.
+protocol of the trainings, the split that was judged and its number of spectra, and per network
+either every run or "mean ± deviation" over five seeds.
 """
 
 import json
@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
 
+from benchmark.run_folder import Protocol
 from benchmark.variation import Variation, variation_of
 
 PATH = Path(__file__).with_suffix(".json")
@@ -62,6 +63,7 @@ class Published(NamedTuple):
     source: str
     class_file: str  # SHA-256
     variation: Variation
+    protocol: Protocol  # that the networks were trained under
     split: str  # that the published numbers are held against
     spectra: int  # of that split
     networks: dict  # canonical name -> PublishedNetwork
@@ -72,6 +74,7 @@ def read_published():
     published = {}
     for name, content in json.loads(PATH.read_text()).items():
         content["variation"] = variation_of({"variation": content["variation"] | {"seed": 2022}})
+        content["protocol"] = Protocol(**content["protocol"])
         content["networks"] = {
             network: PublishedNetwork(**results) for network, results in content["networks"].items()
         }

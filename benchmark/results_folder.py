@@ -99,6 +99,9 @@ def check_comparable(run, other):
     for name in sorted(hashes.keys() | other_hashes.keys()):
         if hashes.get(name) != other_hashes.get(name):
             raise InputError(f"{paths} differ in the dataset file {name}")
+    names = [one.dataset.class_names for one in (run, other) if one.dataset.class_names]
+    if len(names) == 2 and names[0] != names[1]:
+        raise InputError(f"{paths} have different names of classes; run train_models.py again")
     if run.misclassified.keys() != other.misclassified.keys():
         raise InputError(f"{paths} were judged on different splits")
     for split, count in run.misclassified.items():

@@ -4,7 +4,7 @@ import zipfile
 from itertools import zip_longest
 
 from benchmark.command_line import InputError
-from benchmark.run_folder import HISTORY, WEIGHTS, read_run
+from benchmark.run_folder import HISTORY, WEIGHTS, confidences_name, predictions_name, read_run
 
 SETTINGS = "model", "seed", "protocol", "dataset", "environments"
 
@@ -17,10 +17,15 @@ def compare(folder_a, folder_b):
         if not (folder / HISTORY).exists():
             raise InputError(f"{folder} holds no finished run ({HISTORY} is missing)")
     differences = [*difference_of_histories(folders), *difference_of_weights(runs)]
+    differences += difference_of_records(runs)
     names = {path.name for folder in folders for path in folder.glob("*.npy")}
+    splits = {split for run in runs for split in run.misclassified}
+    names |= {name(split) for split in splits for name in (predictions_name, confidences_name)}
     for name in sorted(names):
         contents = [(f / name).read_bytes() if (f / name).exists() else None for f in folders]
-        if None in contents:
+        if contents == [None, None]:
+            differences.append(f"{name}: in neither folder")
+        elif None in contents:
             differences.append(f"{name}: only in {folders[contents[0] is None]}")
         elif contents[0] != contents[1]:
             differences.append(f"{name}: they differ")
@@ -42,6 +47,12 @@ def difference_of_histories(folders):
         if rows[0] != rows[1]:
             yield f"history: they differ from epoch {epoch} on"
             return
+
+
+def difference_of_records(runs):
+    for name in "epochs", "best_epoch", "misclassified":
+        if len({repr(getattr(run, name)) for run in runs}) > 1:
+            yield f"{name}: run.json records different ones"
 
 
 def difference_of_weights(runs):

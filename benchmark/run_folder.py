@@ -10,6 +10,7 @@ import numpy as np
 from benchmark.command_line import InputError
 from benchmark.data_card import array_names
 from benchmark.files import is_number, is_whole, open_array, read_json, replace_file, write_json
+from benchmark.table_formats import mean_text
 
 WRITER = "train_models.py"
 RECORD = "run.json"
@@ -289,7 +290,7 @@ def counts_text(misclassified):
 
 
 def count_text(count):
-    text = f"{count.misclassified:.4g} of {count.spectra - count.unanswered}"
+    text = f"{mean_text(count.misclassified)} of {count.spectra - count.unanswered}"
     return f"{text} ({count.unanswered} without an answer)" if count.unanswered else text
 
 

@@ -70,6 +70,11 @@ def as_csv(columns, rows):
     return text.getvalue()
 
 
+def mean_text(count, digits=4):
+    """Return a count or a mean of counts: rounded to so many digits, but never whole ones."""
+    return f"{count:.{digits}g}" if round(count) < 10 ** (digits - 1) else f"{count:.0f}"
+
+
 def one_line(text):
     """Return a text without line breaks; bytes of a name that are not text become "?"."""
     return " ".join(text.split()).encode(errors="replace").decode()

@@ -9,7 +9,7 @@ from benchmark.published_results import PublishedNetwork, published_of
 from benchmark.results_folder import SHIPPED
 from benchmark.run_folder import read_predictions
 from benchmark.significance import ALPHA, LETTERS
-from benchmark.table_formats import as_csv, as_latex, as_markdown, markdown_text
+from benchmark.table_formats import as_csv, as_latex, as_markdown, markdown_text, mean_text
 
 
 class Score(NamedTuple):
@@ -179,9 +179,9 @@ def details_table(rows):
 def spread(judged):
     """Say how many spectra were misclassified, and how many were not answered; judged: Score."""
     if judged.unanswered:
-        return f"{judged.mean:.4g} ({judged.unanswered} unanswered)"
+        return f"{mean_text(judged.mean)} ({judged.unanswered} unanswered)"
     if judged.std is None:
-        return f"{judged.min:.6g}"
+        return mean_text(judged.min, digits=6)
     return f"{judged.mean:.1f} ± {judged.std:.1f} ({judged.min}–{judged.max})"
 
 
@@ -227,7 +227,7 @@ def distance_from_ideal(rows):
         best = min(networks, key=lambda row: row.scores[split].mean)
         lines.append(
             f"- {markdown_text(split)}: {markdown_text(best.network)} misclassifies "
-            f"{best.scores[split].mean:.4g}, the ideal observer {judged.mean:.4g} of "
+            f"{mean_text(best.scores[split].mean)}, the ideal observer {mean_text(judged.mean)} of "
             f"{judged.spectra}"
         )
     if not lines:

@@ -223,16 +223,42 @@ def test_papers_range_is_not_drawn_beside_another_split(tmp_path, monkeypatch):
 
 def test_runs_are_held_against_published_ones_on_the_split_of_these(tmp_path, monkeypatch):
     monkeypatch.chdir(PROJECT)
+    alike = {"dataset": FOLLOWUP, "protocol": PROTOCOL | {"lr_factor": 0.1}}
     for seed, wrong in enumerate((35, 41, 33)):
-        write_run(tmp_path, "cnn2", seed, wrong, dataset=FOLLOWUP)  # judged on test_wide, too
-        write_run(tmp_path, "mine", seed, wrong, dataset=FOLLOWUP)
+        write_run(tmp_path, "cnn2", seed, wrong, **alike)  # judged on test_wide, too
+        write_run(tmp_path, "mine", seed, wrong, **alike)
         if seed < 2:
-            write_run(tmp_path, "vgg", seed, wrong, dataset=FOLLOWUP)
+            write_run(tmp_path, "vgg", seed, wrong, **alike)
     evaluation = evaluate.evaluate(tmp_path)
     assert evaluation.shown == "test"
     (found,) = evaluation.agreements  # the others are not published, or too few
     published = PUBLISHED["followup"].networks["cnn2"].runs
     assert (found.network, found.ours, found.published) == ("cnn2", [35, 41, 33], published)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"batch_size": 64}, "BATCH_SIZE 64, not 128"),
+        ({"lr_factor": 0.1}, "LR_FACTOR 0.1, not 0.5"),
+        ({"precision": "bfloat16"}, "PRECISION bfloat16, not float32"),
+    ],
+)
+def test_published_results_stand_only_beside_runs_of_their_protocol(
+    tmp_path, monkeypatch, capsys, changes, words
+):
+    monkeypatch.chdir(PROJECT)
+    write_run(tmp_path, "vgg", 0, 4, dataset=PAPER, protocol=PROTOCOL | changes)
+    assert evaluate.evaluate(tmp_path).published is None
+    assert words in capsys.readouterr().err
+
+
+def test_runs_with_different_names_of_classes_are_refused(tmp_path):
+    names = [f"class {n}" for n in range(500)]
+    write_run(tmp_path, "vgg", 0, 4, dataset=DATASET | {"class_names": names})
+    write_run(tmp_path, "cnn2", 0, 4, dataset=DATASET | {"class_names": names[::-1]})
+    with pytest.raises(InputError, match="different names of classes"):
+        evaluate.evaluate(tmp_path)
 
 
 def test_confused_classes_of_both_test_splits_are_drawn(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Files are replaced as a whole, keep what is theirs, and damaged ones are told in a sentence."""
 
 import errno
+import math
 import os
 import random
 import resource
@@ -16,12 +17,18 @@ from conftest import PROJECT, assert_one_sentence
 
 from benchmark import files
 from benchmark.command_line import InputError
-from benchmark.files import open_array, read_json, replace_file
+from benchmark.files import is_number, open_array, read_json, replace_file
 
 
 def write(path, content=b"new"):
     with replace_file(path) as file:
         file.write(content)
+
+
+def test_what_a_float_cannot_hold_is_no_number():
+    assert is_number(1.7e308, 0)
+    for value in 10**400, -(10**400), math.inf, -math.inf, math.nan, True, "1":
+        assert not is_number(value, -math.inf)
 
 
 def test_a_replaced_file_keeps_its_permissions(tmp_path):

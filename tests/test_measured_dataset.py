@@ -605,6 +605,17 @@ def test_measured_test_spectra_stand_beside_synthetic_ones(files, reference, tmp
     assert arrays_of(folder).items() >= rendered.items()
 
 
+def test_a_record_of_measured_splits_without_its_class_file_is_refused(files, reference):
+    folder = reference()
+    make(None, "--measured", files, "--beside", folder)
+    path = folder / "measured.json"
+    record = json.loads(path.read_text())
+    for name in "class_file", "measured":
+        path.write_text(json.dumps({key: record[key] for key in record if key != name}))
+        with pytest.raises(InputError, match=r"measured.json is not what .*class_file"):
+            hash_and_check(read_dataset(folder))
+
+
 def test_a_class_that_the_synthetic_dataset_lacks_is_listed(files, reference):
     folder = reference()
     write_samples(files, minerals=("Albite",))

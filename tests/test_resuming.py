@@ -17,7 +17,7 @@ from conftest import PROJECT, assert_one_sentence
 
 import train_models
 from benchmark.checkpoint import Checkpoint, Terminated
-from benchmark.command_line import InputError
+from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.networks import Network, build
 from benchmark.run_comparison import compare
@@ -441,6 +441,32 @@ def test_compare_says_from_which_epoch_on_and_which_setting_differs(dataset, tmp
     assert "recorded setting environments.0.onednn: None and False" in told
     with pytest.raises(InputError, match="holds no finished run"):
         compare(tmp_path / "a", tmp_path)
+
+
+def test_what_run_json_records_and_lost_predictions_are_compared_too(dataset, tmp_path, capsys):
+    for name in "ab":
+        train(dataset, tmp_path / name, PROTOCOL._replace(epochs=2))
+    assert compare(tmp_path / "a", tmp_path / "b") == 0
+    path = tmp_path / "b" / "run.json"
+    record = json.loads(path.read_text())
+    record["misclassified"]["test"]["misclassified"] += 1
+    path.write_text(json.dumps(record | {"epochs": 1, "best_epoch": 1}))
+    for name in "ab":
+        (tmp_path / name / "test_predictions.npy").unlink()
+    capsys.readouterr()
+    assert compare(tmp_path / "a", tmp_path / "b") == 1
+    told = capsys.readouterr().out
+    assert "identical" not in told
+    for name in "epochs", "misclassified":
+        assert f"{name}: run.json records different ones" in told
+    assert "test_predictions.npy: in neither folder" in told
+
+
+def test_networks_and_seeds_that_are_named_twice_are_trained_once(tmp_path):
+    flags = "--models", "vgg", "cnn2", "cnn2:hidden_activation=linear", "--seeds", "1", "0", "1"
+    settings = parse_flags(train_models, flags)
+    found = [(model, seed) for _, model, seed in train_models.matrix_of(settings, tmp_path)]
+    assert found == [("vgg", 1), ("cnn2", 1), ("vgg", 0), ("cnn2", 0)]
 
 
 def test_a_missing_gpu_is_one_sentence_where_one_is_required(run, undisturbed, tmp_path):

@@ -443,6 +443,11 @@ def test_another_dataset_is_not_rendered_over_the_default_folder(run, class_file
     output = "--output", "datasets/small"  # asked for, it is replaced
     assert run("spectra_from_config.py", *flags, *output, cwd=tmp_path).returncode == 0
     assert run("spectra_from_config.py", *flags, cwd=tmp_path).returncode == 0  # the same again
+    card = json.loads((tmp_path / "datasets/small/dataset.json").read_text())
+    del card["class_file"]
+    (tmp_path / "datasets/small/dataset.json").write_text(json.dumps(card))
+    process = run("spectra_from_config.py", *flags, cwd=tmp_path)
+    assert_one_sentence(process, 2, "dataset.json", "class_file is missing")
 
 
 def own_array_in(dataset, name):

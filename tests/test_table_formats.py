@@ -3,11 +3,12 @@
 import csv
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.figure_style import in_lines
-from benchmark.table_formats import as_csv, as_latex, as_markdown, as_plain_text
+from benchmark.table_formats import as_csv, as_latex, as_markdown, as_plain_text, mean_text
 
 text = st.text("ab|\\_$&#{}~^%[]*`<>±– ,;\"'\n\r\t\udce9é", max_size=8)
 tables = st.integers(1, 4).flatmap(
@@ -21,6 +22,18 @@ LATEX = {
     **{"{[}": "[", "{*}": "*"},
     **{"\\" + character: character for character in "_%$&#{}"},
 }
+
+
+@pytest.mark.parametrize(
+    ("count", "digits", "text"),
+    [
+        *((12431, 4, "12431"), (99999.6, 4, "100000"), (2980.25, 4, "2980"), (12.25, 4, "12.25")),
+        *((1234567, 6, "1234567"), (61, 6, "61"), (25000, 3, "25000"), (1234, 3, "1234")),
+        *((9999.7, 4, "10000"), (0, 4, "0"), (4.5, 3, "4.5")),
+    ],
+)
+def test_counts_are_not_rounded_however_large(count, digits, text):
+    assert mean_text(count, digits) == text
 
 
 def one_line(cell):
