@@ -43,7 +43,7 @@ from benchmark.misclassifications import (
     list_misclassifications,
     summarise,
 )
-from benchmark.published_results import Published, published_of
+from benchmark.published_results import Published, published_beside, published_of
 from benchmark.report import files_text, in_lines, next_step, report_text
 from benchmark.results_folder import add_shipped, read_results
 from benchmark.run_folder import Protocol, read_predictions
@@ -152,7 +152,8 @@ def evaluate(folder, dataset_folder=None, config=None, shipped=()):
     wrong = wrong_predictions(runs, labels)
     comparisons = {split: compare_networks(wrong[split]) for split in labels}
     letters = {split: groups(wrong[split], comparisons[split]) for split in labels}
-    published = published_for(own[0])
+    published = published_beside(own[0])
+    tell_other_protocol(own[0])
     # What is held against the published results, if it is there.
     shown = "test_wide" if "test_wide" in labels else list(labels)[-1]
     if published and published.split in labels:
@@ -187,24 +188,18 @@ def artefacts_text(variation):
     )
 
 
-def published_for(run):
-    """Return the Published of a Run's dataset; None, saying why, if its protocol is another."""
+def tell_other_protocol(run):
+    """Say why published results of a Run's dataset are not shown, if its protocol is another."""
     published = published_of(run.dataset)
-    if published is None or run.protocol == published.protocol:
-        return published
-    names = [
-        f"{name.upper()} {own}, not {theirs}"
-        for name, own, theirs in zip(
-            Protocol._fields, run.protocol, published.protocol, strict=True
-        )
-        if own != theirs
-    ]
+    if published is None or published_beside(run):
+        return
+    pairs = zip(Protocol._fields, run.protocol, published.protocol, strict=True)
+    names = [f"{name.upper()} {own}, not {theirs}" for name, own, theirs in pairs if own != theirs]
     print(
         f"published results are not shown beside these runs, which were trained with "
         f"{', '.join(names)}",
         file=sys.stderr,
     )
-    return None
 
 
 def agree(runs, published):

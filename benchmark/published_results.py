@@ -99,3 +99,9 @@ def published_of(record):
         ):
             return published
     return None
+
+
+def published_beside(run):
+    """Return the Published of a Run's dataset, None if nothing is or its protocol is another."""
+    published = published_of(run.dataset)
+    return published if published and run.protocol == published.protocol else None

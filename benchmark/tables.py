@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmark.published_results import PublishedNetwork, published_of
+from benchmark.published_results import PublishedNetwork, published_beside
 from benchmark.results_folder import SHIPPED
 from benchmark.run_folder import read_predictions
 from benchmark.significance import ALPHA, LETTERS
@@ -48,7 +48,7 @@ def table(runs, baselines, labels, letters):
     (spectra,); letters: network -> letters of `significance.groups`.
     """
     classes = runs[0].dataset.classes
-    published = published_of(runs[0].dataset)
+    published = published_beside(runs[0])
     known = published.networks if published else {}
     rows = []
     for model in dict.fromkeys(run.model for run in runs):

@@ -244,13 +244,17 @@ def test_runs_are_held_against_published_ones_on_the_split_of_these(tmp_path, mo
         ({"precision": "bfloat16"}, "PRECISION bfloat16, not float32"),
     ],
 )
-def test_published_results_stand_only_beside_runs_of_their_protocol(
+def test_results_of_papers_stand_only_beside_runs_of_their_protocol(
     tmp_path, monkeypatch, capsys, changes, words
 ):
     monkeypatch.chdir(PROJECT)
     write_run(tmp_path, "vgg", 0, 4, dataset=PAPER, protocol=PROTOCOL | changes)
-    assert evaluate.evaluate(tmp_path).published is None
-    assert words in capsys.readouterr().err
+    flags = ["--results", str(tmp_path), "--no-figures"]
+    evaluate.main(parse_flags(evaluate, flags))
+    printed = capsys.readouterr()
+    assert words in printed.err
+    assert "published" not in printed.out
+    assert "published" not in (tmp_path / "table.md").read_text()
 
 
 def test_runs_with_different_names_of_classes_are_refused(tmp_path):
