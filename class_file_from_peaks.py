@@ -32,6 +32,9 @@ as many training spectra as the paper has, 25,000, but no more than 500 of a cla
 measured, the flags are those of the paper, shifts in proportion to the datapoints (Schuetzke,
 Szymanski and Reischl, "A universal synthetic dataset for machine learning on spectroscopic data",
 2022).
+
+The class file lists the samples whose spectra gave the peaks of each class, so that
+measured_dataset.py can refuse to test on them.
 """
 
 import hashlib
@@ -62,7 +65,7 @@ from benchmark.peak_patterns import Grid, Limits, pattern_of
 from benchmark.peak_tables import common_unit, read_peak_tables
 from benchmark.published_results import PAPER_CLASS_FILE, PAPER_VARIATION
 from benchmark.sample_labels import read_labels
-from measured_dataset import collect, summarise, unit_of
+from measured_dataset import collect, tell_of_files, unit_of
 
 # Files
 PEAKS: Annotated[
@@ -115,6 +118,7 @@ class Source(NamedTuple):
     unit: str  # of x; "" if nobody says
     grid: Grid
     scatter: Scatter | None = None  # None unless a class has two samples
+    samples: list | None = None  # per class the names of its samples; None if nobody says
 
 
 class Advice(NamedTuple):
@@ -208,8 +212,14 @@ def of_measurements(settings):
         for name, measured in zip(source.names, classes, strict=True)
     ]
     scatter = scatter_of(classes, patterns, detection)
+    named = np.issubdtype(samples.dtype, np.str_)
     peaks = [(source.grid.x_at(pattern.positions), pattern.heights) for pattern in patterns]
-    return source._replace(peaks=peaks, scatter=scatter if len(scatter.widths) else None)
+    of_class = [np.unique(samples[of_class]).tolist() for of_class in of_classes]
+    return source._replace(
+        peaks=peaks,
+        scatter=scatter if len(scatter.widths) else None,
+        samples=of_class if named else None,
+    )
 
 
 def read_training_spectra(folder, settings):
@@ -264,8 +274,7 @@ def read_files(settings):
     table = read_labels(settings.labels) if settings.labels else None
     form = {"datapoints": grid.datapoints, "min_samples": 1, "background": "none"}
     spectra, excluded = collect(SimpleNamespace(**vars(settings) | form), table, settings.unit)
-    for sentence in summarise(excluded):
-        print(f"left out: {sentence}", file=sys.stderr)
+    tell_of_files(spectra, excluded)
     names = list(samples_of(spectra))
     labels = np.array([names.index(spectrum.label.class_name) for spectrum in spectra])
     samples = np.array([spectrum.label.sample for spectrum in spectra])
@@ -283,6 +292,8 @@ def class_file_of(source, limits):
             "peak_positions": positions.tolist(),
             "peak_heights": heights.tolist(),
         }
+        if source.samples:
+            spectra[str(label)]["samples"] = source.samples[label]
     counts = [len(spectrum["peak_positions"]) for spectrum in spectra.values()]
     described = {"unit": source.unit, "range": source.grid.range}
     return {

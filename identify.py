@@ -21,8 +21,8 @@ are warned of; with a split of measured spectra, such as test_measured_val, as K
 but more of the unknown are missed.
 
 Where a file does not cover the range, the rest takes its first or last y, and a warning says so.
-Without the dataset folder, RANGE must tell what the datapoints stand for, and nothing tells whether
-a spectrum is of a known class.
+Without the dataset folder, RANGE must tell what the datapoints stand for; units are then not
+compared, no background is subtracted, and nothing tells whether a spectrum is of a known class.
 """
 
 import sys
@@ -36,7 +36,7 @@ from benchmark.command_line import InputError, require, require_range, run_scrip
 from benchmark.data_card import array_names
 from benchmark.dataset_folder import read_dataset
 from benchmark.files import refuse_input, replace_file, sha256_of
-from benchmark.measured_samples import Form, values_of
+from benchmark.measured_samples import Form, require_background_method, values_of
 from benchmark.measurement import same_unit
 from benchmark.networks import load_network
 from benchmark.resampling import covers, losses
@@ -153,8 +153,9 @@ def dataset_of(run, folder):
         folder = Path("datasets", run.dataset.name)
         if not folder.is_dir():
             warn(
-                f"{folder}, on which the networks were trained, is not there, so nothing tells "
-                f"whether a spectrum is of a known class; DATASET names the folder"
+                f"{folder}, on which the networks were trained, is not there: x is taken to be in "
+                f"its unit, no background is subtracted, and nothing tells whether a spectrum is "
+                f"of a known class; DATASET names the folder"
             )
             return None
     dataset = read_dataset(folder)
@@ -181,12 +182,13 @@ def form_of(run, dataset, given):
         accepted = f"{recorded[0]:g} {recorded[1]:g}, as in {dataset.folder}"
         same = np.allclose(given, recorded, rtol=1e-9)
         require(same, "RANGE", f"{given[0]:g} {given[1]:g}", accepted)
-    parameters = card.get("measured", {}).get("parameters", {})
+    background = card.get("measured", {}).get("parameters", {}).get("background", "none")
+    require_background_method(background)
     return Form(
         datapoints=run.dataset.datapoints,
         range=tuple(given or recorded),
         unit=card.get("unit"),
-        background=parameters.get("background", "none"),
+        background=background,
     )
 
 

@@ -27,10 +27,10 @@ numbered in the order of their names. dataset.json holds the names, and sample a
 BESIDE judges networks that were trained on synthetic spectra: it names a dataset folder rendered
 from a class file with names and range, and puts the spectra of `test` there as the split
 `test_measured`, labelled with the numbers that the classes have there. With BESIDE_VAL those of
-`val` come as `test_measured_val`, for choosing settings. measured.json describes them.
+`val` come as `test_measured_val`, for choosing settings. measured.json describes them. Where the
+class file's peaks were taken from measured samples, none of these may be among them.
 """
 
-import importlib.util
 import sys
 from collections import Counter
 from pathlib import Path
@@ -56,6 +56,7 @@ from benchmark.measured_folder import (
     write_dataset,
 )
 from benchmark.measured_samples import (
+    ARCHIVE,
     FEW_SAMPLES,
     NO_CLASS,
     NO_LABEL,
@@ -65,13 +66,14 @@ from benchmark.measured_samples import (
     Exclusion,
     Form,
     read_spectra,
+    require_background_method,
     samples_of,
     without_copies,
     without_rare_classes,
 )
 from benchmark.measurement import same_unit
 from benchmark.measurement_sources import find_sources
-from benchmark.sample_labels import match_labels, read_labels, rruff_label, split_samples
+from benchmark.sample_labels import Label, match_labels, read_labels, rruff_label, split_samples
 
 # Files
 MEASURED: Annotated[tuple[str, ...] | None, "Files, folders and zip archives to read."] = None
@@ -103,7 +105,9 @@ TEST_SHARE: Annotated[float, "Share of a class's samples that are for testing."]
 SEED: Annotated[int, "Seed that decides which samples are in which split."] = 0
 
 # Run
-VERIFY: Annotated[bool, "Check OUTPUT against dataset.json, write nothing."] = False
+VERIFY: Annotated[
+    bool, "Check OUTPUT or BESIDE against dataset.json and measured.json, write nothing."
+] = False
 
 SPLITS = "train", "val", "test"
 FEWEST_SAMPLES = 3  # one for each split
@@ -115,14 +119,14 @@ PARAMETERS = (
 
 def main(settings):
     check(settings)
-    folder = Path(settings.output or Path("datasets", name_of_first(settings.measured)))
+    default = Path("datasets", name_of_first(settings.measured))
+    folder = Path(settings.beside or settings.output or default)
     if settings.verify:
         return verify(folder)
     rendered, unit = None, settings.unit
     if settings.beside is None:
         require_new(folder)
     else:
-        folder = Path(settings.beside)
         rendered = rendered_card(folder, settings)
         unit = unit or rendered.get("unit")
     table = read_labels(settings.labels) if settings.labels else None
@@ -130,6 +134,7 @@ def main(settings):
     splits = split_by_sample(spectra, settings)
     if rendered:
         splits, excluded = beside(splits, rendered["class_names"], excluded, settings.beside_val)
+        refuse_known_samples(splits, rendered)
     parameters = {name: getattr(settings, name) for name in PARAMETERS}
     parameters["unit"] = unit_of(spectra, unit)
     labels = {"name": table.path.name, "sha256": table.sha256} if table else "RRUFF file names"
@@ -169,11 +174,7 @@ def check(settings):
         require(settings.output is None, "OUTPUT", settings.output, "none together with BESIDE")
     if settings.beside_val:
         require(settings.beside is not None, "BESIDE_VAL", True, "False without BESIDE")
-    if settings.background != "none" and importlib.util.find_spec("pybaselines") is None:
-        raise InputError(
-            f"BACKGROUND is {settings.background}, which needs pybaselines: run pip install "
-            f"pybaselines, or leave BACKGROUND at none"
-        )
+    require_background_method(settings.background)
 
 
 def require_new(folder):
@@ -198,6 +199,9 @@ def collect(settings, table, unit):
         if source.of_system
     ]
     sources = [source for source in sources if not source.of_system]
+    packed = [source for source in sources if "/" in source.name and source.is_archive]
+    excluded += [Exclusion(s.name, ARCHIVE, "give it to MEASURED itself") for s in packed]
+    sources = [source for source in sources if source not in packed]
     labels, missing = labels_from_table(table, sources) if table else labels_from_names(sources)
     excluded += missing
     form = Form(settings.range, settings.datapoints, unit, settings.background)
@@ -208,8 +212,10 @@ def collect(settings, table, unit):
     spectra, rare = without_rare_classes(spectra, settings.min_samples)
     excluded = sorted([*excluded, *unusable, *copies, *rare])
     if len(samples_of(spectra)) < 2:
+        fewest = settings.min_samples
+        needed = "a usable sample" if fewest == 1 else f"{fewest} usable samples (MIN_SAMPLES)"
         raise InputError(
-            f"fewer than two classes have {settings.min_samples} usable samples (MIN_SAMPLES) in "
+            f"fewer than two classes have {needed} in "
             f"{', '.join(map(str, settings.measured))}: {'; '.join(summarise(excluded)) or 'none'}"
         )
     return spectra, excluded
@@ -294,8 +300,8 @@ def rendered_card(folder, settings):
         f"{first:g} {last:g}, as {folder} has it",
     )
     datapoints = settings.datapoints
-    accepted = f"{card['datapoints']}, as {folder} has it"
-    require(datapoints == card["datapoints"], "DATAPOINTS", datapoints, accepted)
+    accepted = f"{card.get('datapoints')}, as {folder} has it"
+    require(datapoints == card.get("datapoints"), "DATAPOINTS", datapoints, accepted)
     agree = same_unit(settings.unit or "", card.get("unit") or "")
     require(agree, "UNIT", settings.unit, f"{card.get('unit')}, as {folder} has it")
     return card
@@ -330,6 +336,26 @@ def beside(splits, class_names, excluded, with_val):
     return chosen, sorted(excluded)
 
 
+def refuse_known_samples(splits, rendered):
+    """Raise InputError if spectra are of samples that the peaks of the classes were taken from.
+
+    splits: split -> list of Spectrum; rendered: dataset.json of BESIDE.
+    """
+    of_classes = zip(rendered["class_names"], rendered.get("samples") or [], strict=False)
+    known = {Label(name, sample) for name, samples in of_classes for sample in samples}
+    for split, spectra in splits.items():
+        of_known = [spectrum for spectrum in spectra if spectrum.label in known]
+        if of_known:
+            label = of_known[0].label
+            raise InputError(
+                f"{len(of_known)} of {len(spectra)} spectra for {split} are of samples that the "
+                f"peaks of the class file were taken from, such as {label.sample} of "
+                f"{label.class_name}, accepted: samples that nothing was taken from; take the "
+                f"peaks from a dataset folder, which gives its training spectra only, and give "
+                f"the SEED, VAL_SHARE, TEST_SHARE and MIN_SAMPLES here that it was made with"
+            )
+
+
 def summarise(excluded):
     """Return a sentence for each kind of Exclusion, the most frequent first."""
     sentences = []
@@ -346,9 +372,20 @@ def shown(text):
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in in_one_line(text))
 
 
-def report(splits, excluded):
+def tell_of_files(spectra, excluded):
+    """Say on standard error what was left out, averaged or decided."""
     for sentence in summarise(excluded):
         print(f"left out: {sentence}", file=sys.stderr)
+    noted = [spectrum for spectrum in spectra if spectrum.notes]
+    if noted:
+        files = "1 file" if len(noted) == 1 else f"{len(noted)} files"
+        such = "" if len(noted) == 1 else "such as "
+        example = shown(f"{noted[0].file}: {noted[0].notes[0]}")
+        print(f"noted: {files} read with assumptions, {such}{example}", file=sys.stderr)
+
+
+def report(splits, excluded):
+    tell_of_files([spectrum for spectra in splits.values() for spectrum in spectra], excluded)
     rare = sorted({e.reason.split(",")[0] for e in excluded if e.kind == FEW_SAMPLES})
     for sentence in rare:
         print(f"left out: {shown(sentence)}", file=sys.stderr)

@@ -312,6 +312,7 @@ def named_fields(class_file):
         "class_names": class_file.names,
         "unit": class_file.unit,
         "range": class_file.range,
+        "samples": class_file.samples,
     }
     return {name: value for name, value in fields.items() if value}
 

@@ -23,6 +23,7 @@ class ClassFile(NamedTuple):
     names: list | None = None  # per class, None if the file has none
     unit: str | None = None  # of the measurement that the datapoints stand for
     range: tuple[float, float] | None = None  # x of the first and last datapoint, in that unit
+    samples: list | None = None  # per class those measured samples that its peaks come from
 
     @property
     def classes(self):
@@ -39,7 +40,8 @@ def read_class_file(path):
     Required are "datapoints", "classes" and "spectra"; "boundary", "min_peaks" and "max_peaks" are
     held against the spectra where the file has them. A class may have "test_variants", a list of
     [shift in datapoints, height change], one test spectrum each. Either all classes or none have a
-    "name", different from all others. What the datapoints stand for may be said by "unit" and
+    "name", different from all others, and "samples", a list of those measured samples that its
+    peaks were taken from. What the datapoints stand for may be said by "unit" and
     "range", x of the first and the last one.
 
     Returns a ClassFile. Raises InputError naming the file, the class, the field, the value and
@@ -68,7 +70,7 @@ def read_class_file(path):
             f'{path}: spectra must map "0", "1", ... to one pattern for each of the {classes} '
             f"classes, in this order"
         )
-    positions, heights, test_variants, names = [], [], {}, []
+    positions, heights, test_variants, names, samples = [], [], {}, [], []
     for label, spectrum in spectra.items():
         where = f"{path}: class {label}"
         xs, hs = read_peaks(where, spectrum)
@@ -84,6 +86,7 @@ def read_class_file(path):
         positions.append(np.array(xs, np.int64))
         heights.append(np.array(hs, np.float64))
         names.append(spectrum.get("name"))
+        samples.append(checked_samples(where, spectrum.get("samples", [])))
         if "test_variants" in spectrum:
             variants = read_variants(where, spectrum["test_variants"])
             check_room(where, xs, variants, datapoints)
@@ -97,6 +100,7 @@ def read_class_file(path):
         names=checked_names(path, names),
         unit=checked_unit(path, config.get("unit")),
         range=checked_range(path, config.get("range")),
+        samples=samples if any(samples) else None,
     )
 
 
@@ -117,6 +121,12 @@ def checked_names(where, names):
             )
         first[name] = label
     return names
+
+
+def checked_samples(where, samples):
+    if not isinstance(samples, list) or not all(isinstance(sample, str) for sample in samples):
+        raise InputError(f"{where}: samples is {samples!r}, accepted: a list of texts")
+    return samples
 
 
 def checked_unit(where, unit):

@@ -92,22 +92,38 @@ def faults_of(card):
     """Yield what is wrong with the fields of a complete data card that others rely on."""
     yield from faults_of_files(card.get("files"))
     measured = "measured" in card
+    yield from faults_of_axis(card, needed=measured and "class_file" not in card)
     if not measured or "class_file" in card:
         yield from faults_of_class_file(card.get("class_file"))
     if measured:
         yield from faults_of_measured(card)
     else:
         yield from faults_of_variation(card.get("variation"))
+        yield from faults_of_samples(card)
 
 
-def faults_of_measured(card):
-    beside = "class_file" in card  # measured.json, which has neither range nor unit
-    limits = card.get("range", [0, 1] if beside else None)
+def faults_of_axis(card, needed):
+    """Yield what is wrong with range and unit; needed: whether there must be a range."""
+    limits = card.get("range")
     pair = isinstance(limits, list) and len(limits) == 2
-    if not (pair and all(is_number(x, -math.inf) for x in limits) and limits[0] < limits[1]):
+    numbers = pair and all(is_number(x, -math.inf) for x in limits) and limits[0] < limits[1]
+    if not numbers and (needed or limits is not None):
         yield f"range is {limits!r}"
     if not isinstance(card.get("unit"), str | None):
         yield f"unit is {card.get('unit')!r}"
+
+
+def faults_of_samples(card):
+    """Yield what is wrong with the measured samples that a rendered dataset's classes come from."""
+    samples = card.get("samples", [])
+    if not isinstance(samples, list) or not all(
+        isinstance(of_class, list) and all(isinstance(sample, str) for sample in of_class)
+        for of_class in samples
+    ):
+        yield "samples are not a list of texts for each class"
+
+
+def faults_of_measured(card):
     measured = card["measured"] if isinstance(card["measured"], dict) else {}
     if not isinstance(measured.get("parameters"), dict):
         yield "measured has no parameters"
@@ -120,8 +136,8 @@ def faults_of_measured(card):
             isinstance(row, dict) and all(isinstance(row.get(name), str) for name in texts)
             for row in rows
         )
-        spectra = (card["files"].get(array_names(split)[0]) or {}).get("shape")
-        if not complete or not spectra or len(rows) != spectra[0]:
+        shape = (card["files"].get(array_names(split)[0]) or {}).get("shape")
+        if not complete or not isinstance(shape, list) or shape[:1] != [len(rows)]:
             yield f"the rows of {split} do not name class, sample and file of each spectrum"
 
 

@@ -175,14 +175,20 @@ def signature(path):
 
 
 def verify(folder):
-    """Hold the hashes of all files against dataset.json; print the first that differs."""
+    """Hold the hashes of all files against dataset.json, and measured.json if there is one.
+
+    Raises InputError for the first file that differs.
+    """
     card = read_dataset(folder).card
     if card is None:
         raise InputError(f"{folder} has no {CARD} to verify it against")
-    for name, entry in tqdm(card["files"].items(), "verifying", unit="file", disable=None):
+    beside = read_beside(folder, card)
+    recorded = [(CARD, *file) for file in card["files"].items()]
+    recorded += [(BESIDE_CARD, *file) for file in (beside["files"] if beside else {}).items()]
+    for record, name, entry in tqdm(recorded, "verifying", unit="file", disable=None):
         if sha256_of(folder / name) != entry["sha256"]:
-            raise InputError(f"{folder}/{name} is not the file that {CARD} records")
-    print(f"{folder}: {len(card['files'])} files intact, checksum {checksum(card['files'])}")
+            raise InputError(f"{folder}/{name} is not the file that {record} records")
+    print(f"{folder}: {len(recorded)} files intact, checksum {checksum(card['files'])}")
 
 
 def hash_and_check(dataset):

@@ -143,7 +143,7 @@ def sha256_of(path, ends=None):
     with open(path, "rb") as file:
         if ends is None:
             size = os.fstat(file.fileno()).st_size
-            ends = [*range(HASH_PIECE, size, HASH_PIECE), size]
+            ends = [*range(HASH_PIECE, size, HASH_PIECE), size] if size else []
         start = 0
         for end in ends:
             page = start - start % mmap.ALLOCATIONGRANULARITY

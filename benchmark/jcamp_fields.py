@@ -22,11 +22,12 @@ def decimal(path, fields, name):
     return numbers[0]
 
 
-def whole_number(path, fields, name):
+def whole_number(path, fields, name, fewest=2):
     value = decimal(path, fields, name)
-    if not 2 <= value <= MOST_POINTS or value % 1:
+    if not fewest <= value <= MOST_POINTS or value % 1:
         raise InputError(
-            f"{path}: {name} is {fields[name]}, accepted: a whole number from 2 to {MOST_POINTS}"
+            f"{path}: {name} is {fields[name]}, accepted: a whole number from {fewest} to "
+            f"{MOST_POINTS}"
         )
     return int(value)
 

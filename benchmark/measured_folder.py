@@ -6,13 +6,14 @@ import sys
 import numpy as np
 
 from benchmark.block_writer import SPECTRUM_TYPE, one_writer
-from benchmark.command_line import InputError
+from benchmark.command_line import InputError, warn
 from benchmark.data_card import (
     BESIDE_CARD,
     CARD,
     MEASURED_WRITER,
     array_names,
     describe_array,
+    faults_of,
     refuse_other_kind,
     refuse_own_arrays,
     versions,
@@ -92,6 +93,8 @@ def refuse_other_parameters(folder, parameters):
         card = read_json(folder / CARD, MEASURED_WRITER)
     except FileNotFoundError:
         return
+    for reason in faults_of(card) if card.get("complete") is not False else ():
+        raise InputError(f"{folder / CARD} is not what {MEASURED_WRITER} writes: {reason}")
     before = (card.get("measured") or {}).get("parameters", {})
     for name, now in parameters.items():
         now = list(now) if isinstance(now, tuple) else now
@@ -112,6 +115,8 @@ def write_beside(folder, card, splits, measured):
     outdated = [name for name in outdated if name not in names]  # of an earlier call
     with one_writer(folder):
         refuse_own_arrays(folder, [*names, *outdated], BESIDE_CARD)
+        if any((folder / name).exists() for name in outdated):
+            warn(f"{', '.join(outdated)} of an earlier call are removed; BESIDE_VAL keeps such")
 
         def write():
             return {

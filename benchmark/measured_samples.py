@@ -1,6 +1,7 @@
 """Measured samples: spectra read for a dataset, and a reason for each file that is left out."""
 
 import hashlib
+import importlib.util
 from collections import defaultdict
 from typing import NamedTuple
 
@@ -10,13 +11,12 @@ from tqdm import tqdm
 from benchmark.command_line import InputError, in_one_line
 from benchmark.measurement import same_unit
 from benchmark.measurement_files import parse_measurement
-from benchmark.resampling import covers, losses, resample
+from benchmark.resampling import WIDEST_GAP, covers, losses, resample, widest_gap
 from benchmark.sample_labels import Label
-
-WIDEST_GAP = 10  # datapoints that may lie between neighbouring measured points
 
 # Why files are left out, as the screen counts them
 NO_MEASUREMENT = "made by the operating system beside measurements"
+ARCHIVE = "that is an archive in a folder or archive"
 NO_LABEL = "without class and sample"
 NOT_FOUND = "named in LABELS, but not among MEASURED"
 TWO_CLASSES = "of a sample that has two classes"
@@ -86,7 +86,7 @@ def read_spectrum(source, label, form):
     except InputError as error:
         raise Unusable(UNREADABLE, without_name(error, source.name)) from None
     except OSError as error:
-        raise Unusable(UNREADABLE, error.strerror) from None
+        raise Unusable(UNREADABLE, error.strerror or str(error)) from None
     x, y = measurement.x, measurement.y
     check_usable(measurement, form)
     try:
@@ -130,14 +130,22 @@ def check_usable(measurement, form):
             NOT_COVERED,
             f"x goes from {x[0]:g} to {x[-1]:g}, accepted: all of RANGE, {first:g} to {last:g}",
         )
-    inside = x[(x > first) & (x < last)]
-    gap = np.diff(inside, prepend=max(x[0], first), append=min(x[-1], last)).max()
+    left, right = widest_gap(x, first, last)
+    gap = right - left
     widest = WIDEST_GAP * (last - first) / (form.datapoints - 1)
     if gap > widest:
         raise Unusable(
             TOO_FEW_POINTS,
             f"points in RANGE are up to {gap:g} apart, accepted: {widest:g}, {WIDEST_GAP} "
             f"datapoints",
+        )
+
+
+def require_background_method(method):
+    """Raise InputError if the library of a method of background subtraction is missing."""
+    if method != "none" and importlib.util.find_spec("pybaselines") is None:
+        raise InputError(
+            f"BACKGROUND is {method}, which needs pybaselines: run pip install pybaselines"
         )
 
 

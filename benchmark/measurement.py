@@ -19,7 +19,7 @@ SAME_UNIT = {
     "nanometers": "nm",
     "micrometers": "um",
     "microns": "um",
-    "µm": "um",
+    "\N{GREEK SMALL LETTER MU}m": "um",  # to which casefold turns the micro sign
     "degrees": "deg",
     "deg.": "deg",
     "°": "deg",
@@ -62,8 +62,8 @@ def chosen(path, titles, block, what):
         listed += f" and {len(titles) - MOST_LISTED} more"
     if block is None:
         raise InputError(
-            f"{path} holds {len(titles)} {what}: {listed}; accepted: 1, or BLOCK with the number "
-            f"or title of one"
+            f"{path} holds {len(titles)} {what}: {listed}; accepted: 1, or, where a script has "
+            f"BLOCK, the number or title of one"
         )
     raise InputError(
         f"{path}: BLOCK is {shortened(block)}, accepted: the number or title of one of "

@@ -6,8 +6,8 @@ of archives are never used as paths.
 
 import os
 import zipfile
-import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ SMALL = 2**20  # bytes that any archive may unpack to
 ZIP = b"PK\x03\x04"
 OFFICE = "[Content_Types].xml", "mimetype"  # members of documents that are zip archives, too
 SYSTEM_FILES = "thumbs.db", "desktop.ini"
+UTF_8_NAMES = 0x800  # flag of members of an archive
 
 
 class Source(NamedTuple):
@@ -33,49 +34,76 @@ class Source(NamedTuple):
     def file_name(self):
         return PurePosixPath(self.name).name
 
+    @property
+    def is_archive(self):
+        return self.file_name.lower().endswith((".zip", ".tar", ".tgz", ".gz", ".7z", ".rar"))
+
 
 def find_sources(paths):
     """Return the Sources of files, folders and zip archives, by name.
 
-    Raises InputError for a path that does not exist, a folder or archive without any file, and an
-    archive that is damaged or unpacks to far more than its size.
+    Folders are searched with all their subfolders, links among them. Raises InputError for a path
+    that does not exist, a folder or archive without any file, and an archive that is damaged or
+    unpacks to far more than its size.
     """
     sources = []
-    for path in map(Path, paths):
+    for path, name in names_of(paths).items():
         if path.is_dir():
-            found = sources_of_folder(path)
+            found = sources_of_folder(path, name)
         elif not path.exists():
             raise InputError(f"MEASURED is {path}, which does not exist")
         elif begins_with(path, ZIP) and not is_document(path):
-            found = sources_of_archive(path)
+            found = sources_of_archive(path, name)
         else:
-            found = [source(path.name, lambda path=path: read_content(path))]
+            found = [Source(name, lambda path=path: read_content(path), of_system=False)]
         if not found:
             raise InputError(f"{path} holds no file, accepted: measurements")
         sources += found
     return sorted(sources, key=lambda source: source.name)
 
 
-def source(name, read):
-    parts = PurePosixPath(name).parts
+def names_of(paths):
+    """Return path -> its last part, with as many before it as tell all paths apart."""
+    parts = {path: path.absolute() for path in map(Path, paths)}
+    parts = {path: Path(os.path.normpath(absolute)).parts[1:] for path, absolute in parts.items()}
+    count = 1
+    while len({of_path[-count:] for of_path in parts.values()}) < len(set(parts.values())):
+        count += 1
+    different = {of_path: path for path, of_path in parts.items()}  # each file or folder once
+    return {path: "/".join(of_path[-count:]) for of_path, path in different.items()}
+
+
+def source(given, inside, read):
+    """Return the Source of a file inside a given folder or archive."""
+    parts = PurePosixPath(inside).parts
     hidden = any(part.startswith(".") and part != ".." for part in parts)
     system = hidden or "__MACOSX" in parts or parts[-1].lower() in SYSTEM_FILES
-    return Source(name, read, system)
+    return Source(f"{given}/{inside}", read, system)
 
 
-def sources_of_folder(folder):
-    base = Path(os.path.abspath(folder)).name  # noqa: PTH100, as resolve() follows links
+def sources_of_folder(folder, given):
     found = []
-    for parent, _, files in os.walk(folder, onerror=raise_error):
+    for parent, folders, files in os.walk(folder, onerror=raise_error, followlinks=True):
+        above = Path(parent).resolve()
+        folders[:] = [
+            name for name in folders if not above.is_relative_to(Path(parent, name).resolve())
+        ]  # no links to a folder that they are in
         for file in files:
             path = Path(parent, file)
-            name = PurePosixPath(base, *path.relative_to(folder).parts)
-            found.append(source(str(name), lambda path=path: read_content(path)))
+            inside = path.relative_to(folder).as_posix()
+            found.append(source(given, inside, lambda path=path: read_regular(path)))
     return found
 
 
 def raise_error(error):
     raise error
+
+
+def read_regular(path):
+    """Return the bytes of a file, but do not wait for what a pipe or device may send."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is a pipe or device, accepted: files")
+    return read_content(path)
 
 
 def is_document(path):
@@ -86,13 +114,14 @@ def is_document(path):
         return False
 
 
-def sources_of_archive(path):
+def sources_of_archive(path, given):
     try:
         archive = zipfile.ZipFile(path)  # read by the sources, whenever that is
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise InputError(f"{path} is a damaged zip archive ({error})") from None
-    members = [member for member in archive.infolist() if not member.is_dir()]
-    unpacked, size = sum(member.file_size for member in members), path.stat().st_size
+    members = [(member_name(member), member) for member in archive.infolist()]
+    members = [(name, member) for name, member in members if not name.endswith("/")]
+    unpacked, size = sum(member.file_size for _, member in members), path.stat().st_size
     if unpacked > max(SMALL, MOST_UNPACKED * size):
         raise InputError(
             f"{path} unpacks to {unpacked} bytes, {unpacked // size} times its size, accepted: "
@@ -100,16 +129,28 @@ def sources_of_archive(path):
         )
     return [
         source(
-            f"{path.name}/{member.filename}",
-            lambda member=member: read_member(path.name, archive, member),
+            given,
+            inside,
+            lambda name=f"{given}/{inside}", member=member: read_member(name, archive, member),
         )
-        for member in members
+        for inside, member in members
     ]
 
 
-def read_member(archive_name, archive, member):
+def member_name(member):
+    """Return the name of a file in an archive, in UTF-8 with / between folders.
+
+    Some programs write UTF-8 without saying so, as macOS does, and some write backslashes.
+    """
+    name = member.filename
+    if not member.flag_bits & UTF_8_NAMES:  # then zipfile has read it as CP437
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/")
+
+
+def read_member(name, archive, member):
     """Return the bytes of a file in an open archive. No file is written."""
-    name = f"{archive_name}/{member.filename}"
     if member.flag_bits & 1:
         raise InputError(f"{name} is encrypted, accepted: archives without a password")
     try:
@@ -117,7 +158,7 @@ def read_member(archive_name, archive, member):
             return read_up_to_limit(name, file)
     except NotImplementedError as error:
         raise InputError(f"{name} is packed in a way that is not read ({error})") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
-        if isinstance(error, InputError):
+    except Exception as error:  # each way of packing has exceptions of its own
+        if isinstance(error, (InputError, MemoryError)) or getattr(error, "errno", None):
             raise
         raise InputError(f"{name} is damaged in its archive ({error})") from None

@@ -13,6 +13,7 @@ from benchmark.jcamp_table import pairs
 from benchmark.measurement import plain, same_unit
 from benchmark.measurement_files import decode, read_content
 from benchmark.number_text import as_written, shortened
+from benchmark.sample_labels import tidy
 
 COLUMNS = "class", "position", "height"
 SEPARATORS = ",;\t"
@@ -104,7 +105,7 @@ def read_csv_peaks(path, lines):
                 f"{where} has {len(names) + len(row[None])} cells, accepted: {len(names)}, as the "
                 f"header has (and no decimal commas between commas)"
             )
-        name = (row["class"] or "").strip()
+        name = tidy(row["class"] or "")
         if not name:
             raise InputError(f"{where} has no class, accepted: a name")
         peaks, units = found.setdefault(name, ([], {}))
@@ -147,7 +148,7 @@ def read_jcamp_peaks(path, lines):
     if not tables:
         raise InputError(f"{path} holds no PEAK TABLE, accepted: one in the block of each class")
     for table in tables:
-        fields, name = table.fields, table.fields.get("TITLE", "").strip()
+        fields, name = table.fields, tidy(table.fields.get("TITLE", ""))
         if not name:
             raise InputError(f"{path}: TITLE is missing, accepted: the name of the class")
         match = PAIRS.fullmatch(table.form)
@@ -162,13 +163,9 @@ def read_jcamp_peaks(path, lines):
             )
         scales = factor(path, fields, "XFACTOR"), factor(path, fields, "YFACTOR")
         peaks = [(x * scales[0], y * scales[1]) for _, x, y in pairs(path, table.rows)]
-        count = (
-            whole_number(path, fields, "NPOINTS")
-            if len(peaks) > 1 and "NPOINTS" in fields
-            else len(peaks)
-        )
         where = f"{path}: PEAK TABLE of {name}"
-        if count != len(peaks):
+        count = whole_number(path, fields, "NPOINTS", fewest=0) if "NPOINTS" in fields else None
+        if count not in (None, len(peaks)):
             raise InputError(f"{where} has {len(peaks)} peaks, but NPOINTS is {count}")
         yield name, checked_table(where, path, peaks, fields.get("XUNITS", ""))
 

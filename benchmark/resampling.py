@@ -8,6 +8,7 @@ from benchmark.command_line import InputError
 LEVEL = 51  # datapoints whose median is the level around a datapoint
 SMALL = 0.05  # of the height of a spectrum: what noise may be
 LINE = 0.2  # of the height of a spectrum: what is a line, not noise
+WIDEST_GAP = 10  # datapoints that may lie between neighbouring measured points
 
 
 def resample(x, y, datapoints, limits=None):
@@ -40,6 +41,14 @@ def resample(x, y, datapoints, limits=None):
 def covers(x, first, last):
     """Tell whether a measurement, x rising, covers these limits but for one step of its own."""
     return x[0] - first <= x[1] - x[0] and last - x[-1] <= x[-1] - x[-2]
+
+
+def widest_gap(x, first, last):
+    """Return x of both sides of the widest gap of a measurement, x rising, within these limits."""
+    first, last = max(x[0], first), min(x[-1], last)
+    inside = [first, *x[(x > first) & (x < last)], last]
+    left = int(np.argmax(np.diff(inside)))
+    return inside[left], inside[left + 1]
 
 
 def at_datapoints(x, y, grid):
@@ -82,6 +91,13 @@ def losses(x, y, datapoints, limits=None):
         )
     if last > x[-1]:
         notes.append(f"x ends at {x[-1]:g}: datapoints up to {last:g} take the last y, {y[-1]:g}")
+    left, right = widest_gap(x, first, last)
+    step = (last - first) / (datapoints - 1)
+    if right - left > WIDEST_GAP * step:
+        notes.append(
+            f"points are up to {right - left:g} apart, {(right - left) / step:.0f} datapoints, as "
+            f"from {left:g} to {right:g}: between them y is interpolated"
+        )
     with np.errstate(all="ignore"):
         enough = datapoints_for_lines(x, y, np.linspace(first, last, datapoints))
     if enough:

@@ -58,7 +58,7 @@ def read_labels(path):
     path = Path(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
-    except (FileNotFoundError, IsADirectoryError):
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise InputError(f"LABELS is {path}, accepted: an existing CSV table") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no text in UTF-8: {error.reason} {error.start}") from None
@@ -80,7 +80,7 @@ def read_labels(path):
             )
         labels[file], lines[file] = label, number
     if not labels:
-        raise InputError(f"{path} holds no line but its header")
+        raise InputError(f"{path} holds no line but its header, accepted: a line for each file")
     return LabelTable(path, sha256_of(path), labels)
 
 
@@ -119,8 +119,8 @@ def check_row(path, number, row):
     for name, cell in zip(COLUMNS, cells, strict=True):
         if not cell or not cell.isprintable():
             raise InputError(
-                f"{path}, line {number}: {name} is {cell!r}, accepted: a text without control "
-                f"characters"
+                f"{path}, line {number}: {name} is {cell!r}, accepted: a text of printable "
+                f"characters and plain blanks"
             )
     file, class_name, sample = cells
     return file.replace("\\", "/").removeprefix("./"), Label(class_name, sample)

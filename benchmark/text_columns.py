@@ -6,6 +6,7 @@ whether commas mark decimals, is told from all lines of the file together.
 
 import csv
 import re
+from bisect import bisect
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,8 @@ from benchmark.number_text import as_numbers, as_written, points, shortened
 COMMENT_SIGNS = ("#", "'", "!", ";", "%", "//")  # at the beginning of a line
 TRAILING_COMMENT = re.compile(r"#|!|//|%|[;']\s*(?=[^\W\d])")  # after numbers
 DECIMAL_COMMA = re.compile(r"[-+−–]?(\d+(,\d+)?|,\d+)([eEdD][+-]?\d+)?")
-THOUSANDS = re.compile(r"[-+−–]?[1-9]\d{0,2}(,\d{3})+")
+THOUSANDS = re.compile(r"[-+−–]?[1-9]\d{0,2}([.,]\d{3})+")
+BELOW_THOUSAND = re.compile(r"[-+−–]?\d{1,3}")
 NO_VALUE = re.compile(r"\?|-+|nan|n/?a|[-+]?inf", re.IGNORECASE)
 KEY = re.compile(r"\W*(TITLE|NAMES|XUNITS|YUNITS)\s*[=:;,\t]+\s*(.*\S)", re.IGNORECASE)
 IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]|/\s*(\S+)\s*$")
@@ -52,6 +54,7 @@ def read_columns(path, lines):
         parsed = with_decimal_commas(path, parsed)
     start, stop = table_of(path, parsed)
     table = parsed[start:stop]
+    refuse_points_between_thousands(path, table)
     header = parsed[:start]
     names = column_names(header, table)
     notes = [*check_columns(path, table, names)]
@@ -188,6 +191,24 @@ def with_decimal_commas(path, parsed):
     return commas
 
 
+def refuse_points_between_thousands(path, table):
+    """Raise InputError where a column looks as if it was 980, 1.250, 13.400 for 980, 1250, 13400.
+
+    Numbers with just three decimals stand there beside whole numbers that are below 1000.
+    """
+    for column in range(2):
+        written = [fields(line.content)[column] for line in table]
+        with_point = [i for i, number in enumerate(written) if "." in number]
+        if not 0 < len(with_point) < len(written):
+            continue
+        if all((THOUSANDS if "." in n else BELOW_THOUSAND).fullmatch(n) for n in written):
+            line = table[with_point[0]]
+            raise InputError(
+                f"{path}: line {line.number} is {shortened(line.content)}, whose point may mark "
+                f"decimals or thousands, accepted: numbers without points between thousands"
+            )
+
+
 def rows_of(parsed):
     return [i for i, line in enumerate(parsed) if line.numbers and len(line.numbers) > 1]
 
@@ -204,8 +225,8 @@ def table_of(path, parsed):
     while stop < len(parsed):
         if parsed[stop].numbers and len(parsed[stop].numbers) > 1:
             stop += 1
-        elif is_preamble(parsed, start, stop):
-            start = stop = next(i for i in rows if i > stop)
+        elif is_preamble(parsed, start, stop, left=len(rows) - bisect(rows, stop)):
+            start = stop = rows[bisect(rows, stop)]
         else:
             break
     if start and is_damaged(parsed[start - 1], len(parsed[start].numbers)):
@@ -218,10 +239,12 @@ def table_of(path, parsed):
     return start, stop
 
 
-def is_preamble(parsed, start, stop):
-    """Tell whether the few rows from start to stop belong to the header of a longer table."""
-    few = 10 * (stop - start) <= len(rows_of(parsed[stop:]))
-    return few and not is_damaged(parsed[stop])
+def is_preamble(parsed, start, stop, left):
+    """Tell whether the few rows from start to stop belong to the header of a longer table.
+
+    left: how many rows follow.
+    """
+    return 10 * (stop - start) <= left and not is_damaged(parsed[stop])
 
 
 def is_damaged(line, columns=None):

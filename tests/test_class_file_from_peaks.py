@@ -113,6 +113,16 @@ def test_table_of_any_separator_and_column_order_is_the_same(make, measured, sep
     assert make(*from_table(measured("\ufeff" + text, "other")))[0] == expected
 
 
+def test_a_name_is_one_class_however_its_letters_are_composed(make, measured):
+    composed, decomposed = "Kr\N{LATIN SMALL LETTER O WITH DIAERESIS}hn", "Kro\u0308hn"
+    config, *_ = make(
+        *from_table(measured(f"class,position,height\n{composed},500,1\n{decomposed},700,2\n"))
+    )
+    (spectrum,) = config["spectra"].values()
+    assert spectrum["name"] == composed
+    assert len(spectrum["peak_positions"]) == 2
+
+
 def test_boundary_decides_which_peaks_near_the_ends_stay(make, measured):
     config, _, errors = make(*from_table(measured(TABLE), "--boundary", 6))
     assert config["spectra"]["1"]["peak_positions"] == [6, 200, 264]
@@ -206,6 +216,7 @@ def test_without_measurements_the_flags_are_the_papers_for_these_datapoints(make
         (jcamp(peaks="", count=0), ("PEAK TABLE of calcite", "no peaks")),
         (jcamp(peaks="1424, abc"), ("line 10", "'1424, abc'", "pairs")),
         (jcamp(count=3), ("NPOINTS is 3", "2 peaks")),
+        (jcamp(count=2, peaks="1424, 5"), ("NPOINTS is 2", "1 peaks")),
         (jcamp(form="(XYW..XYW)"), ("(XYW..XYW)", "(XY..XY)")),
         (jcamp(peaks="1424, -2; 2172, 8"), ("712", "-2", "0 or more")),
         (jcamp().replace("ARBITRARY UNITS", "TRANSMITTANCE"), ("YUNITS", "TRANSMITTANCE")),
@@ -371,6 +382,9 @@ def test_of_a_dataset_folder_only_training_spectra_are_looked_at(make, measured_
     rows = card["measured"]["rows"]["train"]
     samples = {row["sample"] for row in rows}
     assert f"in {len(rows)} spectra of {len(samples)} samples" in output
+    of_classes = [spectrum["samples"] for spectrum in before["spectra"].values()]
+    assert sorted(sample for of_class in of_classes for sample in of_class) == sorted(samples)
+    assert all(of_class == sorted(of_class) for of_class in of_classes)
     for split in "val", "test":
         x = np.load(folder / f"x_{split}.npy")
         np.save(folder / f"x_{split}.npy", x[:, ::-1])

@@ -127,6 +127,8 @@ def change(field, value):
         (change("peak_heights", [0.5, None]), ["class 2", "peak height None", "0 to 1"]),
         (change("test_variants", [[0, 0], [-51, 0]]), ["class 2", "shifts by -51", "0 to 119"]),
         (change("test_variants", [[60, 0]]), ["class 2", "shifts by 60", "0 to 119"]),
+        (change("samples", "R040031"), ["class 2", "samples is 'R040031'", "a list of texts"]),
+        (change("samples", [40031]), ["class 2", "samples is [40031]", "a list of texts"]),
         (change("test_variants", []), ["class 2", "test_variants is []", "[shift, height change]"]),
         (change("test_variants", {"0": 1}), ["class 2", "test_variants", "a list of"]),
         (change("test_variants", [[1.5, 0]]), ["class 2", "test variant [1.5, 0]", "whole number"]),

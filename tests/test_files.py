@@ -1,6 +1,7 @@
 """Files are replaced as a whole, keep what is theirs, and damaged ones are told in a sentence."""
 
 import errno
+import hashlib
 import math
 import os
 import random
@@ -23,6 +24,11 @@ from benchmark.files import is_number, open_array, read_json, replace_file
 def write(path, content=b"new"):
     with replace_file(path) as file:
         file.write(content)
+
+
+def test_an_empty_file_has_a_hash(tmp_path):
+    (tmp_path / "empty").touch()
+    assert files.sha256_of(tmp_path / "empty") == hashlib.sha256().hexdigest()
 
 
 def test_what_a_float_cannot_hold_is_no_number():

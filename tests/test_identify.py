@@ -1,6 +1,8 @@
 import csv
 import json
-from types import SimpleNamespace
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -149,13 +151,32 @@ def test_what_a_file_does_not_cover_takes_its_first_or_last_y():
     assert (x.tolist(), y.tolist()) == ([0, 2, 3, 4, 6], [7, 7, 9, 8, 8])
 
 
-def test_the_background_of_the_dataset_is_subtracted_here_too(trained):
+def test_the_background_of_the_dataset_is_subtracted_here_too(trained, monkeypatch):
+    fake = ModuleType("pybaselines")
+    fake.__spec__ = ModuleSpec("pybaselines", None)
+    monkeypatch.setitem(sys.modules, "pybaselines", fake)
     run = read_run(trained / "results/patterns-seed0")
     card = {"range": [200, 400], "unit": "1/cm"}
     measured = {"measured": {"parameters": {"background": "arpls"}}}
     for content, background in (card, "none"), (card | measured, "arpls"):
         form = identify.form_of(run, SimpleNamespace(card=content), None)
         assert form == Form((200, 400), DATAPOINTS, "1/cm", background)
+
+
+def test_a_background_that_cannot_be_subtracted_is_told(ask, measured, trained, monkeypatch):
+    card = json.loads((trained / "datasets/small/dataset.json").read_text())
+    card["measured"] = {"parameters": {"background": "arpls"}}
+    monkeypatch.setattr(
+        identify, "read_dataset", lambda path: read_dataset(path)._replace(card=card)
+    )
+    monkeypatch.setitem(sys.modules, "pybaselines", None)
+    with pytest.raises(InputError, match="BACKGROUND is arpls, which needs pybaselines"):
+        ask(measured(spectrum_of(PEAKS["opal"])))
+
+
+def test_points_far_apart_are_warned_of(ask, measured):
+    _, errors = ask(measured("200 1\n280 5\n300 9\n400 1\n"))
+    assert "points are up to 100 apart, 50 datapoints, as from 300 to 400: between them y" in errors
 
 
 def test_spectrum_of_no_known_class_is_warned_of(ask, measured):
@@ -286,7 +307,8 @@ def test_without_the_dataset_folder_a_range_is_needed_and_nothing_is_compared(
         ask(path, runs=runs)
     output, errors = ask(path, "--range", 200, 400, runs=runs)
     assert output.splitlines() == expected.splitlines()[:-1]
-    assert "datasets/small, on which the networks were trained, is not there" in errors
+    assert "datasets/small, on which the networks were trained, is not there: x is taken" in errors
+    assert "no background is subtracted" in errors
     assert ask(path, "--dataset", trained / "datasets/small", runs=runs)[0] == expected
 
 

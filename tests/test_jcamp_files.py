@@ -318,7 +318,7 @@ def test_of_several_blocks_one_is_chosen_by_number_or_title(measured):
     other = jcamp(FORMS["DIF"], lastx=418).replace("TITLE= t", "TITLE= Film 2")
     path = measured(linked(jcamp(FORMS["DIF"]), other))
     with pytest.raises(
-        InputError, match="holds 2 tables: 1 't', 2 'Film 2'; accepted: 1, or BLOCK"
+        InputError, match="holds 2 tables: 1 't', 2 'Film 2'; accepted: 1, or, where a script has"
     ):
         read_measurement(path)
     for block, last, title in ("1", 409, "t"), ("2", 418, "Film 2"), (" film 2", 418, "Film 2"):

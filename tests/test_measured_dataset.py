@@ -1,6 +1,8 @@
 """Datasets of measured spectra: what a user may rely on when files become a dataset folder."""
 
+import importlib.machinery
 import json
+import os
 import sys
 import types
 import zipfile
@@ -263,7 +265,8 @@ def test_a_table_gives_class_and_sample(tmp_path):
     [
         ("file,class\na,b\n", "lacks the column sample .it has file, class., accepted"),
         ("", "lacks the column file and class and sample .it has none."),
-        (TABLE, "holds no line but its header"),
+        (TABLE, "holds no line but its header, accepted"),
+        (TABLE + "a,Q\N{NO-BREAK SPACE}z,S\n", "line 2: class is .*plain blanks"),
         (TABLE + "a,Q,S1\nb,R,S1\n", "line 3: sample S1 has class R, but Q in line 2, accepted"),
         (TABLE + "a,Q,S1\na,Q,S1\n", "line 3: file a stands in line 2, too"),
         (TABLE + "a,Q\n", "line 2: sample is ''"),
@@ -281,6 +284,8 @@ def test_a_table_with_a_fault_is_refused(files, tmp_path, text, words):
     with pytest.raises(InputError, match=words) as error:
         make(tmp_path / "out", "--measured", files, "--labels", path)
     assert "labels.csv" in str(error.value)
+    with pytest.raises(InputError, match="accepted: an existing CSV table"):
+        make(tmp_path / "out", "--measured", files, "--labels", path / "inner")
     assert not (tmp_path / "out").exists()
 
 
@@ -295,6 +300,51 @@ def test_names_that_tell_files_not_apart_are_refused(tmp_path):
     path.write_text(TABLE + "a/1.txt,Q,S\nin/a/1.txt,Q,S\n")
     with pytest.raises(InputError, match=r"in/a/1.txt has two lines"):
         make(tmp_path / "out", "--measured", tmp_path / "in", "--labels", path)
+
+
+def test_folders_of_one_name_are_told_apart_by_what_is_above_them(files, tmp_path):
+    for day in "mon", "tue":
+        (tmp_path / day).mkdir()
+        write_samples(tmp_path / day / "raman")
+    (tmp_path / "tue" / "raman" / rruff("Quartz", "R900001", 1)).write_text(spectrum(80, 0.7))
+    folders = [tmp_path / day / "raman" for day in ("mon", "tue")]
+    card = make(tmp_path / "out", "--measured", *folders, folders[0])
+    used = [row["file"] for rows in rows_of(card).values() for row in rows]
+    assert sum(name.startswith("mon/raman/") for name in used) == 30
+    name = f"tue/raman/{rruff('Quartz', 'R900001', 1)}"
+    assert [file for file in used if file.startswith("tue/")] == [name]
+    reasons = [e["reason"] for e in card["measured"]["excluded"]]
+    assert len(reasons) == 30
+    assert all(r.startswith("the same x and y as mon/raman/") for r in reasons)
+
+
+def test_linked_folders_are_read_and_loops_and_pipes_do_no_harm(files, tmp_path):
+    far = write_samples(tmp_path / "far", minerals=("Albite",))
+    (files / "near").symlink_to(far)
+    (files / "loop").symlink_to(files)
+    os.mkfifo(files / rruff("Quartz", "R900001", 1))
+    card = make(tmp_path / "out", "--measured", files)
+    assert card["class_names"] == ["Albite", *sorted(CENTRES)]
+    (excluded,) = card["measured"]["excluded"]
+    assert excluded["reason"].endswith("is a pipe or device, accepted: files")
+
+
+def test_a_hidden_folder_is_read_if_it_is_named(files, tmp_path):
+    hidden = files.rename(tmp_path / ".raman")
+    (hidden / ".DS_Store").write_text("x")
+    card = make(tmp_path / "out", "--measured", hidden)
+    assert [e["file"] for e in card["measured"]["excluded"]] == [".raman/.DS_Store"]
+
+
+def test_what_was_averaged_in_files_is_told(files, tmp_path, capsys):
+    name = rruff("Quartz", "R900001", 1)
+    (files / name).write_text(spectrum(80) + "121, 0\n121, 5\n")
+    card = make(tmp_path / "out", "--measured", files)
+    (noted,) = [row for rows in rows_of(card).values() for row in rows if "notes" in row]
+    assert f"noted: 1 file read with assumptions, raman/{name}: 1 x stand there more than" in (
+        capsys.readouterr().err
+    )
+    assert noted["file"] == f"raman/{name}"
 
 
 def test_lines_and_files_without_partner_are_listed(files, tmp_path):
@@ -493,6 +543,51 @@ def test_an_encrypted_or_damaged_member_is_left_out(files, tmp_path):
     assert "encrypted" in reasons[f"a.zip/{second.filename}"]
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_members_damaged_in_any_packing_are_left_out(files, tmp_path, packing):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", packing) as archive:
+        for file in files.iterdir():
+            archive.write(file, file.name)
+        first = archive.infolist()[0]
+    content = bytearray(path.read_bytes())
+    middle = first.header_offset + 30 + len(first.filename) + first.compress_size // 2
+    content[middle : middle + 20] = bytes(20)
+    path.write_bytes(content)
+    card = make(tmp_path / "out", "--measured", path)
+    (excluded,) = card["measured"]["excluded"]
+    assert excluded["file"] == f"a.zip/{first.filename}"
+    assert "is damaged in its archive" in excluded["reason"]
+
+
+class OfMacOs(zipfile.ZipInfo):
+    """A member whose name is UTF-8 without saying so."""
+
+    def _encodeFilenameFlags(self):
+        return self.filename.encode(), self.flag_bits
+
+
+def test_names_in_archives_may_be_those_of_other_systems(files, tmp_path):
+    names = {"Calcite": "Kröhnkite"}
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, file in enumerate(sorted(files.iterdir())):
+            mineral, rest = file.name.split("__", 1)
+            name = f"{'ab'[number % 2]}\\{names.get(mineral, mineral)}__{rest}"
+            archive.writestr(OfMacOs(name), file.read_bytes())
+    card = make(tmp_path / "out", "--measured", path)
+    assert card["class_names"] == ["Gypsum", names["Calcite"], "Quartz"]
+    assert card["measured"]["excluded"] == []
+
+
+def test_archives_in_a_folder_are_named(files, tmp_path):
+    zipped(files / "more.zip", {"a.txt": spectrum(30)})
+    card = make(tmp_path / "out", "--measured", files)
+    (excluded,) = card["measured"]["excluded"]
+    assert excluded["file"] == "raman/more.zip"
+    assert excluded["reason"] == "give it to MEASURED itself"
+
+
 def test_a_zip_bomb_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(measurement_sources, "read_member", None)
     path = zipped(tmp_path / "bomb.zip", {rruff("Quartz", "R000001", 1): bytes(10**8)})
@@ -535,7 +630,7 @@ def test_a_setting_out_of_its_limits_is_refused(files, tmp_path, flags, words):
 
 
 def test_background_subtraction_asks_for_its_library(files, tmp_path, monkeypatch):
-    monkeypatch.setattr(measured_dataset.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "pybaselines", None)  # as if it were not installed
     with pytest.raises(InputError, match="BACKGROUND is arpls, which needs pybaselines: run pip"):
         make(tmp_path / "out", "--measured", files, "--background", "arpls")
 
@@ -548,7 +643,7 @@ def test_the_background_is_subtracted_before_spectra_are_divided_by_their_maximu
     fake.__version__ = "1"
     fake.Baseline = lambda: types.SimpleNamespace(arpls=lambda y: (slope, {}))
     monkeypatch.setitem(sys.modules, "pybaselines", fake)
-    monkeypatch.setattr(measured_dataset.importlib.util, "find_spec", lambda name: fake)
+    fake.__spec__ = importlib.machinery.ModuleSpec("pybaselines", None)
     make(tmp_path / "plain", "--measured", files)
     card = make(tmp_path / "out", "--measured", files, "--background", "arpls")
     assert card["measured"]["pybaselines"] == "1"
@@ -603,6 +698,55 @@ def test_measured_test_spectra_stand_beside_synthetic_ones(files, reference, tmp
     make(None, *flags)
     assert "test_measured_val" not in read_dataset(folder).splits
     assert arrays_of(folder).items() >= rendered.items()
+
+
+def test_samples_that_the_peaks_were_taken_from_are_not_tested(files, reference, tmp_path):
+    samples = samples_in(make(tmp_path / "full", "--measured", files))
+    reference()
+    spectra = json.loads((tmp_path / "reference.json").read_text())["spectra"]
+    for pattern in spectra.values():
+        pattern["samples"] = sorted(samples["train"].get(pattern["name"], ()))
+    folder = reference(spectra=spectra)
+    make(None, "--measured", files, "--beside", folder, "--beside-val")
+    before = arrays_of(folder)
+    with pytest.raises(InputError, match=r"of 6 spectra for test_measured are of samples that the"):
+        make(None, "--measured", files, "--beside", folder, "--seed", 1)
+    assert arrays_of(folder) == before
+
+
+def test_measured_splits_are_verified_with_the_rendered_ones(files, reference, capsys):
+    folder = reference()
+    make(None, "--measured", files, "--beside", folder)
+    capsys.readouterr()
+    make(None, "--beside", folder, "--verify")
+    assert f"{folder}: 10 files intact" in capsys.readouterr().out
+    x = np.load(folder / "x_test_measured.npy")
+    x[0, 0] += 0.5
+    np.save(folder / "x_test_measured.npy", x)
+    with pytest.raises(InputError, match=r"x_test_measured.npy is not the file that measured.json"):
+        make(None, "--beside", folder, "--verify")
+
+
+def test_a_split_of_an_earlier_call_is_not_removed_in_silence(files, reference, capsys):
+    folder = reference()
+    make(None, "--measured", files, "--beside", folder, "--beside-val")
+    assert "earlier" not in capsys.readouterr().err
+    make(None, "--measured", files, "--beside", folder)
+    assert "x_test_measured_val.npy, y_test_measured_val.npy of an earlier call are removed" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("range", "5 9"), ("unit", 3), ("samples", {"0": []}), ("samples", [[1]])],
+)
+def test_a_damaged_data_card_beside_is_refused_by_its_field(files, reference, field, value):
+    folder = reference()
+    path = folder / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+    with pytest.raises(InputError, match=f"dataset.json is not what .*: {field}"):
+        make(None, "--measured", files, "--beside", folder)
 
 
 def test_a_record_of_measured_splits_without_its_class_file_is_refused(files, reference):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from benchmark import text_columns
 from benchmark.command_line import InputError
 from benchmark.measurement import same_unit
 from benchmark.measurement_files import read_measurement
@@ -322,6 +323,35 @@ def test_text_that_begins_like_a_binary_format_is_read(measured):
     assert len(x) == 4
 
 
+@pytest.mark.parametrize(
+    ("rows", "y"),
+    [
+        ("200;980\n201;1.250\n202;13.400\n", None),
+        ("200 980\n201 1.250.000\n202 5\n", None),
+        ("200;980\n201;1.25\n202;13.400\n", [980, 1.25, 13.4]),
+        ("200;1980\n201;1.250\n202;13.400\n", [1980, 1.25, 13.4]),
+        ("200;980.000\n201;1.250\n202;13.400\n", [980, 1.25, 13.4]),
+    ],
+)
+def test_points_between_thousands_are_not_taken_for_decimals(rows, y, measured):
+    path = measured(rows)
+    if y is None:
+        with pytest.raises(InputError, match=r"line 2 is .*201"):
+            read_measurement(path)
+    else:
+        np.testing.assert_array_equal(read_measurement(path)[1], y)
+
+
+def test_rows_among_many_other_lines_are_found_in_linear_time(measured, monkeypatch):
+    looked_at = []
+    rows_of = text_columns.rows_of
+    monkeypatch.setattr(text_columns, "rows_of", lambda p: looked_at.append(len(p)) or rows_of(p))
+    lines = "".join(f"{number} 5\ntext\n" for number in range(500))
+    with pytest.raises(InputError):
+        read_measurement(measured(lines))
+    assert sum(looked_at) <= 2 * 1000
+
+
 def test_files_beyond_all_measure_are_refused(measured, monkeypatch):
     monkeypatch.setattr("benchmark.measurement_files.MOST_BYTES", 20)
     with pytest.raises(InputError, match="larger than 20 bytes"):
@@ -333,6 +363,9 @@ def test_files_beyond_all_measure_are_refused(measured, monkeypatch):
     [
         ("1/CM", "cm-1", True),
         ("Wavenumbers (cm-1)", "1/cm", True),
+        ("\N{MICRO SIGN}m", "\N{GREEK SMALL LETTER MU}m", True),
+        ("Wavelength (\N{MICRO SIGN}m)", "um", True),
+        ("MICROMETERS", "\N{MICRO SIGN}m", True),
         ("", "nm", True),
         ("NANOMETERS", "nm", True),
         ("ARBITRARY UNITS", "a.u.", True),
