@@ -37,9 +37,9 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmark.checkpoint import Checkpoint, Terminated
-from benchmark.command_line import require, require_folder, run_script
+from benchmark.command_line import InputError, require, require_folder, run_script
 from benchmark.data_card import array_names
-from benchmark.dataset_folder import hash_and_check, name_of, read_dataset
+from benchmark.dataset_folder import hash_and_check, name_of, read_dataset, refuse_overwritten
 from benchmark.files import remove_abandoned, replace_file
 from benchmark.machine import available_cores
 from benchmark.networks import (
@@ -234,6 +234,11 @@ def complete_run(folder, identity, build_for, dataset, environment, checkpoint_m
     counts = {split: count for split, count in run.misclassified.items() if split in dataset.splits}
     for split in unjudged:
         counts[split] = judge(model, split, dataset, folder, identity.protocol.batch_size)
+    try:
+        refuse_overwritten(dataset, identity.dataset.sha256)
+    except InputError:
+        (folder / CHECKPOINT).unlink(missing_ok=True)  # what it holds saw other spectra
+        raise
     completed = run._replace(dataset=identity.dataset, misclassified=counts)
     if completed != run:
         write_run(completed)

@@ -222,6 +222,22 @@ def hash_and_check(dataset):
     return hashes
 
 
+def refuse_overwritten(dataset, hashes):
+    """Raise InputError if arrays were written over while a network was trained on them.
+
+    hashes: what `hash_and_check` returned. A file that was replaced by another one does no harm, as
+    the old one stays open.
+    """
+    for name, before in dataset.opened.items():
+        path, now = dataset.folder / name, signature(dataset.folder / name)
+        same_file = before and now and before[0] == now[0]
+        if same_file and before != now and sha256_of(path) != hashes[name]:
+            raise InputError(
+                f"{path} was written over during the training, which does not count; run the same "
+                f"command again"
+            )
+
+
 def check_spectra(path, x):
     """Return whether every spectrum (n, datapoints) has maximum 1.
 

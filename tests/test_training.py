@@ -546,6 +546,43 @@ def test_an_array_replaced_after_it_was_opened_is_refused(own_arrays):
         hash_and_check(opened)
 
 
+@pytest.mark.parametrize("name", ["x_train.npy", "y_val.npy"])
+def test_a_run_whose_arrays_are_written_over_does_not_count(
+    own_arrays, tmp_path, monkeypatch, name
+):
+    array = np.load(own_arrays / name)
+    end_epoch = train_models.end_epoch
+
+    def overwrite(*arguments):
+        end_epoch(*arguments)
+        with open(own_arrays / name, "r+b") as file:
+            np.save(file, array[::-1])
+
+    monkeypatch.setattr(train_models, "end_epoch", overwrite)
+    with pytest.raises(InputError, match=f"{name} was written over during the training"):
+        train(own_arrays, tmp_path, checkpoint_minutes=0)
+    folder = tmp_path / "linear-seed0"
+    assert not (folder / "run.json").exists()
+    assert not (folder / "checkpoint.npz").exists()
+
+
+def test_arrays_that_are_written_again_or_replaced_do_no_harm(own_arrays, tmp_path, monkeypatch):
+    expected, _ = train(own_arrays, tmp_path / "expected")
+    x, y = (np.load(own_arrays / name) for name in ("x_train.npy", "y_train.npy"))
+    end_epoch = train_models.end_epoch
+
+    def write_again(*arguments):
+        end_epoch(*arguments)
+        with open(own_arrays / "x_train.npy", "r+b") as file:
+            np.save(file, x)
+        np.save(own_arrays / "new.npy", y[::-1])
+        (own_arrays / "new.npy").replace(own_arrays / "y_train.npy")
+
+    monkeypatch.setattr(train_models, "end_epoch", write_again)
+    run, _ = train(own_arrays, tmp_path / "again")
+    assert run.weights_sha256 == expected.weights_sha256
+
+
 def test_numbers_that_float32_cannot_hold_are_refused(own_arrays):
     x = np.load(own_arrays / "x_train.npy")
     x[7, 3] = 1e39
