@@ -199,9 +199,9 @@ def collect(settings, table, unit):
         if source.of_system
     ]
     sources = [source for source in sources if not source.of_system]
-    packed = [source for source in sources if "/" in source.name and source.is_archive]
-    excluded += [Exclusion(s.name, ARCHIVE, "give it to MEASURED itself") for s in packed]
-    sources = [source for source in sources if source not in packed]
+    reason = "unpack it, or, if it is a zip archive in a folder, give it to MEASURED itself"
+    excluded += [Exclusion(s.name, ARCHIVE, reason) for s in sources if s.is_archive]
+    sources = [source for source in sources if not source.is_archive]
     labels, missing = labels_from_table(table, sources) if table else labels_from_names(sources)
     excluded += missing
     form = Form(settings.range, settings.datapoints, unit, settings.background)
@@ -341,7 +341,8 @@ def refuse_known_samples(splits, rendered):
 
     splits: split -> list of Spectrum; rendered: dataset.json of BESIDE.
     """
-    of_classes = zip(rendered["class_names"], rendered.get("samples") or [], strict=False)
+    names = rendered["class_names"]
+    of_classes = zip(names, rendered.get("samples", [()] * len(names)), strict=True)
     known = {Label(name, sample) for name, samples in of_classes for sample in samples}
     for split, spectra in splits.items():
         of_known = [spectrum for spectrum in spectra if spectrum.label in known]
@@ -352,7 +353,8 @@ def refuse_known_samples(splits, rendered):
                 f"peaks of the class file were taken from, such as {label.sample} of "
                 f"{label.class_name}, accepted: samples that nothing was taken from; take the "
                 f"peaks from a dataset folder, which gives its training spectra only, and give "
-                f"the SEED, VAL_SHARE, TEST_SHARE and MIN_SAMPLES here that it was made with"
+                f"the MEASURED, LABELS, BACKGROUND, SEED, VAL_SHARE and TEST_SHARE here that it "
+                f"was made with"
             )
 
 

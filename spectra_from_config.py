@@ -120,7 +120,9 @@ TEST_KERNEL: Annotated[float, "Gaussian width sigma of test spectra, in datapoin
 # Run
 SEED: Annotated[int, "Seed of the random streams, one per split and class."] = 2022
 WORKERS: Annotated[int | None, "Processes that render; by default one per processor core."] = None
-VERIFY: Annotated[bool, "Check the dataset folder against dataset.json; render nothing."] = False
+VERIFY: Annotated[
+    bool, "Check the dataset folder against dataset.json and measured.json; render nothing."
+] = False
 
 RENDERED_SPLITS = "train", "val", "test", "test_wide"
 OVERLAP_CLASSES = 5000  # with more, overlap is left to class_overlap.py: pairs grow quadratically

@@ -37,7 +37,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmark.checkpoint import Checkpoint, Terminated
-from benchmark.command_line import InputError, require, require_folder, run_script
+from benchmark.command_line import LARGEST, InputError, require, require_folder, run_script
 from benchmark.data_card import array_names
 from benchmark.dataset_folder import hash_and_check, name_of, read_dataset, refuse_overwritten
 from benchmark.files import remove_abandoned, replace_file
@@ -56,15 +56,18 @@ from benchmark.run_comparison import compare
 from benchmark.run_folder import (
     CHECKPOINT,
     FAILURE,
+    RECORD,
     TENSORBOARD,
     WEIGHTS,
     Count,
     Identity,
     Run,
+    check_same,
     confidences_name,
     finished_run,
     predictions_name,
     protocol_of,
+    read_run,
     record_of,
     run_name,
     write_history,
@@ -143,7 +146,8 @@ def main(settings):
     results = Path(settings.results or Path("results", name_of(settings.dataset)))
     require_folder("RESULTS", results)
     if settings.status:
-        return print_status([folder for folder, _, _ in matrix_of(settings, results)])
+        folders = [folder for folder, _, _ in matrix_of(settings, results)]
+        return print_status(folders, first=settings.task or 0)
     if settings.workers > 1 and not settings.estimate:
         folders = [folder for folder, _, _ in matrix_of(settings, results)]
         script = sys.modules[__name__]
@@ -168,6 +172,10 @@ def main(settings):
     }
     for folder, identity in identities.items():
         finished_run(folder, identity)  # refuses what does not belong together
+    for path in sorted(results.glob(f"*/{RECORD}")):  # other networks and seeds, too
+        if path.parent not in identities:
+            run = read_run(path.parent)
+            check_same(path.parent, run, Identity(run.model, run.seed, protocol, record))
 
     def train(folder):
         identity = identities[folder]
@@ -198,7 +206,8 @@ def matrix_of(settings, results):
 def check_settings(settings, protocol):
     for name in "batch_size", "epochs", "lr_patience", "stop_patience", "passes":
         value = getattr(protocol, name)
-        require(value >= 1, name.upper(), value, "a whole number from 1 on")
+        accepted = f"a whole number from 1 to {LARGEST}"
+        require(1 <= value <= LARGEST, name.upper(), value, accepted)
     rate, factor, delta = protocol.learning_rate, protocol.lr_factor, protocol.min_delta
     require(0 < rate < np.inf, "LEARNING_RATE", rate, "a number above 0")
     require(0 < factor < 1, "LR_FACTOR", factor, "a number above 0 and below 1")
@@ -218,6 +227,7 @@ def complete_run(folder, identity, build_for, dataset, environment, checkpoint_m
     holds the folder's lock. Returns the Run, whose run.json is written last: a folder that has it
     is finished.
     """
+    refuse_overwritten(dataset, identity.dataset.sha256)
     remove_abandoned(folder / CHECKPOINT)
     (folder / UNFINISHED_WEIGHTS).unlink(missing_ok=True)
     (folder / FAILURE).unlink(missing_ok=True)
@@ -234,11 +244,7 @@ def complete_run(folder, identity, build_for, dataset, environment, checkpoint_m
     counts = {split: count for split, count in run.misclassified.items() if split in dataset.splits}
     for split in unjudged:
         counts[split] = judge(model, split, dataset, folder, identity.protocol.batch_size)
-    try:
-        refuse_overwritten(dataset, identity.dataset.sha256)
-    except InputError:
-        (folder / CHECKPOINT).unlink(missing_ok=True)  # what it holds saw other spectra
-        raise
+    refuse_overwritten(dataset, identity.dataset.sha256)
     completed = run._replace(dataset=identity.dataset, misclassified=counts)
     if completed != run:
         write_run(completed)
@@ -268,8 +274,11 @@ def train_run(folder, identity, build_for, dataset, environment, checkpoint_minu
     model = build_for(dataset, identity.protocol.learning_rate)
     warn_of_memory(model, identity.model, identity.protocol.batch_size)
     progress, best_epoch = fit(model, dataset, folder, identity, environment, checkpoint_minutes)
-    model.save(folder / UNFINISHED_WEIGHTS)
-    (folder / UNFINISHED_WEIGHTS).replace(folder / WEIGHTS)
+    try:
+        model.save(folder / UNFINISHED_WEIGHTS)
+        (folder / UNFINISHED_WEIGHTS).replace(folder / WEIGHTS)
+    finally:
+        (folder / UNFINISHED_WEIGHTS).unlink(missing_ok=True)  # if the disk is full, say
     run = Run(
         folder=folder,
         **identity._asdict(),
@@ -326,6 +335,11 @@ def fit(model, dataset, folder, identity, environment, checkpoint_minutes):
             train_steps(model, training, steps, checkpoint, bar)
             losses = progress.training | validate(model, validation, checkpoint)
             end_epoch(callbacks, progress, losses, folder)
+            try:
+                refuse_overwritten(dataset, identity.dataset.sha256)
+            except InputError:
+                (folder / CHECKPOINT).unlink(missing_ok=True)  # it saw other spectra
+                raise
             pace = (time.monotonic() - began) * steps / max(1, steps - first)
             left = min(protocol.stop_patience - stopping.wait, protocol.epochs - progress.epoch)
             tell(bar, title, progress.epoch, losses, seconds_left=pace * left)

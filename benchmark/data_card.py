@@ -115,8 +115,11 @@ def faults_of_axis(card, needed):
 
 def faults_of_samples(card):
     """Yield what is wrong with the measured samples that a rendered dataset's classes come from."""
-    samples = card.get("samples", [])
-    if not isinstance(samples, list) or not all(
+    if "samples" not in card:
+        return
+    samples = card["samples"]
+    complete = isinstance(samples, list) and len(samples) == card.get("classes")
+    if not complete or not all(
         isinstance(of_class, list) and all(isinstance(sample, str) for sample in of_class)
         for of_class in samples
     ):
@@ -206,11 +209,11 @@ def refuse_own_arrays(folder, names, record=CARD):
             f"{folder}/{present[0]} is not replaced, as {record} is not one of {writer} "
             f"({reason}); {advice}"
         )
-    written = (folder / record).stat().st_mtime_ns
+    written = (folder / record).stat().st_ctime_ns  # which no copying sets back
     for name in present:
         path, entry = folder / name, card["files"].get(name)
         known = entry and path.stat().st_size == entry["bytes"]
-        if known and path.stat().st_mtime_ns > written:  # the card is written last
+        if known and path.stat().st_ctime_ns > written:  # the card is written last
             known = sha256_of(path) == entry["sha256"]
         if not known:
             raise InputError(

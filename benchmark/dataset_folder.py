@@ -1,5 +1,6 @@
 """The dataset folder: reading it, and checking its files against the data card dataset.json."""
 
+import hashlib
 import json
 import os
 import sys
@@ -188,7 +189,9 @@ def verify(folder):
     for record, name, entry in tqdm(recorded, "verifying", unit="file", disable=None):
         if sha256_of(folder / name) != entry["sha256"]:
             raise InputError(f"{folder}/{name} is not the file that {record} records")
-    print(f"{folder}: {len(recorded)} files intact, checksum {checksum(card['files'])}")
+    print(f"{folder}: {len(card['files'])} files intact, checksum {checksum(card['files'])}")
+    if beside:
+        print(f"{folder}: {len(beside['files'])} files of {BESIDE_CARD} intact")
 
 
 def hash_and_check(dataset):
@@ -223,19 +226,20 @@ def hash_and_check(dataset):
 
 
 def refuse_overwritten(dataset, hashes):
-    """Raise InputError if arrays were written over while a network was trained on them.
+    """Raise InputError if arrays were written over while networks were trained on them.
 
     hashes: what `hash_and_check` returned. A file that was replaced by another one does no harm, as
-    the old one stays open.
+    the old one stays open: what counts is the content that is mapped into memory.
     """
-    for name, before in dataset.opened.items():
-        path, now = dataset.folder / name, signature(dataset.folder / name)
-        same_file = before and now and before[0] == now[0]
-        if same_file and before != now and sha256_of(path) != hashes[name]:
-            raise InputError(
-                f"{path} was written over during the training, which does not count; run the same "
-                f"command again"
-            )
+    for split, arrays in dataset.splits.items():
+        for name, array in zip(array_names(split), arrays, strict=True):
+            path = dataset.folder / name
+            changed = signature(path) != dataset.opened[name]
+            if changed and hashlib.sha256(array._mmap).hexdigest() != hashes[name]:
+                raise InputError(
+                    f"{path} was written over during the training, which does not count; run the "
+                    f"same command again"
+                )
 
 
 def check_spectra(path, x):

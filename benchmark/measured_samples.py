@@ -16,7 +16,7 @@ from benchmark.sample_labels import Label
 
 # Why files are left out, as the screen counts them
 NO_MEASUREMENT = "made by the operating system beside measurements"
-ARCHIVE = "that is an archive in a folder or archive"
+ARCHIVE = "of packed measurements"
 NO_LABEL = "without class and sample"
 NOT_FOUND = "named in LABELS, but not among MEASURED"
 TWO_CLASSES = "of a sample that has two classes"

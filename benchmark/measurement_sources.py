@@ -20,6 +20,7 @@ SMALL = 2**20  # bytes that any archive may unpack to
 ZIP = b"PK\x03\x04"
 OFFICE = "[Content_Types].xml", "mimetype"  # members of documents that are zip archives, too
 SYSTEM_FILES = "thumbs.db", "desktop.ini"
+ARCHIVES = ".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"
 UTF_8_NAMES = 0x800  # flag of members of an archive
 
 
@@ -28,15 +29,12 @@ class Source(NamedTuple):
 
     name: str  # the folder's or archive's name, then the path in it; of a single file, its name
     read: Callable  # without arguments; returns bytes, raises InputError
-    of_system: bool  # made by macOS or Windows beside what people put there
+    of_system: bool = False  # made by macOS or Windows beside what people put there
+    is_archive: bool = False  # inside a folder or archive, where it stays packed
 
     @property
     def file_name(self):
         return PurePosixPath(self.name).name
-
-    @property
-    def is_archive(self):
-        return self.file_name.lower().endswith((".zip", ".tar", ".tgz", ".gz", ".7z", ".rar"))
 
 
 def find_sources(paths):
@@ -55,7 +53,7 @@ def find_sources(paths):
         elif begins_with(path, ZIP) and not is_document(path):
             found = sources_of_archive(path, name)
         else:
-            found = [Source(name, lambda path=path: read_content(path), of_system=False)]
+            found = [Source(name, lambda path=path: read_content(path))]
         if not found:
             raise InputError(f"{path} holds no file, accepted: measurements")
         sources += found
@@ -77,17 +75,21 @@ def source(given, inside, read):
     """Return the Source of a file inside a given folder or archive."""
     parts = PurePosixPath(inside).parts
     hidden = any(part.startswith(".") and part != ".." for part in parts)
-    system = hidden or "__MACOSX" in parts or parts[-1].lower() in SYSTEM_FILES
-    return Source(f"{given}/{inside}", read, system)
+    file_name = PurePosixPath(given, inside).name.lower()
+    system = hidden or "__MACOSX" in parts or file_name in SYSTEM_FILES
+    return Source(f"{given}/{inside}", read, system, is_archive=file_name.endswith(ARCHIVES))
 
 
 def sources_of_folder(folder, given):
     found = []
     for parent, folders, files in os.walk(folder, onerror=raise_error, followlinks=True):
-        above = Path(parent).resolve()
+        parts = Path(parent).relative_to(folder).parts
+        way = [Path(folder, *parts[:count]).resolve() for count in range(len(parts) + 1)]
         folders[:] = [
-            name for name in folders if not above.is_relative_to(Path(parent, name).resolve())
-        ]  # no links to a folder that they are in
+            name
+            for name in folders
+            if not any(step.is_relative_to(Path(parent, name).resolve()) for step in way)
+        ]  # no links back to where we come from
         for file in files:
             path = Path(parent, file)
             inside = path.relative_to(folder).as_posix()

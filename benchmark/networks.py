@@ -67,6 +67,7 @@ def read_network(text, builders):
     that the same network always has the same name. Raises InputError.
     """
     name, *parts = text.split(":")
+    require(name in builders, "MODELS", text, ", ".join(builders))
     defaults = {
         parameter.name: parameter.default
         for parameter in inspect.signature(builders[name]).parameters.values()
@@ -95,18 +96,25 @@ def read_value(text, argument, value, default):
         return value == "True"
     if argument.endswith("activation"):
         return read_activation(text, argument, value)
-    kind, accepted = type(default), "a value like"
+    if not isinstance(default, (tuple, int, float, str)):
+        raise InputError(
+            f"MODELS is {text}, accepted: arguments with a number, a text or a tuple as their "
+            f"default; that of {argument} is set in the network's own file"
+        )
     try:
         if isinstance(default, tuple):
-            return tuple(int(number) for number in value.split(",") if number)
+            kind = type(default[0]) if default else int
+            return tuple(kind(number) for number in value.split(",") if number)
         if isinstance(default, (int, float)):
             number = float(value)
-            if not math.isfinite(number) or number < 0:
+            if not math.isfinite(number) or (number < 0 <= default):
                 raise ValueError
             return int(number) if number == int(number) else number
-        return kind(value)
+        if not value.isprintable() or value.startswith(".") or "/" in value:
+            raise ValueError  # it becomes part of the run folder's name
+        return value
     except ValueError:
-        accepted = f"{argument}= with {accepted} {written_value(default)}"
+        accepted = f"{argument}= with a value like {written_value(default)}"
         raise InputError(f"MODELS is {text}, accepted: {accepted}") from None
 
 
@@ -161,8 +169,16 @@ def memory_needed(model, batch_size):
     Fitted to the eight networks of 500 classes and 5000 datapoints in batches of 128, whose
     processes took 0.8 to 1.15 times as much.
     """
-    returned = sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
+    returned = sum(map(numbers_returned, model.layers))
     return TENSORFLOW + 4 * (9 * model.count_params() + batch_size * returned)
+
+
+def numbers_returned(layer):
+    """Return how many numbers a layer returns for a spectrum; 0 if it does not say."""
+    import keras
+
+    outputs = keras.tree.flatten(getattr(layer, "output", ()))
+    return sum(math.prod(output.shape[1:]) for output in outputs)
 
 
 def warn_of_memory(model, name, batch_size):

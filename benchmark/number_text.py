@@ -1,11 +1,32 @@
 """Numbers in text files: taking them from fields, and from lines of x and y."""
 
+import re
+
 import numpy as np
 
 from benchmark.command_line import InputError
 
+THOUSANDS = re.compile(r"[-+−–]?[1-9]\d{0,2}(\.\d{3})+")
+BELOW_THOUSAND = re.compile(r"[-+−–]?\d{1,3}")
+
 # Minus signs that are not a hyphen, and the exponent that Fortran writes for double precision
 AS_PYTHON = str.maketrans({"−": "-", "–": "-", "D": "E", "d": "e"})
+
+
+def may_be_thousands(written):
+    """Tell whether numbers look as if 980, 1.250 and 13.400 were 980, 1250 and 13400.
+
+    written: the texts of one column. Those with a point have just three decimals, and the others
+    are whole numbers below 1000, not all of them 0.
+    """
+    with_point = [number for number in written if "." in number]
+    others = [number for number in written if "." not in number]
+    return bool(
+        with_point
+        and all(map(THOUSANDS.fullmatch, with_point))
+        and all(map(BELOW_THOUSAND.fullmatch, others))
+        and any(number.strip("-+−–0") for number in others)
+    )
 
 
 def points(path, rows, place="line"):

@@ -170,7 +170,7 @@ def nearness(patterns, max_shift):
     near = np.zeros((len(patterns.positions), patterns.positions.max(initial=0) // CELL + 2), bool)
     labels, peaks = np.nonzero(~np.isnan(patterns.heights))
     positions = patterns.positions[labels, peaks]
-    reach = max_shift // CELL + 1
+    reach = min(max_shift // CELL + 1, near.shape[1])
     for cell in range(-reach, reach + 1):
         near[labels, np.clip(positions // CELL + cell, 0, near.shape[1] - 1)] = True
     return near

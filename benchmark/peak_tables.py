@@ -12,7 +12,7 @@ from benchmark.jcamp_fields import factor, whole_number
 from benchmark.jcamp_table import pairs
 from benchmark.measurement import plain, same_unit
 from benchmark.measurement_files import decode, read_content
-from benchmark.number_text import as_written, shortened
+from benchmark.number_text import as_written, may_be_thousands, shortened
 from benchmark.sample_labels import tidy
 
 COLUMNS = "class", "position", "height"
@@ -97,7 +97,7 @@ def read_csv_peaks(path, lines):
         if names.count(column) > 1:
             raise InputError(f"{path} has the column {column} twice, accepted: once")
     rows.fieldnames = names
-    found = {}
+    found, written = {}, {column: [] for column in COLUMNS[1:]}
     for row in rows_of(path, rows):
         where = f"{path}: line {rows.line_num}"
         if any(cell.strip() for cell in row.get(None) or []):
@@ -110,6 +110,8 @@ def read_csv_peaks(path, lines):
             raise InputError(f"{where} has no class, accepted: a name")
         peaks, units = found.setdefault(name, ([], {}))
         peaks.append([number(where, row, column) for column in COLUMNS[1:]])
+        for column, texts in written.items():
+            texts.append(row[column].strip())
         unit = (row.get("unit") or "").strip()
         if unit:
             units.setdefault(plain(unit), unit)
@@ -121,6 +123,13 @@ def read_csv_peaks(path, lines):
             )
     if not found:
         raise InputError(f"{path} holds no peaks, accepted: a line for each peak")
+    for column, texts in written.items():
+        if may_be_thousands(texts):
+            example = next(text for text in texts if "." in text)
+            raise InputError(
+                f"{path} has the {column} {example}, whose point may mark decimals or thousands, "
+                f"accepted: numbers without points between thousands"
+            )
     for name, (peaks, units) in found.items():
         yield name, checked_table(f"{path}: class {name}", path, peaks, "".join(units.values()))
 

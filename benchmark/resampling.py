@@ -46,7 +46,7 @@ def covers(x, first, last):
 def widest_gap(x, first, last):
     """Return x of both sides of the widest gap of a measurement, x rising, within these limits."""
     first, last = max(x[0], first), min(x[-1], last)
-    inside = [first, *x[(x > first) & (x < last)], last]
+    inside = np.concatenate(([first], x[(x > first) & (x < last)], [last]))
     left = int(np.argmax(np.diff(inside)))
     return inside[left], inside[left + 1]
 

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tqdm import tqdm
 
@@ -124,7 +124,7 @@ def note_failure(folder, error):
     if not isinstance(error, InputError):
         reason = f"{type(error).__name__}: {reason}"
     trace = "".join(traceback.format_exception(error))
-    with replace_file(folder / FAILURE) as file:
+    with suppress(OSError), replace_file(folder / FAILURE) as file:  # on a full disk go on, too
         file.write(f"{reason}\n\n{trace}".encode(errors="replace"))
     return reason
 
@@ -152,10 +152,13 @@ def status_of_workers(folders, received, statuses):
     return max([0, *statuses, 1 if left else 0])
 
 
-def print_status(folders):
-    """Print for each run whether it is finished, running, waiting or failed."""
+def print_status(folders, first=0):
+    """Print for each run whether it is finished, running, waiting or failed.
+
+    first: number of the first run, for TASK.
+    """
     counts = {}
-    for number, folder in enumerate(folders):
+    for number, folder in enumerate(folders, first):
         state, detail = state_of(folder)
         counts[state] = counts.get(state, 0) + 1
         print(f"{number:4}  {folder.name:16}  {state:9}{'  ' + detail if detail else ''}")

@@ -13,13 +13,18 @@ import numpy as np
 
 from benchmark.command_line import InputError
 from benchmark.measurement import Measurement
-from benchmark.number_text import as_numbers, as_written, points, shortened
+from benchmark.number_text import (
+    as_numbers,
+    as_written,
+    may_be_thousands,
+    points,
+    shortened,
+)
 
 COMMENT_SIGNS = ("#", "'", "!", ";", "%", "//")  # at the beginning of a line
 TRAILING_COMMENT = re.compile(r"#|!|//|%|[;']\s*(?=[^\W\d])")  # after numbers
 DECIMAL_COMMA = re.compile(r"[-+−–]?(\d+(,\d+)?|,\d+)([eEdD][+-]?\d+)?")
-THOUSANDS = re.compile(r"[-+−–]?[1-9]\d{0,2}([.,]\d{3})+")
-BELOW_THOUSAND = re.compile(r"[-+−–]?\d{1,3}")
+THOUSANDS = re.compile(r"[-+−–]?[1-9]\d{0,2}(,\d{3})+")
 NO_VALUE = re.compile(r"\?|-+|nan|n/?a|[-+]?inf", re.IGNORECASE)
 KEY = re.compile(r"\W*(TITLE|NAMES|XUNITS|YUNITS)\s*[=:;,\t]+\s*(.*\S)", re.IGNORECASE)
 IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]|/\s*(\S+)\s*$")
@@ -192,17 +197,11 @@ def with_decimal_commas(path, parsed):
 
 
 def refuse_points_between_thousands(path, table):
-    """Raise InputError where a column looks as if it was 980, 1.250, 13.400 for 980, 1250, 13400.
-
-    Numbers with just three decimals stand there beside whole numbers that are below 1000.
-    """
+    """Raise InputError where points may stand between thousands."""
     for column in range(2):
         written = [fields(line.content)[column] for line in table]
-        with_point = [i for i, number in enumerate(written) if "." in number]
-        if not 0 < len(with_point) < len(written):
-            continue
-        if all((THOUSANDS if "." in n else BELOW_THOUSAND).fullmatch(n) for n in written):
-            line = table[with_point[0]]
+        if may_be_thousands(written):
+            line = next(line for line, n in zip(table, written, strict=True) if "." in n)
             raise InputError(
                 f"{path}: line {line.number} is {shortened(line.content)}, whose point may mark "
                 f"decimals or thousands, accepted: numbers without points between thousands"

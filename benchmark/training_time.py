@@ -23,7 +23,7 @@ def estimate(networks, dataset, protocol, folders, workers):
     """
     spectra, validation = (len(dataset.splits[split][0]) for split in ("train", "val"))
     left = [model for folder, model in folders if not Path(folder, RECORD).exists()]
-    steps = math.ceil(spectra / protocol.batch_size)
+    steps = math.ceil(protocol.passes * spectra / protocol.batch_size)
     print(
         f"{len(left)} of {len(folders)} runs are to be trained: {spectra} spectra of "
         f"{dataset.datapoints} datapoints, {steps} steps an epoch, at most {protocol.epochs} epochs"
@@ -51,8 +51,9 @@ def estimate(networks, dataset, protocol, folders, workers):
 def seconds_of_step(network, dataset, protocol):
     """Return the seconds of the fastest of a few training steps with random spectra."""
     rng = np.random.default_rng(0)
-    spectra = rng.random((protocol.batch_size, dataset.datapoints), np.float32)
-    labels = rng.integers(dataset.classes, size=protocol.batch_size)
+    size = min(protocol.batch_size, protocol.passes * len(dataset.splits["train"][0]))
+    spectra = rng.random((size, dataset.datapoints), np.float32)
+    labels = rng.integers(dataset.classes, size=size)
     one_hot = np.eye(dataset.classes, dtype=np.float32)[labels]
     release_memory()
     model = build(network, dataset, protocol.learning_rate)

@@ -62,7 +62,7 @@ def check_variation(class_file, config, variation):
     require(valid, "KERNEL_RANGE", f"{narrow} {wide}", f"{accepted}, the smaller width first")
     valid = 0.1 <= p.test_kernel <= class_file.datapoints
     require(valid, "TEST_KERNEL", p.test_kernel, accepted)
-    require(p.seed >= 0, "SEED", p.seed, "0 or more")
+    require(0 <= p.seed < 2**63, "SEED", p.seed, "0 or more, below 2 to the power 63")
     if p.artefacts:
         check_artefacts(p.artefacts, class_file, config, p)
 

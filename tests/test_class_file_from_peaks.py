@@ -204,6 +204,7 @@ def test_without_measurements_the_flags_are_the_papers_for_these_datapoints(make
         ("class,position,height\na,500,1\na,5 OO,1\n", ("line 3", "position", "'5 OO'")),
         ('class,position,height\na,500,"1,5"\n', ("line 2", "height", "'1,5'", "decimal point")),
         ("class,position,height\na,500\n", ("line 2", "height", "''")),
+        ("class,position,height\na,500,980\na,600,1.250\n", ("height 1.250", "thousands")),
         ("class,position,height\na,500,nan\n", ("line 2", "height", "'nan'")),
         ("class,position,height\n,500,1\n", ("line 2", "no class")),
         ("class,position,height\na\u202eb,500,1\n", ("'a\\u202eb'", "control")),

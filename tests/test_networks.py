@@ -14,7 +14,7 @@ from conftest import PROJECT
 
 import model_implementations
 from benchmark.command_line import InputError
-from benchmark.networks import read_network
+from benchmark.networks import TENSORFLOW, memory_needed, read_network
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -329,6 +329,7 @@ def test_a_network_with_arguments_has_one_name(text, name, arguments):
         ("cnn2:batch_norm=1", ["batch_norm=True or False"]),
         ("cnn2:hidden_activation=rolu", ["hidden_activation= one of Keras'", "relu"]),
         ("cnn2:dropout=0.1:dropout=0.2", ["dropout once"]),
+        ("gone", ["accepted: cnn2, "]),
     ],
 )
 def test_unknown_arguments_and_values_have_their_sentence(text, words):
@@ -336,6 +337,39 @@ def test_unknown_arguments_and_values_have_their_sentence(text, words):
         read_network(text, BUILDERS)
     for word in words:
         assert word in str(error.value)
+
+
+def own(input_size, classes, lr, tag="a", rates=(0.1, 0.2), offset=-1, head=None, kinds=["a"]):  # noqa: B006
+    pass
+
+
+@pytest.mark.parametrize(
+    ("text", "argument"),
+    [
+        ("tag=b", ("tag", "b")),
+        ("rates=0.3,0.4", ("rates", (0.3, 0.4))),
+        ("offset=-2", ("offset", -2)),
+        ("tag=a/b", None),
+        ("tag=../b", None),
+        ("tag=b\nc", None),
+        ("head=3", None),
+        ("kinds=b", None),
+    ],
+)
+def test_arguments_of_own_networks_are_read_by_their_defaults(text, argument):
+    if argument is None:
+        with pytest.raises(InputError, match="MODELS is own:"):
+            read_network(f"own:{text}", {"own": own})
+    else:
+        assert read_network(f"own:{text}", {"own": own}).arguments == dict([argument])
+
+
+def test_memory_is_estimated_for_layers_that_return_several_arrays():
+    x = keras.Input((20,))
+    state = keras.layers.GRU(4, return_state=True)(keras.layers.Reshape((20, 1))(x))[1]
+    model = keras.Model(x, keras.layers.Dense(3, activation="softmax")(state))
+    returned = 20 + 20 + 2 * 4 + 3
+    assert memory_needed(model, 8) == TENSORFLOW + 4 * (9 * model.count_params() + 8 * returned)
 
 
 def test_a_network_with_arguments_goes_from_training_to_table(run, dataset, tmp_path):

@@ -1,4 +1,5 @@
 import csv
+import errno
 import gc
 import json
 import os
@@ -451,6 +452,10 @@ def test_training_and_evaluation_from_the_command_line(run, dataset, tmp_path):
     assert process.returncode == 0, process.stderr
     assert process.stderr == ""
     assert process.stdout.count("2 epochs") == 2
+    other = ["--models", "vgg", "--seeds", 2, "--epochs", 3]
+    process = run("train_models.py", "--dataset", dataset, *other, cwd=tmp_path)
+    assert_one_sentence(process, 2, "vgg-seed0 was trained with EPOCHS 2, not 3", "RESULTS")
+    assert not (tmp_path / "results/small/vgg-seed2").exists()
     process = run("evaluate.py", "--results", "results/small", cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     assert_one_sentence(process, 0, "small.json", "CONFIG", "not explained")
@@ -465,7 +470,7 @@ def test_the_estimate_counts_what_is_left_to_train_and_trains_nothing(dataset, t
     folder.mkdir(parents=True)
     (folder / "run.json").write_text("{}")
     flags = ["--dataset", dataset, "--results", tmp_path / "r", "--models", "vgg", "cnn2"]
-    flags += ["--seeds", 0, 1, 2, "--batch-size", 6, "--epochs", 40, "--estimate"]
+    flags += ["--seeds", 0, 1, 2, "--batch-size", 12, "--passes", 2, "--epochs", 40, "--estimate"]
     assert train_models.main(parse_flags(train_models, list(map(str, flags)))) is None
     first, *networks, total = capsys.readouterr().out.splitlines()
     assert first == (
@@ -478,6 +483,17 @@ def test_the_estimate_counts_what_is_left_to_train_and_trains_nothing(dataset, t
         r"about .* if a run takes 30 epochs, .* if it takes 40 \(WORKERS 1\)", total
     )
     assert [path.name for path in (tmp_path / "r").iterdir()] == ["vgg-seed1"]
+
+
+def test_weights_that_cannot_be_saved_leave_nothing_half_written(dataset, tmp_path, monkeypatch):
+    def full(model, path):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        train(dataset, tmp_path)
+    assert not list(tmp_path.rglob("*.keras"))
 
 
 def test_durations_are_told_in_the_unit_that_suits_them():
