@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -68,7 +69,9 @@ def test_a_run_killed_after_any_step_goes_on_to_the_same_bits(
     dataset, tmp_path, monkeypatch, capsys
 ):
     run = train(dataset, tmp_path / "whole", minutes=1000)
-    assert 3 < run.epochs < 20  # the learning rate fell, and training stopped early
+    assert run.epochs > 3
+    rates = (tmp_path / "whole" / "history.csv").read_text().splitlines()
+    assert float(rates[-1].rpartition(",")[2]) < 1  # the learning rate fell
     steps = 3 * run.epochs
     save = Checkpoint.save
 
@@ -547,9 +550,11 @@ def test_a_process_that_leaves_runs_to_others_does_not_pass_for_finished(
 
 
 def test_ctrl_c_while_tensorflow_starts_is_told_in_a_word(undisturbed, tmp_path):
-    for seconds in 0.5, 1.5:
+    for seconds in 0, 1:
         flags = command(undisturbed[0], tmp_path, *MATRIX)
         process = subprocess.Popen(flags, stderr=subprocess.PIPE, text=True)
+        while "tensorflow" not in Path(f"/proc/{process.pid}/maps").read_text():
+            time.sleep(0.01)
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
