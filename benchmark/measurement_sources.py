@@ -73,10 +73,10 @@ def names_of(paths):
 
 def source(given, inside, read):
     """Return the Source of a file inside a given folder or archive."""
-    parts = PurePosixPath(inside).parts
-    hidden = any(part.startswith(".") and part != ".." for part in parts)
-    file_name = PurePosixPath(given, inside).name.lower()
-    system = hidden or "__MACOSX" in parts or file_name in SYSTEM_FILES
+    path = PurePosixPath(inside)
+    hidden = any(part.startswith(".") and part != ".." for part in path.parts)
+    file_name = path.name.lower()
+    system = hidden or "__MACOSX" in path.parts or file_name in SYSTEM_FILES
     return Source(f"{given}/{inside}", read, system, is_archive=file_name.endswith(ARCHIVES))
 
 

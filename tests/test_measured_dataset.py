@@ -518,8 +518,8 @@ def test_other_things_in_an_archive_are_listed_and_nothing_is_unpacked(files, tm
     assert made == {"out"}
     assert not (tmp_path.parent / rruff("Quartz", "R911111", 1)).exists()
     kinds = {e["file"].removeprefix("a.zip/"): e["kind"] for e in card["measured"]["excluded"]}
-    assert len(kinds) == 5  # with the one whose name would colour a terminal
-    assert kinds["raman/notes.pdf"] == "without class and sample"
+    assert len(kinds) == 6  # with the one whose name would colour a terminal
+    assert kinds["raman/notes.pdf"] == kinds["."] == "without class and sample"
     assert kinds["raman/.DS_Store"] == "made by the operating system beside measurements"
     assert card["class_names"] == sorted(CENTRES)
     used = [row["sample"] for rows in rows_of(card).values() for row in rows]
