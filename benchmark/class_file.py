@@ -39,10 +39,10 @@ def read_class_file(path):
 
     Required are "datapoints", "classes" and "spectra"; "boundary", "min_peaks" and "max_peaks" are
     held against the spectra where the file has them. A class may have "test_variants", a list of
-    [shift in datapoints, height change], one test spectrum each. Either all classes or none have a
-    "name", different from all others, and "samples", a list of those measured samples that its
-    peaks were taken from. What the datapoints stand for may be said by "unit" and
-    "range", x of the first and the last one.
+    [shift in datapoints, height change], one test spectrum each, and "samples", a list of those
+    measured samples that its peaks were taken from. Either all classes or none have a "name",
+    different from all others. What the datapoints stand for may be said by "unit" and "range", x of
+    the first and the last one.
 
     Returns a ClassFile. Raises InputError naming the file, the class, the field, the value and
     what is accepted.

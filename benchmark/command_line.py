@@ -205,10 +205,9 @@ def checked(constant):
         require(fits(value, kind), constant.name, repr(value), what)
         return value
     number = f"{constant.items} times" if constant.items else "once or more"
-    such = ", ".join([str(example(kind))] * (constant.items or 1)) + "," * (
-        constant.items in (None, 1)
-    )
-    accepted = f"a tuple that holds {number} {what}, such as ({such})"
+    such = ", ".join([example(kind)] * (constant.items or 1))
+    end = "" if constant.items and constant.items > 1 else ","
+    accepted = f"a tuple that holds {number} {what}, such as ({such}{end})"
     several = isinstance(value, (tuple, list, range))
     valid = several and len(value) == (constant.items or max(1, len(value)))
     valid = valid and all(fits(item, kind) for item in value)
