@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from benchmark.command_line import interrupts_held
 from benchmark.files import lock, sha256_of
 
 SPECTRUM_TYPE = np.dtype("<f4")
@@ -111,12 +112,12 @@ def rendering(render_rows, blocks, workers):
     killed ends after its block.
     """
     started = []
-    workers = min(workers, len(blocks))
-    for worker in range(workers):
+
+    def start(blocks):
         receiver, sender = multiprocessing.Pipe(duplex=False)
         # A process inherits these ends; while one is open anywhere, its messages have a reader.
         inherited = [receiver, *(earlier for _, earlier in started)]
-        arguments = render_rows, blocks[worker::workers], sender, inherited
+        arguments = render_rows, blocks, sender, inherited
         process = multiprocessing.Process(target=write_blocks, args=arguments)
         process.start()
         sender.close()
@@ -134,7 +135,11 @@ def rendering(render_rows, blocks, workers):
                 raise error
             yield block
 
+    workers = min(workers, len(blocks))
     try:
+        with interrupts_held():
+            for worker in range(workers):
+                start(blocks[worker::workers])
         yield written()
     finally:
         for process, receiver in started:

@@ -6,7 +6,8 @@ import os
 import re
 import signal
 import sys
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Annotated, Literal, NamedTuple, get_args, get_origin, get_type_hints
@@ -71,6 +72,25 @@ def run_script(script, main):
             print(f"{Path(script.__file__).name}: error: {in_one_line(message)}", file=sys.stderr)
             flush_output()
     sys.exit(status)
+
+
+@contextmanager
+def interrupts_held():
+    """Let Ctrl-C wait until the block is done.
+
+    Half-way through an import it becomes any error, and while a process is forked Python drops it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received = []
+    previous = signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if received:
+        raise KeyboardInterrupt
 
 
 def in_one_line(message):

@@ -4,17 +4,15 @@ import ctypes
 import gc
 import os
 import platform
-import signal
 import sys
 import tempfile
-import threading
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 from benchmark import VERSION
-from benchmark.command_line import InputError, require
+from benchmark.command_line import InputError, interrupts_held, require
 from benchmark.machine import available_cores, has_bfloat16, processor
 
 
@@ -101,22 +99,6 @@ def set_threads(config, threads):
             f"{config.get_intra_op_parallelism_threads() or 'its own number'}; restart the "
             f"notebook's kernel to change it"
         ) from None
-
-
-@contextmanager
-def interrupts_held():
-    """Let Ctrl-C wait until the block is done: half-way through an import it becomes any error."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    received = []
-    previous = signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    if received:
-        raise KeyboardInterrupt
 
 
 def load_cusolver():

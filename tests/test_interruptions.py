@@ -79,6 +79,34 @@ def test_a_render_killed_at_50_random_moments_leaves_old_or_new_or_unfinished(cl
     assert not list(folder.glob("*.tmp"))
 
 
+def test_ctrl_c_while_a_process_is_started_is_told_in_a_word(class_file, tmp_path):
+    """Python drops a KeyboardInterrupt that is raised in a function that fork calls."""
+    config, folder = class_file[0], tmp_path / "data"
+    old = expected_checksum(config, folder, 1)
+    code = """
+import os, signal, sys, time
+import spectra_from_config
+from benchmark.command_line import run_script
+def press():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.1)
+os.register_at_fork(after_in_parent=press)
+run_script(spectra_from_config, spectra_from_config.main)
+"""
+    _, _, *flags = command(config, folder, 2, "--n-train", "2000", "--workers", "2")
+    process = subprocess.run(
+        [sys.executable, "-c", code, *flags],
+        cwd=PROJECT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 130
+    assert process.stderr == "spectra_from_config.py: error: interrupted\n"
+    assert checksum_of_intact(folder) == old
+    assert not list(folder.glob("*.tmp"))
+
+
 @pytest.mark.parametrize("renames", range(10))
 def test_a_render_killed_between_two_renames_is_recognised_and_completed(
     class_file, tmp_path, renames
