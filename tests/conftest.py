@@ -1,3 +1,4 @@
+import gc
 import importlib
 import io
 import json
@@ -38,6 +39,7 @@ SMALL = variation(n_train=6, n_val=2, max_shift=5, test_shift=3)  # fits the sma
 def tensorflow():
     """Start TensorFlow as training does; its threads cannot be set once a network is built."""
     start_tensorflow()
+    gc.freeze()  # spares each training the search for garbage in TensorFlow's modules: 1 s
 
 
 @pytest.fixture
@@ -90,13 +92,18 @@ def measured(tmp_path):
     return write
 
 
+def small_classes():
+    """Return the content of a small valid class file."""
+    return dataset_config_generator.draw_classes(
+        datapoints=120, boundary=20, classes=4, max_peaks=3, min_height=10
+    )
+
+
 @pytest.fixture
 def class_file(tmp_path):
     """Write a small valid class file; returns its path and a function that changes its content."""
     path = tmp_path / "small.json"
-    config = dataset_config_generator.draw_classes(
-        datapoints=120, boundary=20, classes=4, max_peaks=3, min_height=10
-    )
+    config = small_classes()
 
     def write(change=lambda config: None):
         change(config)

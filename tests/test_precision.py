@@ -53,7 +53,7 @@ def test_weights_and_probabilities_stay_float32(trained):
 def test_a_run_that_is_stopped_goes_on_to_the_same_bits(trained, tmp_path, capsys):
     dataset, results = trained
     flags = command(dataset, tmp_path, *BFLOAT16)
-    for lines in 1, 3, 6, 12:  # how much of the log is read before the process is ended
+    for lines in 3, 12:  # how much of the log is read before the process is ended
         with subprocess.Popen(flags, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             for _ in range(lines):
                 process.stdout.readline()

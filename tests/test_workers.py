@@ -1,5 +1,6 @@
 """Several processes from one command: they share the runs, stop together and go on together."""
 
+import json
 import os
 import pty
 import re
@@ -12,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import PROJECT, assert_one_sentence
+from conftest import PROJECT, SMALL, assert_one_sentence, small_classes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ from benchmark import networks
 from benchmark.command_line import flags_of, parse_flags
 from benchmark.run_comparison import compare
 from benchmark.run_folder import read_run
+from spectra_from_config import render_dataset
 
 NETWORKS = "vgg", "cnn2", "vgg:hidden_activation=relu"
 FOLDERS = "vgg-seed0", "cnn2-seed0", "vgg+hidden_activation=relu-seed0"
@@ -39,12 +41,21 @@ def start(flags, **options):
     return subprocess.Popen(flags, **streams | options)
 
 
-@pytest.fixture
-def alone(dataset, tmp_path):
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("workers")
+    (folder / "small.json").write_text(json.dumps(small_classes()))
+    render_dataset(folder / "small.json", folder / "small", SMALL)
+    return folder / "small"
+
+
+@pytest.fixture(scope="module")
+def alone(dataset):
     """Results of one process with one thread."""
-    flags = command(dataset, tmp_path / "alone", *LONG, "--threads", 1)
+    results = dataset.parent / "alone"
+    flags = command(dataset, results, *LONG, "--threads", 1)
     subprocess.run(flags, check=True, capture_output=True)
-    return tmp_path / "alone"
+    return results
 
 
 def assert_same(alone, results, capsys):
