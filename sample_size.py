@@ -130,8 +130,7 @@ def main(settings):
         return run_task(settings, sets)
     if settings.worker is None:
         render_missing(sets, settings)
-        splits = [split for split in read_dataset(sets[0].dataset).splits if split != "train"]
-        require(settings.split in splits, "SPLIT", settings.split, ", ".join(splits))
+        check_split(settings.split, sets)
     if settings.workers > 1:
         script = sys.modules[__name__]
         received, statuses = run_workers(script, settings, *divided(settings, len(folders)))
@@ -164,6 +163,13 @@ def check_settings(settings):
     require_folder("RESULTS", settings.results)
     first = training_settings(settings, passes=1, workers=settings.workers)
     train_models.check_settings(first, protocol_of(first))
+
+
+def check_split(split, sets):
+    for chosen in sets:  # class files with test variants have no test_wide
+        splits = [name for name in read_dataset(chosen.dataset).splits if name != "train"]
+        accepted = f"{', '.join(splits)} (the splits of {chosen.dataset})"
+        require(split in splits, "SPLIT", split, accepted)
 
 
 def baselines_of(settings):
@@ -317,12 +323,15 @@ def judge_baselines(settings, chosen):
 
 
 def is_judged(folder, chosen):
+    """Tell whether a baseline has learned from this training set, with the constants of today."""
     if not (folder / BASELINE_RECORD).exists():
         return False
     record = read_json(folder / BASELINE_RECORD, baseline_folder.WRITER)
     for _ in baseline_folder.faults_of(record):
         return False  # damaged: to be judged again
-    return record["dataset"]["sha256"] == hashes_of(read_dataset(chosen.dataset))
+    features = record.get("settings", {}).get("minirocket_features")
+    same = features == baselines.MINIROCKET_FEATURES
+    return same and record["dataset"]["sha256"] == hashes_of(read_dataset(chosen.dataset))
 
 
 def print_states(settings, sets):
@@ -336,8 +345,9 @@ def print_states(settings, sets):
             print(f"{number:4}  {folder}  {state}")
             number += 1
         for name in baselines_of(settings):
-            judged = (chosen.results / name / BASELINE_RECORD).exists()
-            print(f"{number:4}  {chosen.results / name}  {'finished' if judged else 'waiting'}")
+            folder = chosen.results / name
+            judged = is_rendered(chosen) and is_judged(folder, chosen)
+            print(f"{number:4}  {folder}  {'finished' if judged else 'waiting'}")
         number += bool(baselines_of(settings))
 
 
@@ -348,8 +358,10 @@ def write_tables(settings, sets):
         runs = runs_of(settings, chosen)
         missing += [chosen.results / f"{m} seed {s}" for (m, s), run in runs.items() if not run]
         finished = [run for run in runs.values() if run]
-        folders = [chosen.results / name for name in baselines_of(settings)] if finished else []
-        judged = [read_baseline(f, finished[0]) for f in folders if is_judged(f, chosen)]
+        folders = [chosen.results / name for name in baselines_of(settings)]
+        missing += [folder for folder in folders if not is_judged(folder, chosen)]
+        readable = [folder for folder in folders if finished and folder not in missing]
+        judged = [read_baseline(folder, finished[0]) for folder in readable]
         points += points_of(chosen.config.stem, chosen.variation.n_train, finished, judged)
     if missing:
         print(

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 from scipy.optimize import least_squares
 from test_figures import styles_of
 
+import baselines
 import sample_size
 import train_models
 from benchmark.command_line import InputError, flags_of, parse_flags
 from benchmark.dataset_folder import read_dataset
 from benchmark.run_folder import Count, read_run
+from benchmark.run_sharing import run_lock
 from benchmark.sample_size_figure import draw
 from benchmark.sample_sizes import (
     Curve,
@@ -176,8 +179,21 @@ def test_bad_settings_are_named_before_anything_is_rendered(class_file, tmp_path
 
 
 def test_a_split_that_is_not_there_is_refused_before_training(class_file, tmp_path):
-    with pytest.raises(InputError, match="SPLIT is tes, accepted: val, test, test_wide"):
+    with pytest.raises(
+        InputError,
+        match=r"SPLIT is tes, accepted: val, test, test_wide \(the splits of .*small-n1\)",
+    ):
         sample_size.main(settings_of(*study(class_file[0], tmp_path), "--split", "tes"))
+    assert not list(tmp_path.glob("r/*/*"))
+
+
+def test_a_split_has_to_be_there_for_every_class_file(class_file, tmp_path):
+    path, write = class_file
+    other = shutil.copy(path, tmp_path / "other.json")
+    write(lambda config: config["spectra"]["1"].update(test_variants=[[0, 0]]))
+    flags = *study(other, tmp_path, "--split", "test_wide"), "--config", path
+    with pytest.raises(InputError, match=r"test_wide, accepted: val, test \(.*small-n1\)"):
+        sample_size.main(settings_of(*flags))
     assert not list(tmp_path.glob("r/*/*"))
 
 
@@ -206,6 +222,32 @@ def test_a_damaged_record_of_a_baseline_is_judged_again(class_file, tmp_path):
     assert not sample_size.is_judged(folder, sets[0])
     assert sample_size.judge_baselines(settings, sets[0]) == 0
     assert sample_size.is_judged(folder, sets[0])
+
+
+def test_a_baseline_of_other_constants_is_judged_again_and_a_missing_one_is_told(
+    class_file, tmp_path, monkeypatch, capsys
+):
+    flags = study(class_file[0], tmp_path)
+    settings = settings_of(*flags)
+    sets = sample_size.training_sets(settings)[:1]
+    sample_size.render_missing(sets, settings)
+    sample_size.write_tables(settings, sets)
+    assert "2 runs, the first of them" in capsys.readouterr().err
+    folder = sets[0].results / "minirocket"
+    for features in 84, 168:
+        monkeypatch.setattr(baselines, "MINIROCKET_FEATURES", features)
+        assert not sample_size.is_judged(folder, sets[0])
+        sample_size.main(settings_of(*flags, "--status"))
+        assert f"{folder}  waiting" in capsys.readouterr().out
+        assert sample_size.judge_baselines(settings, sets[0]) == 0
+        assert sample_size.is_judged(folder, sets[0])
+        sample_size.main(settings_of(*flags, "--status"))
+        assert f"{folder}  finished" in capsys.readouterr().out
+    with run_lock(folder):
+        (folder / "baseline.json").unlink()
+        assert sample_size.judge_baselines(settings, sets[0]) == 0
+        sample_size.write_tables(settings, sets)
+        assert "2 runs, the first of them" in capsys.readouterr().err
 
 
 def test_the_curve_through_exact_errors_is_found():
