@@ -37,8 +37,6 @@ The class file lists the samples whose spectra gave the peaks of each class, so 
 measured_dataset.py can refuse to test on them.
 """
 
-import hashlib
-import json
 import math
 import shlex
 import sys
@@ -49,10 +47,11 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 import dataset_config_generator
+from benchmark.class_file_writer import write_class_file
 from benchmark.command_line import LARGEST, InputError, require, require_range, run_script, warn
 from benchmark.data_card import array_names
 from benchmark.dataset_folder import hash_and_check, read_dataset
-from benchmark.files import refuse_input, replace_file, sha256_of
+from benchmark.files import refuse_input
 from benchmark.measured_samples import samples_of
 from benchmark.peak_detection import (
     Detection,
@@ -63,7 +62,7 @@ from benchmark.peak_detection import (
 )
 from benchmark.peak_patterns import Grid, Limits, pattern_of
 from benchmark.peak_tables import common_unit, read_peak_tables
-from benchmark.published_results import PAPER_CLASS_FILE, PAPER_VARIATION
+from benchmark.published_results import PAPER_VARIATION
 from benchmark.sample_labels import read_labels
 from measured_dataset import collect, tell_of_files, unit_of
 
@@ -143,11 +142,8 @@ def main(settings):
     if room < advice.max_shift:
         warn(f"MAX_SHIFT is {room}, not {advice.max_shift}, as a peak lies that close to an end")
         advice = advice._replace(max_shift=room, test_shift=min(room, advice.test_shift))
-    content = json.dumps(config).encode()
-    refuse_paper_classes(settings.output, content)
-    with replace_file(settings.output) as file:
-        file.write(content)
-    tell(source, config, settings.output, content)
+    digest = write_class_file(settings.output, config)
+    tell(source, config, settings.output, digest)
     print(command_for(settings.output, advice))
 
 
@@ -345,19 +341,12 @@ def advice_for(source):
     )
 
 
-def refuse_paper_classes(output, content):
-    output = Path(output)
-    other = output.is_file() and output.read_bytes() != content
-    if other and sha256_of(output) == PAPER_CLASS_FILE:
-        raise InputError(f"{output} holds other classes, the paper's; choose another OUTPUT")
-
-
-def tell(source, config, output, content):
+def tell(source, config, output, digest):
     """Print what the class file holds, and what the measurements say of its peaks."""
     peaks = sum(len(spectrum["peak_positions"]) for spectrum in config["spectra"].values())
     fewest, most = config["min_peaks"], config["max_peaks"]
     print(f"{output}: {config['classes']} classes, {peaks} peaks, {fewest} to {most} per class")
-    print(f"sha256 {hashlib.sha256(content).hexdigest()}")
+    print(f"sha256 {digest}")
     if not source.unit:
         warn("the unit is not known, so the class file has none; UNIT names it")
     scatter = source.scatter

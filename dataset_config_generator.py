@@ -8,8 +8,6 @@ dataset for machine learning on spectroscopic data" (2022), byte for byte.
     python dataset_config_generator.py --classes 100 --seed 1 --output dataset_configs/mine.json
 """
 
-import hashlib
-import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -17,10 +15,10 @@ from typing import Annotated, Literal
 
 import numpy as np
 
+from benchmark.class_file_writer import write_class_file
 from benchmark.command_line import LARGEST, InputError, require, run_script
-from benchmark.files import replace_file, sha256_of
 from benchmark.overlap import Limits, Patterns, overlaps_any, tabulate
-from benchmark.published_results import PAPER_CLASS_FILE, PAPER_VARIATION
+from benchmark.published_results import PAPER_VARIATION
 from benchmark.variants import nine_variants
 
 # Spectra
@@ -56,18 +54,10 @@ def main(settings):
     parameters = dict(vars(settings))
     output = Path(parameters.pop("output"))
     config = draw_classes(**parameters)
-    content = json.dumps(config).encode()
-    other = output.is_file() and output.read_bytes() != content
-    if other and sha256_of(output) == PAPER_CLASS_FILE:
-        raise InputError(
-            f"{output} holds other classes, the paper's; choose another OUTPUT, or delete it "
-            f"to replace it"
-        )
-    with replace_file(output) as file:
-        file.write(content)
+    digest = write_class_file(output, config)
     peaks = sum(len(spectrum["peak_positions"]) for spectrum in config["spectra"].values())
     print(f"{output}: {settings.classes} classes, {peaks} peaks")
-    print(f"sha256 {hashlib.sha256(content).hexdigest()}")
+    print(f"sha256 {digest}")
 
 
 def draw_classes(

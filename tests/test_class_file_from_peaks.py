@@ -500,7 +500,7 @@ def test_the_papers_class_file_is_not_replaced(make, measured, tmp_path):
     )
     output = tmp_path / "mine.json"
     output.write_bytes(content.read_bytes())
-    with pytest.raises(InputError, match="the paper's"):
+    with pytest.raises(InputError, match="of the dataset 'paper' of the papers"):
         make(*from_table(measured(TABLE), "--output", output))
     assert output.read_bytes() == content.read_bytes()
 

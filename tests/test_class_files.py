@@ -215,6 +215,35 @@ def test_other_classes_do_not_replace_the_papers_class_file_unasked(run, tmp_pat
         assert run(script, "--seed", seed, "--output", output).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda c: c["spectra"]["1"].update(name="quartz"), "classes with name"),
+        (lambda c: c["spectra"]["1"].update(test_variants=[[0, 0]]), "classes with test_variants"),
+        (lambda c: c.update(unit="1/cm"), "classes with unit"),
+        (lambda c: c.clear(), "something else than classes"),
+        (lambda c: c.update(spectra=[1]), "something else than classes"),
+    ],
+)
+def test_what_cannot_be_made_again_is_not_replaced(run, class_file, change, found):
+    path, write = class_file
+    write(change)
+    before = path.read_bytes()
+    process = run("dataset_config_generator.py", "--classes", 2, "--output", path)
+    assert_one_sentence(process, 2, path, f"holds {found}; choose another OUTPUT")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"# Notes", b"[1]", b"\xff"])
+def test_files_of_another_kind_are_not_replaced(run, tmp_path, content):
+    (tmp_path / "notes.md").write_bytes(content)
+    process = run("dataset_config_generator.py", "--output", tmp_path / "notes.md")
+    assert_one_sentence(process, 2, "notes.md holds something else than classes")
+    assert (tmp_path / "notes.md").read_bytes() == content
+    (tmp_path / "notes.md").write_bytes(b"")  # as `mktemp` makes one: nothing is lost
+    assert run("dataset_config_generator.py", "--output", tmp_path / "notes.md").returncode == 0
+
+
 def test_a_link_stays_one_and_a_pipe_is_written_to(run, class_file, tmp_path):
     path, _ = class_file
     link = tmp_path / "link.json"
