@@ -37,15 +37,17 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 
 from benchmark.artefacts import (
+    NEEDED,
     Artefacts,
     Source,
     names_of_those_on,
     only_those_on,
     render_with_artefacts,
+    without_effect,
 )
 from benchmark.block_writer import one_writer, write_spectra
 from benchmark.class_file import read_class_file
-from benchmark.command_line import require, require_folder, run_script
+from benchmark.command_line import require, require_folder, run_script, warn
 from benchmark.data_card import (
     array_names,
     describe_array,
@@ -134,6 +136,8 @@ def main(settings):
         return verify(folder)
     constants = vars(settings)
     artefacts = Artefacts(**{name: constants[name] for name in Artefacts._fields})
+    for name in without_effect(artefacts):
+        warn(f"{name.upper()} has no effect without {NEEDED[name]}")
     numbers = {name: constants[name] for name in Variation._fields if name in constants}
     variation = Variation(**numbers, artefacts=artefacts)
     card = render_dataset(

@@ -79,6 +79,8 @@ class Artefacts(NamedTuple):
 OFF = Artefacts()
 BELONGS_TO = {"foreign_heights": "foreign_peaks", "spike_heights": "spikes"}
 DETAILS = "lorentzian_share", *BELONGS_TO  # of an artefact with another name
+NEEDED = {name: needed.upper() for name, needed in BELONGS_TO.items()}
+NEEDED["lorentzian_share"] = "PEAK_SHAPE pseudo_voigt"
 MOVES_BASELINE = "background", "hump", "counts", "noise"
 
 # The number of an artefact's random stream; a new artefact takes a new one.
@@ -106,6 +108,12 @@ def is_on(artefacts, name):
     if name in BELONGS_TO:
         name = BELONGS_TO[name]
     return getattr(artefacts, name) != getattr(OFF, name)
+
+
+def without_effect(artefacts):
+    """Return those fields that were changed, but belong to an artefact that is off."""
+    changed = [name for name in DETAILS if getattr(artefacts, name) != getattr(OFF, name)]
+    return [name for name in changed if not is_on(artefacts, name)]
 
 
 def those_on(artefacts):

@@ -412,6 +412,23 @@ def test_wrong_settings_end_in_one_sentence(run, class_file, tmp_path, flags, wo
     assert_one_sentence(process, 2, *words)
 
 
+@pytest.mark.parametrize(
+    ("flags", "artefact", "needed"),
+    [
+        (["--lorentzian-share", 0.2, 0.8], ["--peak-shape", "pseudo_voigt"], "PEAK_SHAPE pseudo"),
+        (["--foreign-heights", 0.2, 0.8], ["--foreign-peaks", 0, 1], "FOREIGN_PEAKS"),
+        (["--spike-heights", 0.2, 0.8], ["--spikes", 0, 1], "SPIKES"),
+    ],
+)
+def test_what_has_no_effect_is_told(run, class_file, tmp_path, flags, artefact, needed):
+    script = "spectra_from_config.py", "--config", class_file[0], "--max-shift", 5
+    script = *script, "--test-shift", 3, "--n-train", 1, "--n-val", 1, "--output"
+    name = flags[0][2:].upper().replace("-", "_")
+    told = run(*script, tmp_path / "without", *flags).stderr
+    assert f"warning: {name} has no effect without {needed}" in told
+    assert "no effect" not in run(*script, tmp_path / "with", *flags, *artefact).stderr
+
+
 def test_peaks_may_leave_the_axis_and_spectra_stay_finite(class_file, tmp_path):
     wide = SMALL._replace(n_train=300, artefacts=Artefacts(strain=0.12, peak_shape="lorentzian"))
     render_dataset(class_file[0], tmp_path / "strained", wide)
