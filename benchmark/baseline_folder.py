@@ -65,6 +65,9 @@ def read_baseline(folder, run):
 def faults_of(record):
     if not is_number(record.get("seconds"), 0):
         yield f"seconds is {record.get('seconds')!r}"
+    settings = record.get("settings", {})
+    if not isinstance(settings, dict) or not all(is_number(n, 0) for n in settings.values()):
+        yield f"settings is {settings!r}"
     dataset = record.get("dataset")
     if not isinstance(dataset, dict) or not isinstance(dataset.get("sha256"), dict):
         yield "sha256 of its dataset is missing"

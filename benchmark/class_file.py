@@ -50,7 +50,8 @@ def read_class_file(path):
     try:
         config = read_json(path, WRITER)
     except (FileNotFoundError, IsADirectoryError):
-        raise InputError(f"class file {path} does not exist; {WRITER} writes one") from None
+        fault = "is a folder" if Path(path).is_dir() else "does not exist"
+        raise InputError(f"class file {path} {fault}; {WRITER} writes one") from None
 
     def whole_number(field, lowest, default=None):
         value = config.get(field, default)

@@ -90,6 +90,9 @@ def read_confidences(folder, split, shape):
             f"{path} has shape {confidences.shape} and type {confidences.dtype}, accepted: {shape},"
             f" one number per spectrum"
         )
+    valid = (confidences >= 0) & (confidences <= 1.001)  # a softmax may be rounded up
+    for row in np.flatnonzero(~valid)[:1]:
+        raise InputError(f"{path}, row {row}: {confidences[row]}, accepted: 0 to 1")
     return confidences
 
 

@@ -29,7 +29,8 @@ def read_results(folder):
     finished.
     """
     if not folder.is_dir():
-        raise InputError(f"results folder {folder} does not exist; train_models.py writes one")
+        fault = "is a file" if folder.exists() else "does not exist"
+        raise InputError(f"results folder {folder} {fault}; train_models.py writes one")
     folders = folders_with(folder, RECORD)
     if not folders:
         raise InputError(f"{folder} holds no finished run (MODEL-seedN/{RECORD})")

@@ -1,6 +1,7 @@
 """Comparing two finished runs: whether they are identical, and if not where they part."""
 
 import zipfile
+import zlib
 from itertools import zip_longest
 
 from benchmark.command_line import InputError
@@ -73,7 +74,7 @@ def saved_weights(path):
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.read("model.weights.h5")
-    except (zipfile.BadZipFile, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, KeyError) as error:
         raise InputError(f"{path} is not a Keras file ({error}); train this run again") from None
 
 

@@ -142,10 +142,25 @@ def rank_correlation(a, b):
     a, b = (np.round(side, DECIMALS) for side in (a, b))
     if len(a) < FEWEST_NETWORKS or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None, None
-    ranks = stats.rankdata(a), stats.rankdata(b)
-    pairings = stats.PermutationMethod(PAIRINGS, rng=np.random.default_rng(0))
-    found = stats.pearsonr(*ranks, method=pairings)  # of ranks: Spearman's correlation
-    return float(found.statistic), float(found.pvalue)
+    ranks = stats.zscore([stats.rankdata(a), stats.rankdata(b)], axis=1)
+
+    def correlation(first, second, axis=-1):
+        return (first * second).mean(axis=axis)  # of ranks: Spearman's
+
+    def strength(first, second, axis=-1):
+        return abs(correlation(first, second, axis))
+
+    # Not scipy's two-sided p-value, which is twice that of the nearer end, however long the other.
+    found = stats.permutation_test(
+        ranks,
+        strength,
+        permutation_type="pairings",
+        vectorized=True,
+        n_resamples=PAIRINGS,
+        alternative="greater",
+        rng=np.random.default_rng(0),
+    )
+    return float(np.clip(correlation(*ranks), -1, 1)), float(found.pvalue)
 
 
 def mcnemar(wrong_a, wrong_b):

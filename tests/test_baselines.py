@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import assert_one_sentence, variation
+from conftest import SMALL, assert_one_sentence, variation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -20,10 +20,12 @@ from benchmark.class_file import read_class_file
 from benchmark.command_line import parse_flags
 from benchmark.dataset_folder import read_dataset
 from benchmark.peak_matching import match_peaks
+from benchmark.published_results import PUBLISHED
 from benchmark.rendering import render
+from benchmark.run_folder import Count, Run, record_of, write_run
 from benchmark.similarity import ideal_patterns, most_similar, nearest_spectrum, normalise
 from dataset_config_generator import draw_classes
-from spectra_from_config import splits_of, vary_rows
+from spectra_from_config import render_dataset, splits_of, vary_rows
 
 KERNEL = 2
 LIMITS = variation(max_shift=10, test_shift=5)
@@ -393,6 +395,35 @@ def test_spectra_without_class_file_are_judged_by_methods_that_need_none(run, ow
     assert np.array_equal(found, expected)
     record = json.loads((results / "nearest_spectrum" / "baseline.json").read_text())
     assert record["misclassified"]["val"]["misclassified"] == np.count_nonzero(expected != y)
+
+
+def test_methods_do_not_join_networks_of_another_dataset(run, class_file, dataset, tmp_path):
+    read = read_dataset(dataset)
+    hashes = {name: entry["sha256"] for name, entry in read.card["files"].items()}
+    trained = Run(
+        folder=tmp_path / "r/vgg-seed0",
+        model="vgg",
+        seed=0,
+        protocol=PUBLISHED["paper"].protocol,
+        dataset=record_of(read, hashes),
+        weights=1,
+        epochs=1,
+        best_epoch=1,
+        seconds=1.0,
+        environments=[{}],
+        weights_sha256=None,
+        misclassified={split: Count(0, len(y)) for split, (_, y) in read.splits.items()},
+    )
+    trained.folder.mkdir(parents=True)
+    write_run(trained)
+    flags = "--config", class_file[0], "--results", tmp_path / "r", "--methods", "cosine"
+    assert run("baselines.py", "--dataset", dataset, *flags).returncode == 0
+    judged = {path: path.read_bytes() for path in (tmp_path / "r/cosine").iterdir()}
+    render_dataset(class_file[0], tmp_path / "other", SMALL._replace(seed=1))
+    process = run("baselines.py", "--dataset", tmp_path / "other", *flags)
+    words = trained.folder, "another x_train.npy", tmp_path / "other", "RESULTS"
+    assert_one_sentence(process, 2, *words)
+    assert judged == {path: path.read_bytes() for path in (tmp_path / "r/cosine").iterdir()}
 
 
 def test_bad_input_ends_in_one_sentence(run, class_file, dataset, own_arrays):

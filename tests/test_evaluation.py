@@ -400,6 +400,8 @@ def test_confidences_that_do_not_fit_the_run_are_refused(run, tmp_path):
     assert_one_sentence(run("evaluate.py", *flags), 2, path, "(7,)", "(4500,)")
     np.save(path, np.full(4500, "sure"))
     assert_one_sentence(run("evaluate.py", *flags), 2, path, "type <U4")
+    np.save(path, np.append(np.ones(4499), np.nan))
+    assert_one_sentence(run("evaluate.py", *flags), 2, path, "row 4499: nan", "0 to 1")
     path.unlink()
     assert_one_sentence(run("evaluate.py", *flags), 2, path, "does not exist")
     assert not (tmp_path / "table.md").exists()
@@ -601,4 +603,7 @@ def test_a_dataset_that_is_not_as_rendered_ends_in_one_sentence(run, tmp_path, f
 def test_missing_results_end_in_one_sentence(run, tmp_path):
     absent = run("evaluate.py", "--results", tmp_path / "absent")
     assert_one_sentence(absent, 2, "absent", "does not exist")
+    (tmp_path / "file").touch()
+    process = run("evaluate.py", "--results", tmp_path / "file")
+    assert_one_sentence(process, 2, tmp_path / "file", "is a file")
     assert_one_sentence(run("evaluate.py", "--results", tmp_path), 2, "no finished run")

@@ -193,6 +193,16 @@ def test_damaged_files_end_in_one_sentence(tmp_path, name, damage):
     assert not (tmp_path / "table.md").exists()
 
 
+@pytest.mark.parametrize("settings", [[1], {"smoothing": "abc"}, {"max_lag": None}])
+def test_settings_of_a_method_that_are_no_numbers_are_refused(tmp_path, settings):
+    write_run(tmp_path, "vgg", 0, 4)
+    path = write_baseline(tmp_path, "cosine", 4) / "baseline.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"settings": settings}))
+    with pytest.raises(InputError, match="settings is") as error:
+        evaluate_in(tmp_path)
+    assert str(path) in str(error.value)
+
+
 @pytest.mark.parametrize(
     "change",
     [

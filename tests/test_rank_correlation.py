@@ -1,6 +1,7 @@
 """Whether networks keep their order: on results whose answer is known, and on those shipped."""
 
 import csv
+import itertools
 import json
 import math
 import shutil
@@ -51,6 +52,22 @@ def test_equal_shares_have_equal_ranks_as_in_scipy():
     first, second = [4, 4, 1, 9, 6], [3, 7, 7, 8, 1]
     found = correlation(side([[c] for c in first]), side([[c] for c in second]))
     assert found.rho == pytest.approx(stats.spearmanr(first, second).statistic)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "share"),
+    [
+        ([1, 1, 1, 2], [1, 1, 1, 2], 1 / 4),
+        ([1, 1, 2], [1, 1, 2], 1 / 3),
+        ([1, 1, 1, 1, 1, 2], [1, 1, 1, 1, 2, 3], 1 / 6),
+        ([1, 2, 3, 4], [2, 1, 3, 4], None),
+    ],
+)
+def test_the_p_value_is_the_share_of_all_pairings_also_with_ties(a, b, share):
+    rho, p_value = significance.rank_correlation(a, b)
+    pairings = [stats.spearmanr(a, other).statistic for other in itertools.permutations(b)]
+    assert p_value == pytest.approx(np.mean(np.abs(pairings) >= abs(rho) - 1e-9), rel=0.02)
+    assert share is None or p_value == pytest.approx(share, rel=0.02)
 
 
 def test_each_folder_counts_alike_however_many_seeds_it_has():

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -515,6 +516,13 @@ def test_runs_without_recorded_weights_are_compared_by_their_files(dataset, tmp_
     shutil.copy(tmp_path / "c" / "model.keras", tmp_path / "b" / "model.keras")
     assert compare(tmp_path / "a", tmp_path / "b") == 1
     assert "weights: they differ" in capsys.readouterr().out
+    with zipfile.ZipFile(tmp_path / "b" / "model.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.weights.h5", b"abc" * 999)
+    content = bytearray((tmp_path / "b" / "model.keras").read_bytes())
+    content[47:63] = b"?" * 16  # within the compressed weights
+    (tmp_path / "b" / "model.keras").write_bytes(content)
+    with pytest.raises(InputError, match="is not a Keras file"):
+        compare(tmp_path / "a", tmp_path / "b")
     (tmp_path / "b" / "model.keras").unlink()
     assert compare(tmp_path / "a", tmp_path / "b") == 1
     assert "weights: they cannot be compared" in capsys.readouterr().out
