@@ -48,14 +48,19 @@ from tqdm import tqdm
 from benchmark.artefacts import names_of_those_on
 from benchmark.baseline_folder import Baseline, write_baseline
 from benchmark.command_line import InputError, require, require_folder, run_script
-from benchmark.data_card import array_names
 from benchmark.dataset_folder import hash_and_check, read_classes, read_dataset
 from benchmark.files import replace_file
 from benchmark.ideal_observer import IdealObserver
 from benchmark.minirocket import KERNELS, count_positive, fit_features
 from benchmark.ridge import answer, train_ridge
 from benchmark.run_folder import RECORD as RUN_RECORD
-from benchmark.run_folder import Count, counts_text, predictions_name, read_run
+from benchmark.run_folder import (
+    Count,
+    array_that_differs,
+    counts_text,
+    predictions_name,
+    read_run,
+)
 from benchmark.search_match import search_match
 from benchmark.similarity import (
     cross_correlation,
@@ -137,13 +142,12 @@ def main(settings):
 def refuse_other_runs(results, dataset, hashes):
     """Raise InputError if networks in the results folder learned from another dataset."""
     for path in sorted(results.glob(f"*/{RUN_RECORD}")):
-        learned = read_run(path.parent).dataset.sha256
-        for name in (*array_names("train"), *array_names("val")):
-            if learned.get(name) != hashes[name]:
-                raise InputError(
-                    f"{path.parent} was trained with another {name} than that of {dataset.folder}; "
-                    f"choose another RESULTS folder"
-                )
+        name = array_that_differs(read_run(path.parent).dataset.sha256, hashes)
+        if name:
+            raise InputError(
+                f"{path.parent} was trained with another {name} than that of {dataset.folder}; "
+                f"choose another RESULTS folder"
+            )
 
 
 def check_methods(settings, datapoints):

@@ -112,8 +112,9 @@ def is_on(artefacts, name):
 
 def without_effect(artefacts):
     """Return those fields that were changed, but belong to an artefact that is off."""
-    changed = [name for name in DETAILS if getattr(artefacts, name) != getattr(OFF, name)]
-    return [name for name in changed if not is_on(artefacts, name)]
+    effective = only_those_on(artefacts) or OFF
+    fields = zip(Artefacts._fields, artefacts, effective, strict=True)
+    return [name for name, given, used in fields if given != used]
 
 
 def those_on(artefacts):

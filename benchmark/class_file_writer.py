@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from benchmark.command_line import InputError
-from benchmark.files import replace_file, sha256_of
+from benchmark.files import replace_file
 from benchmark.published_results import PUBLISHED
 
 
@@ -16,8 +16,9 @@ def write_class_file(path, config):
     classes of which more is said than here, such as names or test variants.
     """
     path, content = Path(path), json.dumps(config).encode()
-    if path.is_file() and path.read_bytes() not in (content, b""):
-        for found in what_would_be_lost(path, config):
+    earlier = path.read_bytes() if path.is_file() else b""
+    if earlier not in (content, b""):
+        for found in what_would_be_lost(earlier, config):
             raise InputError(
                 f"{path} holds {found}; choose another OUTPUT, or delete it to replace it"
             )
@@ -26,15 +27,14 @@ def write_class_file(path, config):
     return hashlib.sha256(content).hexdigest()
 
 
-def what_would_be_lost(path, config):
-    """Yield in words what a file holds that should not be replaced by a class file."""
-    digest = sha256_of(path)
+def what_would_be_lost(content, config):
+    """Yield in words what the content of a file is that no class file should replace."""
+    digest = hashlib.sha256(content).hexdigest()
     for published in PUBLISHED.values():
         if digest == published.class_file:
             yield f"other classes, those of the dataset {published.name!r} of the papers"
     try:
-        earlier = json.loads(path.read_bytes())
-        more = fields_of(earlier) - fields_of(config)
+        more = fields_of(json.loads(content)) - fields_of(config)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         yield "something else than classes"
         return

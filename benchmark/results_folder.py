@@ -5,13 +5,13 @@ from pathlib import Path
 
 from benchmark.baseline_folder import RECORD as BASELINE_RECORD
 from benchmark.command_line import InputError
-from benchmark.data_card import array_names
 from benchmark.published_results import PUBLISHED
 from benchmark.run_folder import (
     CHECKPOINT,
     FAILURE,
     HISTORY,
     RECORD,
+    array_that_differs,
     predictions_name,
     read_run,
 )
@@ -73,8 +73,7 @@ def add_shipped(runs, folders):
 
 def same_dataset(run, other):
     """Tell whether two runs learned from the same spectra."""
-    names = *array_names("train"), *array_names("val")
-    return all(run.dataset.sha256.get(n) == other.dataset.sha256.get(n) for n in names)
+    return array_that_differs(run.dataset.sha256, other.dataset.sha256) is None
 
 
 def rank(run):

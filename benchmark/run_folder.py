@@ -275,12 +275,18 @@ def check_same(folder, found, wanted):
                 f"{folder} was trained with {name.upper()} {before}, not {now}; choose another "
                 f"RESULTS folder or delete this run"
             )
-    for name in (*array_names("train"), *array_names("val")):
-        if found.dataset.sha256.get(name) != wanted.dataset.sha256[name]:
-            raise InputError(
-                f"{folder} was trained on another {name} (SHA-256 differs); choose another RESULTS "
-                f"folder or delete this run"
-            )
+    name = array_that_differs(found.dataset.sha256, wanted.dataset.sha256)
+    if name:
+        raise InputError(
+            f"{folder} was trained on another {name} (SHA-256 differs); choose another RESULTS "
+            f"folder or delete this run"
+        )
+
+
+def array_that_differs(hashes, others):
+    """Return the first array of training and validation that is another one, None if none is."""
+    names = *array_names("train"), *array_names("val")
+    return next((name for name in names if hashes.get(name) != others.get(name)), None)
 
 
 def counts_text(misclassified):
