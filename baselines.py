@@ -40,7 +40,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -49,7 +49,6 @@ from benchmark.artefacts import names_of_those_on
 from benchmark.baseline_folder import Baseline, write_baseline
 from benchmark.command_line import InputError, require, require_folder, run_script
 from benchmark.dataset_folder import hash_and_check, read_classes, read_dataset
-from benchmark.files import replace_file
 from benchmark.ideal_observer import IdealObserver
 from benchmark.minirocket import KERNELS, count_positive, fit_features
 from benchmark.ridge import answer, train_ridge
@@ -58,7 +57,6 @@ from benchmark.run_folder import (
     Count,
     array_that_differs,
     counts_text,
-    predictions_name,
     read_run,
 )
 from benchmark.search_match import search_match
@@ -104,6 +102,13 @@ MOST_FEATURES = 100_000
 CHUNK = 2_000_000  # numbers classified at once: spectra times the larger of datapoints and classes
 
 
+class Answers(NamedTuple):
+    """What a method says of the spectra of a split."""
+
+    classes: np.ndarray  # int64 (spectra,), -1 where there is no answer
+    count: Count
+
+
 def main(settings):
     for name in settings.methods:
         require(name in KNOWN, "METHODS", name, ", ".join(KNOWN))
@@ -126,17 +131,17 @@ def main(settings):
         if name not in settings.methods:
             continue
         began = time.perf_counter()
-        counts = judge_all(results / name)
+        answers = judge_all()
         baseline = Baseline(
             folder=results / name,
             method=name,
             seconds=round(time.perf_counter() - began, 3),
-            misclassified=counts,
+            misclassified={split: answered.count for split, answered in answers.items()},
             dataset={"name": dataset.name, "sha256": hashes},
             settings={name: getattr(settings, name) for name in SETTINGS},
         )
-        write_baseline(baseline)
-        print(f"{name}: {baseline.seconds:.1f} s; {counts_text(counts)}")
+        write_baseline(baseline, {split: answered.classes for split, answered in answers.items()})
+        print(f"{name}: {baseline.seconds:.1f} s; {counts_text(baseline.misclassified)}")
 
 
 def refuse_other_runs(results, dataset, hashes):
@@ -161,7 +166,7 @@ def check_methods(settings, datapoints):
 
 
 def judges_of(dataset, class_file, variation, settings):
-    """Return name -> function that judges a Dataset and saves answers in a folder, see `judge`."""
+    """Return name -> function that lets a method answer for a Dataset, see `judge`."""
     training, labels = dataset.splits["train"]
     nearest = partial(nearest_spectrum, training=training, labels=np.array(labels, np.int64))
     judges = {
@@ -213,48 +218,46 @@ def methods(class_file, variation, settings):
     }
 
 
-def judge(name, classify, dataset, folder):
-    """Classify all splits but the training split and save the answers; returns split -> Count."""
+def judge(name, classify, dataset):
+    """Classify all splits but the training split; returns split -> Answers."""
     rows = max(1, CHUNK // max(dataset.datapoints, dataset.classes))
-    misclassified = {}
+    answers = {}
     for split, (x, y) in dataset.splits.items():
         if split == "train":
             continue
         chunks = tqdm(range(0, len(x), rows), f"{name}, {split}", leave=False, disable=None)
         predictions = np.concatenate([classify(np.array(x[i : i + rows])) for i in chunks])
-        misclassified[split] = Count(int(np.count_nonzero(predictions != y)), len(y))
-        with replace_file(folder / predictions_name(split)) as file:
-            np.save(file, predictions)
-    return misclassified
+        count = Count(int(np.count_nonzero(predictions != y)), len(y))
+        answers[split] = Answers(predictions, count)
+    return answers
 
 
-def judge_ideal_observer(class_file, variation, dataset, folder):
-    """Let the ideal observer answer for all but the training split; returns split -> Count.
+def judge_ideal_observer(class_file, variation, dataset):
+    """Let the ideal observer answer for all but the training split; returns split -> Answers.
 
     It is told the visible peaks of each spectrum, which are drawn again from the random streams; of
     test splits that were not rendered it knows none, and has no answer.
     """
     observer = IdealObserver(class_file, variation)
     rendered = splits_of(class_file, variation)
-    misclassified = {}
+    answers = {}
     for name, (_, labels) in dataset.splits.items():
         if name == "train":
             continue
-        answers = [()] * len(labels)  # of spectra whose peaks nobody knows
+        best = [()] * len(labels)  # of spectra whose peaks nobody knows
         if name in rendered:
             positions, heights, _ = vary_rows(class_file, rendered[name], range(len(labels)))
             peaks = zip(positions, heights, strict=True)
             title = f"ideal_observer, {name}"
             progress = tqdm(peaks, title, len(labels), leave=False, disable=None)
-            answers = [observer.answer(*spectrum).classes for spectrum in progress]
-        misclassified[name] = count_answers(answers, labels)
-        with replace_file(folder / predictions_name(name)) as file:
-            np.save(file, np.array([classes[0] if classes else -1 for classes in answers]))
-    return misclassified
+            best = [observer.answer(*spectrum).classes for spectrum in progress]
+        first = np.array([classes[0] if classes else -1 for classes in best])
+        answers[name] = Answers(first, count_answers(best, labels))
+    return answers
 
 
-def judge_minirocket(dataset, features, folder):
-    """Train MiniRocket on the training spectra and let it answer; returns split -> Count.
+def judge_minirocket(dataset, features):
+    """Train MiniRocket on the training spectra and let it answer; returns split -> Answers.
 
     Validation spectra choose the strength of the ridge classifier, and nothing else.
     """
@@ -262,22 +265,22 @@ def judge_minirocket(dataset, features, folder):
     fitted = fit_features(train[0], features)
     features_of = partial(count_positive, features=fitted)
     ridge = train_ridge(features_of, train, val, dataset.classes, title="minirocket")
-    return judge("minirocket", lambda spectra: answer(features_of(spectra), ridge), dataset, folder)
+    return judge("minirocket", lambda spectra: answer(features_of(spectra), ridge), dataset)
 
 
-def count_answers(answers, labels):
-    """Return the Count of answers, each a tuple of the classes that are equally good."""
+def count_answers(best, labels):
+    """Return the Count of answers; best: for each spectrum a tuple of equally good classes."""
     wrong = sum(
         1 - (label in classes) / len(classes)
-        for classes, label in zip(answers, labels.tolist(), strict=True)
+        for classes, label in zip(best, labels.tolist(), strict=True)
         if classes
     )
     wrong = round(wrong, 6)
     return Count(
         misclassified=int(wrong) if wrong == int(wrong) else wrong,
         spectra=len(labels),
-        unanswered=sum(not classes for classes in answers),
-        tied=sum(len(classes) > 1 for classes in answers),
+        unanswered=sum(not classes for classes in best),
+        tied=sum(len(classes) > 1 for classes in best),
     )
 
 

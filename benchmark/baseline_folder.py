@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from benchmark.command_line import InputError
 from benchmark.data_card import array_names
-from benchmark.files import is_number, read_json, write_json
-from benchmark.run_folder import Count, counts_record, faults_of_counts
+from benchmark.files import is_number, read_json, replace_file, write_json
+from benchmark.run_folder import Count, counts_record, faults_of_counts, predictions_name
 
 WRITER = "baselines.py"
 RECORD = "baseline.json"
@@ -23,7 +25,15 @@ class Baseline(NamedTuple):
     settings: dict
 
 
-def write_baseline(baseline):
+def write_baseline(baseline, predictions):
+    """Write predictions, split -> int64 (spectra,), then baseline.json: all is there if it is.
+
+    An earlier record goes first, as it counts other predictions.
+    """
+    (baseline.folder / RECORD).unlink(missing_ok=True)
+    for split, classes in predictions.items():
+        with replace_file(baseline.folder / predictions_name(split)) as file:
+            np.save(file, classes)
     record = baseline._asdict()
     del record["folder"]
     record["misclassified"] = counts_record(baseline.misclassified)

@@ -363,6 +363,37 @@ def test_the_folder_of_a_method_holds_what_the_manual_says(run, class_file, data
             assert count == expected
 
 
+def stopped_at_second_call(act):
+    """Return `act`, whose second call is as if Ctrl-C was pressed."""
+    calls = iter(range(2))
+
+    def call(*arguments, **options):
+        if next(calls):
+            raise KeyboardInterrupt
+        return act(*arguments, **options)
+
+    return call
+
+
+def test_a_method_stopped_while_it_judges_again_leaves_no_mixture(
+    run, class_file, dataset, tmp_path, monkeypatch
+):
+    folder = tmp_path / "r/cosine"
+    flags = "--dataset", dataset, "--config", class_file[0], "--results", tmp_path / "r"
+    flags = *flags, "--methods", "cosine"
+    assert run("baselines.py", *flags).returncode == 0
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    render_dataset(class_file[0], dataset, SMALL._replace(seed=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(baselines, "most_similar", stopped_at_second_call(baselines.most_similar))
+        assert run("baselines.py", *flags).returncode == 130
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", stopped_at_second_call(np.save))
+        assert run("baselines.py", *flags).returncode == 130
+    assert not (folder / "baseline.json").exists()  # which makes it unfinished
+
+
 def test_the_nearest_training_spectrum_gives_its_class(monkeypatch):
     rng = np.random.default_rng(0)
     training, labels = rng.random((50, 30)), rng.integers(0, 9, 50)
