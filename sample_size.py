@@ -338,11 +338,9 @@ def print_states(settings, sets):
     """Print the state of every run, with the number by which TASK names it."""
     number = 0
     for chosen in sets:
-        states = {
-            folder: "  ".join(state_of(folder)) for folder, _, _ in networks_of(settings, chosen)
-        }
-        for folder, state in states.items():
-            print(f"{number:4}  {folder}  {state}")
+        for folder, model, seed in networks_of(settings, chosen):
+            identity = Identity(model, seed, chosen.protocol, dataset=None)
+            print(f"{number:4}  {folder}  {'  '.join(state_of(folder, identity))}")
             number += 1
         for name in baselines_of(settings):
             folder = chosen.results / name

@@ -139,6 +139,7 @@ UNFINISHED_WEIGHTS = f".tmp.{WEIGHTS}"  # Keras wants its own ending
 
 
 def main(settings):
+    refuse_together(settings)
     if settings.compare:
         return compare(*map(Path, settings.compare))
     protocol = protocol_of(settings)
@@ -146,8 +147,11 @@ def main(settings):
     results = Path(settings.results or Path("results", name_of(settings.dataset)))
     require_folder("RESULTS", results)
     if settings.status:
-        folders = [folder for folder, _, _ in matrix_of(settings, results)]
-        return print_status(folders, first=settings.task or 0)
+        identities = {
+            folder: Identity(model, seed, protocol, dataset=None)
+            for folder, model, seed in matrix_of(settings, results)
+        }
+        return print_status(identities, first=settings.task or 0)
     if settings.workers > 1 and not settings.estimate:
         folders = [folder for folder, _, _ in matrix_of(settings, results)]
         script = sys.modules[__name__]
@@ -162,9 +166,6 @@ def main(settings):
     networks = {
         network.name: network for network in (read_network(m, builders) for m in settings.models)
     }
-    if settings.estimate:
-        folders = [(folder, model) for folder, model, _ in matrix_of(settings, results)]
-        return estimate(networks.values(), dataset, protocol, folders, settings.workers)
     record = record_of(dataset, hash_and_check(dataset))
     identities = {
         folder: Identity(model, seed, protocol, record)
@@ -176,6 +177,9 @@ def main(settings):
         if path.parent not in identities:
             run = read_run(path.parent)
             check_same(path.parent, run, Identity(run.model, run.seed, protocol, record))
+    if settings.estimate:
+        folders = [(folder, identity.model) for folder, identity in identities.items()]
+        return estimate(networks.values(), dataset, protocol, folders, settings.workers)
 
     def train(folder):
         identity = identities[folder]
@@ -189,6 +193,14 @@ def main(settings):
     except Terminated as terminated:
         print("stopped after a checkpoint; the same command goes on from it", file=sys.stderr)
         return 128 + terminated.number
+
+
+def refuse_together(settings):
+    """Raise InputError if more than one of the flags that train nothing is given."""
+    wanted = settings.status, settings.estimate, settings.compare is not None
+    names = [n for n, on in zip(("STATUS", "ESTIMATE", "COMPARE"), wanted, strict=True) if on]
+    if len(names) > 1:
+        raise InputError(f"{' and '.join(names)} are given, accepted: one of them")
 
 
 def matrix_of(settings, results):

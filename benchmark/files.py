@@ -34,8 +34,12 @@ def replace_file(path):
     if path.is_dir():
         raise InputError(f"{str(path)!r} is a folder, accepted: the name of a file")
     if path.exists() and not path.is_file():
-        with open(path, "wb") as file:
-            yield file
+        try:
+            with open(path, "wb") as file:
+                yield file
+        except OSError as error:
+            error.filename = error.filename or str(path)
+            raise
         return
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:

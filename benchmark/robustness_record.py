@@ -34,7 +34,8 @@ class Record(NamedTuple):
     judged: list  # of Judged, in the order of the ladder
 
     def is_complete(self):
-        return len(self.judged) == 1 + sum(len(rung.severities) for rung in LADDER)
+        tests = [(CLEAN, 0), *((r.artefact, severity) for r in LADDER for severity in r.severities)]
+        return [(judged.artefact, judged.severity) for judged in self.judged] == tests
 
     def accuracies(self):
         """Return artefact -> accuracies, float64 (severities,), and that of clean spectra."""

@@ -133,7 +133,7 @@ def read_run(folder):
     path = Path(folder, RECORD)
     try:
         record = read_json(path, WRITER)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{folder} holds no finished run ({RECORD} is missing)") from None
     for reason in faults_of(record):
         raise InputError(f"{path} is not what {WRITER} writes: {reason}; delete it to train again")
@@ -262,6 +262,17 @@ def check_same(folder, found, wanted):
 
     found: a Run or Identity; wanted: an Identity.
     """
+    check_same_settings(folder, found, wanted)
+    name = array_that_differs(found.dataset.sha256, wanted.dataset.sha256)
+    if name:
+        raise InputError(
+            f"{folder} was trained on another {name} (SHA-256 differs); choose another RESULTS "
+            f"folder or delete this run"
+        )
+
+
+def check_same_settings(folder, found, wanted):
+    """Raise InputError if a run or checkpoint is of another network, seed or protocol."""
     for name in "model", "seed":
         before, now = getattr(found, name), getattr(wanted, name)
         if before != now:
@@ -275,12 +286,6 @@ def check_same(folder, found, wanted):
                 f"{folder} was trained with {name.upper()} {before}, not {now}; choose another "
                 f"RESULTS folder or delete this run"
             )
-    name = array_that_differs(found.dataset.sha256, wanted.dataset.sha256)
-    if name:
-        raise InputError(
-            f"{folder} was trained on another {name} (SHA-256 differs); choose another RESULTS "
-            f"folder or delete this run"
-        )
 
 
 def array_that_differs(hashes, others):

@@ -14,7 +14,14 @@ from tqdm import tqdm
 from benchmark import files
 from benchmark.command_line import InputError
 from benchmark.files import replace_file
-from benchmark.run_folder import FAILURE, HISTORY, RECORD, counts_text, read_run
+from benchmark.run_folder import (
+    FAILURE,
+    HISTORY,
+    RECORD,
+    check_same_settings,
+    counts_text,
+    read_run,
+)
 
 LOCK = ".lock"
 
@@ -152,24 +159,33 @@ def status_of_workers(folders, received, statuses):
     return max([0, *statuses, 1 if left else 0])
 
 
-def print_status(folders, first=0):
-    """Print for each run whether it is finished, running, waiting or failed.
+def print_status(identities, first=0):
+    """Print for each run whether it is finished, running, waiting, failed or another one.
 
-    first: number of the first run, for TASK.
+    identities: run folder -> Identity, whose dataset is not looked at; first: number of the first
+    run, for TASK.
     """
     counts = {}
-    for number, folder in enumerate(folders, first):
-        state, detail = state_of(folder)
+    for number, (folder, identity) in enumerate(identities.items(), first):
+        state, detail = state_of(folder, identity)
         counts[state] = counts.get(state, 0) + 1
         print(f"{number:4}  {folder.name:16}  {state:9}{'  ' + detail if detail else ''}")
     print(", ".join(f"{count} {state}" for state, count in counts.items()))
 
 
-def state_of(folder):
-    """Return the state of a run in one word, and a few words on it."""
+def state_of(folder, identity=None):
+    """Return the state of a run in one word, and a few words on it.
+
+    identity: of the run that is wanted; one of another protocol is "refused", as training does.
+    """
     failed = (folder / FAILURE).exists()  # in a finished run, a further test split did
     if (folder / RECORD).exists() and not failed:
-        run = read_run(folder)
+        try:
+            run = read_run(folder)
+            if identity:
+                check_same_settings(folder, run, identity)
+        except InputError as error:
+            return "refused", str(error)
         return "finished", f"{run.epochs} epochs in {run.seconds / 60:.1f} min"
     epochs = 0
     if (folder / HISTORY).exists():

@@ -88,6 +88,10 @@ def test_an_output_that_takes_nothing_ends_in_one_sentence():
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         assert process.stderr.read() == b"class_overlap.py: error: standard output: Broken pipe\n"
+    process = subprocess.run(
+        [*command, "--json", "/dev/full"], capture_output=True, text=True, check=False
+    )
+    assert_one_sentence(process, 1, "/dev/full: No space left on device")
 
 
 def test_importing_a_script_runs_nothing(tmp_path):

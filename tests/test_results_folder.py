@@ -41,6 +41,13 @@ def test_shipped_runs_are_no_rows_beside_themselves(run, tmp_path):
     assert "shipped" not in (tmp_path / "table.md").read_text()
 
 
+def test_shipped_folders_that_are_not_there_are_named(run, tmp_path):
+    own, absent = tmp_path / "own", [tmp_path / "ship", tmp_path / "shop"]
+    write_run(own, "vgg", 0, test=10)
+    flags = "--results", own, "--no-figures", "--shipped", tmp_path, *absent
+    assert_one_sentence(run("evaluate.py", *flags), 0, "SHIPPED", f"{absent[0]}, {absent[1]}")
+
+
 def test_a_shipped_folder_named_twice_counts_once(run, tmp_path):
     own, shipped = tmp_path / "own", tmp_path / "shipped"
     write_run(own, "vgg", 0, test=10)

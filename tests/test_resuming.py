@@ -523,6 +523,8 @@ def test_runs_without_recorded_weights_are_compared_by_their_files(dataset, tmp_
     (tmp_path / "b" / "model.keras").write_bytes(content)
     with pytest.raises(InputError, match="is not a Keras file"):
         compare(tmp_path / "a", tmp_path / "b")
+    with pytest.raises(InputError, match=r"history\.csv holds no finished"):
+        compare(tmp_path / "a" / "history.csv", tmp_path / "b")
     (tmp_path / "b" / "model.keras").unlink()
     assert compare(tmp_path / "a", tmp_path / "b") == 1
     assert "weights: they cannot be compared" in capsys.readouterr().out

@@ -308,6 +308,8 @@ def test_a_record_is_complete_with_the_last_severity():
     record = records()[0]
     assert record.is_complete()
     assert not record._replace(judged=record.judged[:-1]).is_complete()
+    for changed in [*record.judged[:-1], record.judged[0]], record.judged[::-1]:
+        assert not record._replace(judged=changed).is_complete()
 
 
 def test_what_is_misclassified_does_not_depend_on_how_many_are_classified_at_once(

@@ -20,7 +20,16 @@ from benchmark.checkpoint import Progress
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.networks import Network, build, network_builders
-from benchmark.run_folder import Count, Identity, Protocol, read_run, record_of, run_name
+from benchmark.run_folder import (
+    Count,
+    Identity,
+    Protocol,
+    Run,
+    read_run,
+    record_of,
+    run_name,
+    write_run,
+)
 from benchmark.tensorflow_startup import gpu_required, release_memory
 from benchmark.training_time import duration
 from model_implementations.basic_blocks import classifier
@@ -466,9 +475,18 @@ def test_training_and_evaluation_from_the_command_line(run, dataset, tmp_path):
 
 
 def test_the_estimate_counts_what_is_left_to_train_and_trains_nothing(dataset, tmp_path, capsys):
+    read = read_dataset(dataset)
+    hashes = {name: entry["sha256"] for name, entry in read.card["files"].items()}
+    protocol = PROTOCOL._replace(batch_size=12, passes=2, epochs=40)
     folder = tmp_path / "r" / "vgg-seed1"
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text("{}")
+    finished = Run(
+        folder=folder,
+        **Identity("vgg", 1, protocol, record_of(read, hashes))._asdict(),
+        **{"weights": 1, "epochs": 1, "best_epoch": 1, "seconds": 1.0, "environments": [{}]},
+        weights_sha256=None,
+        misclassified={split: Count(0, len(y)) for split, (_, y) in read.splits.items()},
+    )
+    write_run(finished)
     flags = ["--dataset", dataset, "--results", tmp_path / "r", "--models", "vgg", "cnn2"]
     flags += ["--seeds", 0, 1, 2, "--batch-size", 12, "--passes", 2, "--epochs", 40, "--estimate"]
     assert train_models.main(parse_flags(train_models, list(map(str, flags)))) is None
@@ -483,6 +501,17 @@ def test_the_estimate_counts_what_is_left_to_train_and_trains_nothing(dataset, t
         r"about .* if a run takes 30 epochs, .* if it takes 40 \(WORKERS 1\)", total
     )
     assert [path.name for path in (tmp_path / "r").iterdir()] == ["vgg-seed1"]
+    write_run(finished._replace(protocol=protocol._replace(lr_patience=5)))
+    with pytest.raises(InputError, match="LR_PATIENCE 5, not 10"):  # as training would end
+        train_models.main(parse_flags(train_models, list(map(str, flags))))
+    flags[-1] = "--status"
+    assert train_models.main(parse_flags(train_models, list(map(str, flags)))) is None
+    refused, summary = capsys.readouterr().out.splitlines()[2::4]
+    assert "vgg-seed1" in refused
+    assert "LR_PATIENCE 5, not 10" in refused
+    assert summary == "5 waiting, 1 refused"
+    with pytest.raises(InputError, match="STATUS and ESTIMATE are given, accepted: one of them"):
+        train_models.main(parse_flags(train_models, [*map(str, flags), "--estimate"]))
 
 
 def test_weights_that_cannot_be_saved_leave_nothing_half_written(dataset, tmp_path, monkeypatch):
