@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from benchmark.class_file_writer import write_class_file
-from benchmark.command_line import LARGEST, InputError, require, run_script
+from benchmark.command_line import LARGEST, InputError, require, run_script, warn
 from benchmark.overlap import Limits, Patterns, overlaps_any, tabulate
 from benchmark.published_results import PAPER_VARIATION
 from benchmark.variants import nine_variants
@@ -35,6 +35,8 @@ PEAK_COUNT_DISTRIBUTION: Annotated[
     Literal["uniform", "gamma"],
     "Distribution of the peak count: 'uniform', or 'gamma', which favours few peaks.",
 ] = "uniform"
+GAMMA_SHAPE: Annotated[float, "Shape of the gamma distribution of peaks beyond MIN_PEAKS."] = 1.2
+GAMMA_SCALE: Annotated[float, "Scale of this distribution, in peaks."] = 1.2
 AVOID_OVERLAP: Annotated[
     bool, "Redraw classes that variation could turn into an earlier one (see class_overlap.py)."
 ] = False
@@ -43,10 +45,7 @@ AVOID_OVERLAP: Annotated[
 SEED: Annotated[int, "Seed of the random generator."] = 2022
 OUTPUT: Annotated[str, "Class file to write."] = "dataset_configs/dataset500.json"
 
-# Peaks beyond MIN_PEAKS when the count is gamma-distributed (doi 10.1038/s41524-023-01055-y).
-GAMMA_SHAPE = 1.2
-GAMMA_SCALE = 1.2
-
+MOST_GAMMA = 1000  # shape and scale; their product is the mean number of peaks
 TRIES = 1000  # draws of one class before AVOID_OVERLAP gives up
 
 
@@ -54,6 +53,9 @@ def main(settings):
     parameters = dict(vars(settings))
     output = Path(parameters.pop("output"))
     config = draw_classes(**parameters)
+    changed = (settings.gamma_shape, settings.gamma_scale) != (GAMMA_SHAPE, GAMMA_SCALE)
+    if changed and settings.peak_count_distribution != "gamma":
+        warn("GAMMA_SHAPE and GAMMA_SCALE have no effect without PEAK_COUNT_DISTRIBUTION gamma")
     digest = write_class_file(output, config)
     peaks = sum(len(spectrum["peak_positions"]) for spectrum in config["spectra"].values())
     print(f"{output}: {settings.classes} classes, {peaks} peaks")
@@ -71,6 +73,8 @@ def draw_classes(
     peak_count_distribution=PEAK_COUNT_DISTRIBUTION,
     avoid_overlap=AVOID_OVERLAP,
     seed=SEED,
+    gamma_shape=GAMMA_SHAPE,
+    gamma_scale=GAMMA_SCALE,
 ):
     """Draw the peak positions and heights of all classes.
 
@@ -83,8 +87,9 @@ def draw_classes(
 
     Raises InputError if the parameters contradict each other, or if `avoid_overlap` cannot be met.
 
-    Source: the paper's dataset section (2022) for "uniform"; "gamma" follows the authors' second
-    paper, npj Computational Materials 9 (2023), doi 10.1038/s41524-023-01055-y.
+    Source: the paper's dataset section (2022) for "uniform"; "gamma", with shape
+    and scale 1.2, is that of the authors' second paper, npj Computational Materials 9 (2023), doi
+    10.1038/s41524-023-01055-y.
     """
     check_whole("CLASSES", classes, 1)
     check_whole("BOUNDARY", boundary, 0)
@@ -96,7 +101,10 @@ def draw_classes(
     known = peak_count_distribution in ("uniform", "gamma")
     accepted = "'uniform' or 'gamma'"
     require(known, "PEAK_COUNT_DISTRIBUTION", peak_count_distribution, accepted)
+    for name, number in ("GAMMA_SHAPE", gamma_shape), ("GAMMA_SCALE", gamma_scale):
+        require(0 < number <= MOST_GAMMA, name, number, f"a number above 0, at most {MOST_GAMMA}")
     require(seed >= 0, "SEED", seed, "0 or more")
+    gamma = (gamma_shape, gamma_scale) if peak_count_distribution == "gamma" else None
     draw = partial(
         draw_class,
         np.random.default_rng(seed),
@@ -104,7 +112,7 @@ def draw_classes(
         boundary=boundary,
         peak_counts=(min_peaks, max_peaks),
         heights=(min_height, max_height),
-        distribution=peak_count_distribution,
+        gamma=gamma,
     )
     if avoid_overlap:
         drawn = distinct_classes(draw, classes, max_peaks)
@@ -132,15 +140,16 @@ def check_whole(name, value, lowest, what=None):
     require(value <= LARGEST, name, value, f"at most {LARGEST}")
 
 
-def draw_class(rng, datapoints, boundary, peak_counts, heights, distribution):
+def draw_class(rng, datapoints, boundary, peak_counts, heights, gamma=None):
     """Draw one class: positions, int64 (peaks,) ascending, and heights, float64 (peaks,).
 
-    rng: numpy Generator; peak_counts, heights: smallest and largest, both included. The order of
-    the draws is what gives the published class file: count, positions, heights.
+    rng: numpy Generator; peak_counts, heights: smallest and largest, both included; gamma: shape
+    and scale of the distribution of the count, which otherwise is uniform. The order of the draws
+    is what gives the published class file: count, positions, heights.
     """
     fewest, most = peak_counts
-    if distribution == "gamma":
-        peaks = round(rng.gamma(GAMMA_SHAPE, GAMMA_SCALE) + fewest)
+    if gamma:
+        peaks = round(rng.gamma(*gamma) + fewest)
     else:
         peaks = rng.integers(fewest, most, endpoint=True)
     positions = rng.integers(boundary, datapoints - boundary, peaks)[:most]

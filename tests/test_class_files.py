@@ -173,6 +173,19 @@ def test_reader_refuses_files_that_are_no_class_files(tmp_path):
             read_class_file(tmp_path / name)
 
 
+def test_shape_and_scale_of_the_gamma_distribution_can_be_chosen(run, tmp_path):
+    changed = "--classes", 2000, "--max-peaks", 100, "--gamma-shape", 9, "--gamma-scale", 0.5
+    flags = *changed, "--output", tmp_path / "c.json"
+    process = run("dataset_config_generator.py", *flags, "--peak-count-distribution", "gamma")
+    assert process.stderr == ""
+    spectra = json.loads((tmp_path / "c.json").read_text())["spectra"].values()
+    counts = np.array([len(spectrum["peak_positions"]) for spectrum in spectra])
+    assert counts.mean() == pytest.approx(2 + 9 * 0.5, abs=0.15)  # MIN_PEAKS and the mean
+    assert counts.std() == pytest.approx(np.sqrt(9 * 0.5**2 + 1 / 12), abs=0.1)
+    uniform = *flags[:-1], tmp_path / "uniform.json"
+    assert_one_sentence(run("dataset_config_generator.py", *uniform), 0, "GAMMA_SHAPE", "no effect")
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
@@ -185,6 +198,9 @@ def test_reader_refuses_files_that_are_no_class_files(tmp_path):
         (["--datapoints", str(10**20)], ["DATAPOINTS", str(10**20), "at most"]),
         (["--max-height", str(10**20)], ["MAX_HEIGHT", str(10**20), "at most"]),
         (["--peak-count-distribution", "beta"], ["beta", "uniform", "gamma"]),
+        (["--gamma-shape", 0], ["GAMMA_SHAPE is 0.0", "above 0"]),
+        (["--gamma-scale", "nan"], ["GAMMA_SCALE is nan", "above 0"]),
+        (["--gamma-scale", 1001], ["GAMMA_SCALE is 1001", "at most 1000"]),
         (["--clases", "3"], ["--clases"]),
     ],
 )

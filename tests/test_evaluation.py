@@ -607,3 +607,11 @@ def test_missing_results_end_in_one_sentence(run, tmp_path):
     process = run("evaluate.py", "--results", tmp_path / "file")
     assert_one_sentence(process, 2, tmp_path / "file", "is a file")
     assert_one_sentence(run("evaluate.py", "--results", tmp_path), 2, "no finished run")
+
+
+def test_a_file_in_the_place_of_the_figures_is_told_before_anything_is_replaced(run, tmp_path):
+    write_run(tmp_path, "vgg", 0, test=10)
+    (tmp_path / "figures").touch()
+    process = run("evaluate.py", "--results", tmp_path)
+    assert_one_sentence(process, 2, tmp_path / "figures", "a folder, not a file")
+    assert not (tmp_path / "table.md").exists()
