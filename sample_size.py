@@ -330,7 +330,7 @@ def is_judged(folder, chosen):
     for _ in baseline_folder.faults_of(record):
         return False  # damaged: to be judged again
     features = record.get("settings", {}).get("minirocket_features")
-    same = features == baselines.MINIROCKET_FEATURES
+    same = folder.name != "minirocket" or features == baselines.MINIROCKET_FEATURES
     return same and record["dataset"]["sha256"] == hashes_of(read_dataset(chosen.dataset))
 
 

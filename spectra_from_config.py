@@ -64,6 +64,7 @@ from benchmark.overlap import find_overlaps, limits_of, summarise
 from benchmark.rendering import render, stack
 from benchmark.variants import change_heights, variants_of
 from benchmark.variation import Variation, check_variation, record_of_variation, with_wide_test
+from benchmark.workers import MOST_WORKERS
 
 # Files
 CONFIG: Annotated[str, "Class file to render."] = "dataset_configs/dataset500.json"
@@ -140,11 +141,14 @@ def main(settings):
         warn(f"{name.upper()} has no effect without {NEEDED[name]}")
     numbers = {name: constants[name] for name in Variation._fields if name in constants}
     variation = Variation(**numbers, artefacts=artefacts)
+    workers = settings.workers
+    if workers is None:
+        workers = min(available_cores(), MOST_WORKERS)
     card = render_dataset(
         settings.config,
         folder,
         variation,
-        workers=available_cores() if settings.workers is None else settings.workers,
+        workers=workers,
         keep_others=settings.output is None,
     )
     for split in card["splits"]:
@@ -277,7 +281,8 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
     variation = with_wide_test(variation, class_file)
     variation = variation._replace(artefacts=only_those_on(variation.artefacts))
     check_variation(class_file, config, variation)
-    require(workers >= 1, "WORKERS", workers, "a whole number from 1 on")
+    accepted = f"a whole number from 1 to {MOST_WORKERS}"
+    require(1 <= workers <= MOST_WORKERS, "WORKERS", workers, accepted)
     folder = Path(output)
     require_folder("OUTPUT", folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -218,6 +219,8 @@ def test_a_damaged_record_of_a_baseline_is_judged_again(class_file, tmp_path):
     folder = sets[0].results / "nearest_spectrum"
     assert sample_size.judge_baselines(settings, sets[0]) == 0
     assert sample_size.is_judged(folder, sets[0])
+    with mock.patch.object(baselines, "MINIROCKET_FEATURES", 84):
+        assert sample_size.is_judged(folder, sets[0])  # another method's constant
     (folder / "baseline.json").write_text("{}")
     assert not sample_size.is_judged(folder, sets[0])
     assert sample_size.judge_baselines(settings, sets[0]) == 0

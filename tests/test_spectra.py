@@ -274,6 +274,7 @@ def test_dataset_json_records_parameters_hashes_and_versions(dataset, class_file
         (["--n-train", 0], ["N_TRAIN", "0", "from 1 to"]),
         (["--n-val", -1], ["N_VAL", "-1"]),
         (["--n-train", 10**21], ["N_TRAIN", 10**21, "from 1 to"]),
+        (["--workers", 257], ["WORKERS is 257", "from 1 to 256"]),
         (["--max-shift", 21], ["MAX_SHIFT", "21", "0 to 2"]),
         (["--test-shift", 30], ["TEST_SHIFT", "30", "0 to 2"]),
         (["--max-height-change", 1], ["MAX_HEIGHT_CHANGE", "1", "less than 1"]),
