@@ -18,9 +18,11 @@ benchmark: .venv/installed
 	$(RUN) baselines.py --dataset datasets/quick
 	$(RUN) evaluate.py --results results/quick
 
-# Two processes and more halve the time; each takes the tests of a file as a whole.
+# Two processes and more halve the time; each takes the tests of a file as a whole, in the order of
+# tests/conftest.py.
 test: .venv/installed
-	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
+		--no-loadscope-reorder
 
 # Days on a processor, so it says first what it will do and how long that may take.
 paper: .venv/installed

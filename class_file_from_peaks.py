@@ -57,6 +57,8 @@ from benchmark.peak_detection import (
     Detection,
     Scatter,
     class_peaks,
+    cut_off,
+    detect,
     mean_spectrum,
     scatter_of,
 )
@@ -203,10 +205,11 @@ def of_measurements(settings):
     detection = Detection(settings.prominence, settings.min_height, settings.max_peaks)
     of_classes = [labels == label for label in range(len(source.names))]
     classes = [(spectra[of_class], samples[of_class]) for of_class in of_classes]
+    means = [mean_spectrum(*measured) for measured in classes]
     patterns = [
-        class_peaks(name, mean_spectrum(*measured), detection)
-        for name, measured in zip(source.names, classes, strict=True)
+        class_peaks(name, mean, detection) for name, mean in zip(source.names, means, strict=True)
     ]
+    tell_of_missing_peaks(source, means, detection)
     scatter = scatter_of(classes, patterns, detection)
     named = np.issubdtype(samples.dtype, np.str_)
     peaks = [(source.grid.x_at(pattern.positions), pattern.heights) for pattern in patterns]
@@ -216,6 +219,24 @@ def of_measurements(settings):
         scatter=scatter if len(scatter.widths) else None,
         samples=of_class if named else None,
     )
+
+
+def tell_of_missing_peaks(source, means, detection):
+    """Name the classes whose pattern lacks something of their mean spectrum (datapoints,)."""
+    every = detection._replace(max_peaks=None)
+    ends, further = [], []
+    for name, mean in zip(source.names, means, strict=True):
+        cut = ", ".join(f"{source.grid.x_at(p):g}" for p in cut_off(mean, detection))
+        ends += [f"{name} at {cut}"] if cut else []
+        more = len(detect(mean, every).positions) - detection.max_peaks
+        further += [f"{more} of {name}"] if more > 0 else []
+    if ends:
+        warn(
+            f"spectra rise to an end of RANGE, where a peak may be cut off that the class file "
+            f"lacks: {', '.join(ends)}"
+        )
+    if further:
+        warn(f"peaks left out by MAX_PEAKS {detection.max_peaks}: {', '.join(further)}")
 
 
 def read_training_spectra(folder, settings):

@@ -23,8 +23,8 @@ from typing import Annotated
 
 import spectra_from_config
 from benchmark.class_file import read_class_file
-from benchmark.command_line import LARGEST, require, run_script
-from benchmark.files import refuse_input, write_json
+from benchmark.command_line import LARGEST, InputError, require, run_script
+from benchmark.files import read_json, refuse_input, write_json
 from benchmark.overlap import Limits, find_overlaps, summarise
 from benchmark.variants import nine_variants
 
@@ -49,6 +49,7 @@ OWN_VARIANTS: Annotated[
     bool, "Use the test variants that the class file gives for single classes."
 ] = True
 
+RESULT = {"class_file", "limits", "pairs", "ambiguous_test_spectra"}  # what JSON holds
 LIMITS = "max_shift", "max_height_change", "test_shift", "test_height_change"
 
 
@@ -60,6 +61,7 @@ def main(settings):
         value = getattr(settings, name)
         require(0 <= value < 1, name.upper(), value, "0 or more and less than 1")
     refuse_input("JSON", settings.json, [settings.config])
+    refuse_other_json(settings.json)
     class_file = read_class_file(settings.config)
     nine = nine_variants(settings.test_shift, settings.test_height_change)
     own = class_file.test_variants if settings.own_variants else {}
@@ -95,6 +97,14 @@ def main(settings):
             "ambiguous_test_spectra": summary["ambiguous_test_spectra"],
         }
         write_json(settings.json, result)
+
+
+def refuse_other_json(path):
+    """Raise InputError if a file holds something else than a result of this script."""
+    if path is None or not Path(path).is_file() or Path(path).stat().st_size == 0:
+        return
+    if not read_json(path, "class_overlap.py").keys() >= RESULT:
+        raise InputError(f"JSON is {path}, which holds something else, accepted: another file")
 
 
 def spectra_of(overlap):

@@ -33,7 +33,7 @@ from benchmark import class_figures, figures, tables
 from benchmark.artefacts import names_of_those_on, one_by_one
 from benchmark.baseline_folder import read_baselines
 from benchmark.class_file import ClassFile
-from benchmark.command_line import InputError, require_folder, run_script
+from benchmark.command_line import InputError, require, require_folder, run_script
 from benchmark.dataset_folder import read_classes
 from benchmark.figure_style import save
 from benchmark.files import open_array, replace_file
@@ -91,6 +91,8 @@ class Evaluation(NamedTuple):
 def main(settings):
     folder = Path(settings.results)
     require_folder("The place for figures", folder / "figures")
+    for shipped in set(settings.shipped) - set(SHIPPED):  # which are there in the project's folder
+        require(Path(shipped).is_dir(), "SHIPPED", shipped, "results folders")
     evaluation = evaluate(folder, settings.dataset, settings.config, settings.shipped)
     texts = {
         "table.md": tables.markdown_tables(evaluation.rows, evaluation.published)

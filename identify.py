@@ -33,7 +33,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from benchmark.command_line import InputError, require, require_range, run_script, warn
-from benchmark.data_card import array_names
+from benchmark.data_card import array_names, read_beside
 from benchmark.dataset_folder import read_dataset
 from benchmark.files import refuse_input, replace_file, sha256_of
 from benchmark.measured_samples import Form, require_background_method, values_of
@@ -44,7 +44,7 @@ from benchmark.run_folder import WEIGHTS, read_run
 from benchmark.similarity import UNUSUAL, nearest_rows, unusual_cosine
 from benchmark.table_formats import as_csv
 from benchmark.tensorflow_startup import release_memory, start_tensorflow
-from measured_spectra import read_all
+from measured_spectra import read_all, warn_of_different_units
 
 # Files
 RUNS: Annotated[
@@ -93,8 +93,11 @@ def main(settings):
         splits = [split for split in dataset.splits if split != "train"]
         accepted = f"a split of {dataset.folder}: {', '.join(splits)}"
         require(settings.known in splits, "KNOWN", settings.known, accepted)
+    read = [run.folder for run in runs] + [dataset.folder for dataset in [dataset] if dataset]
+    refuse_input("CSV", settings.csv, [path for folder in read for path in folder.iterdir()])
     form = form_of(runs[0], dataset, settings.range)
     paths, measurements, spectra = read_all(settings, partial(brought_into, form=form))
+    warn_of_different_units(paths, measurements)
     probabilities = mean_probabilities(runs, spectra)
     warnings = [warnings_of(measurement, form) for measurement in measurements]
     names = runs[0].dataset.class_names or list(map(str, range(runs[0].dataset.classes)))
@@ -182,7 +185,8 @@ def form_of(run, dataset, given):
         accepted = f"{recorded[0]:g} {recorded[1]:g}, as in {dataset.folder}"
         same = np.allclose(given, recorded, rtol=1e-9)
         require(same, "RANGE", f"{given[0]:g} {given[1]:g}", accepted)
-    background = card.get("measured", {}).get("parameters", {}).get("background", "none")
+    measured = card.get("measured") or (dataset and beside_of(dataset)) or {}
+    background = measured.get("parameters", {}).get("background", "none")
     require_background_method(background)
     return Form(
         datapoints=run.dataset.datapoints,
@@ -190,6 +194,12 @@ def form_of(run, dataset, given):
         unit=card.get("unit"),
         background=background,
     )
+
+
+def beside_of(dataset):
+    """Return what is recorded of measured spectra beside a rendered dataset, None without them."""
+    record = read_beside(dataset.folder, dataset.card)
+    return record and record["measured"]
 
 
 def brought_into(measurement, form):

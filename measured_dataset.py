@@ -193,12 +193,13 @@ def require_new(folder):
 def collect(settings, table, unit):
     """Read all files; returns a list of Spectrum, by class, sample and file, and of Exclusion."""
     sources = find_sources(settings.measured)
+    hidden = [source for source in sources if source.of_system]
+    if table:  # which knows better
+        hidden = [source for source in hidden if source.name not in match_labels(table, hidden)[0]]
     excluded = [
-        Exclusion(source.name, NO_MEASUREMENT, "no measurement by its name")
-        for source in sources
-        if source.of_system
+        Exclusion(source.name, NO_MEASUREMENT, "no measurement by its name") for source in hidden
     ]
-    sources = [source for source in sources if not source.of_system]
+    sources = [source for source in sources if source not in hidden]
     reason = "unpack it, or, if it is a zip archive in a folder, give it to MEASURED itself"
     excluded += [Exclusion(s.name, ARCHIVE, reason) for s in sources if s.is_archive]
     sources = [source for source in sources if not source.is_archive]

@@ -35,6 +35,7 @@ So the largest of N_TRAIN is part of the protocol: smaller numbers may be added 
 larger one needs another RESULTS folder.
 """
 
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,6 +56,7 @@ from benchmark.command_line import (
     require,
     require_folder,
     run_script,
+    warn,
 )
 from benchmark.dataset_folder import read_dataset
 from benchmark.figure_style import save
@@ -338,15 +340,29 @@ def print_states(settings, sets):
     """Print the state of every run, with the number by which TASK names it."""
     number = 0
     for chosen in sets:
+        rendered = is_rendered(chosen)  # or ends with the sentence that training would
         for folder, model, seed in networks_of(settings, chosen):
             identity = Identity(model, seed, chosen.protocol, dataset=None)
             print(f"{number:4}  {folder}  {'  '.join(state_of(folder, identity))}")
             number += 1
         for name in baselines_of(settings):
             folder = chosen.results / name
-            judged = is_rendered(chosen) and is_judged(folder, chosen)
+            judged = rendered and is_judged(folder, chosen)
             print(f"{number:4}  {folder}  {'finished' if judged else 'waiting'}")
         number += bool(baselines_of(settings))
+
+
+def tell_of_other_sizes(settings, sets):
+    """Name the folders of further numbers of spectra, which these tables lack."""
+    named = {chosen.results.name for chosen in sets}
+    stems = "|".join(re.escape(chosen.config.stem) for chosen in sets)
+    other = [
+        path.name
+        for path in sorted(Path(settings.results).iterdir())
+        if re.fullmatch(rf"({stems})-n\d+", path.name) and path.name not in named
+    ]
+    if other:
+        warn(f"not in the tables, as N_TRAIN does not name their numbers: {', '.join(other)}")
 
 
 def write_tables(settings, sets):
@@ -367,6 +383,7 @@ def write_tables(settings, sets):
             f"{missing[0]}",
             file=sys.stderr,
         )
+    tell_of_other_sizes(settings, sets)
     if not points:
         return
     curves = curves_of(points, settings.target)

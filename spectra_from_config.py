@@ -27,6 +27,7 @@ Source: Schuetzke, Szymanski and Reischl, "A universal synthetic dataset for mac
 spectroscopic data" (2022), section on the dataset.
 """
 
+import shlex
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
@@ -54,12 +55,14 @@ from benchmark.data_card import (
     refuse_other_dataset,
     refuse_other_kind,
     refuse_own_arrays,
+    refuse_to_relabel,
     versions,
 )
 from benchmark.dataset_folder import verify
 from benchmark.dataset_writer import replace_arrays, temporary
 from benchmark.files import sha256_of
 from benchmark.machine import available_cores
+from benchmark.measured_folder import BESIDE_SPLITS
 from benchmark.overlap import find_overlaps, limits_of, summarise
 from benchmark.rendering import render, stack
 from benchmark.variants import change_heights, variants_of
@@ -153,12 +156,25 @@ def main(settings):
     )
     for split in card["splits"]:
         print(f"{split:10}{card['files'][f'x_{split}.npy']['shape'][0]:>8} spectra")
-    warn_of_overlap(card["overlap"], card.get("overlap_ignores"))
+    warn_of_overlap(card["overlap"], card.get("overlap_ignores"), settings)
     print(f"{folder}: checksum {card['checksum']}")
     return None
 
 
-def warn_of_overlap(overlap, ignored):
+def command_of_overlap(settings):
+    """Return the command that lists the overlapping classes of `test`.
+
+    Its flags are those that are not the defaults, which both scripts share.
+    """
+    flags = []
+    for name in "config", "max_shift", "max_height_change", "test_shift", "test_height_change":
+        value = getattr(settings, name)
+        if value != globals()[name.upper()]:
+            flags += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(["class_overlap.py", *flags])
+
+
+def warn_of_overlap(overlap, ignored, settings):
     if overlap is None:
         message = f"not looked for among more than {OVERLAP_CLASSES}; class_overlap.py does"
         print(f"overlapping classes: {message}", file=sys.stderr)
@@ -167,10 +183,10 @@ def warn_of_overlap(overlap, ignored):
             f"{found['ambiguous_test_spectra']} spectra of {split}"
             for split, found in overlap.items()
         )
-        print(
-            f"warning: classes overlap, {' and '.join(counts)} are ambiguous; class_overlap.py "
-            f"lists them",
-            file=sys.stderr,
+        listed = "those of test" if len(overlap) > 1 else "them"
+        warn(
+            f"classes overlap, {' and '.join(counts)} are ambiguous; "
+            f"{command_of_overlap(settings)} lists {listed}"
         )
     if ignored and overlap is not None:
         print(
@@ -294,6 +310,8 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
     with one_writer(folder):
         refuse_own_arrays(folder, [*names, *outdated])
         refuse_other_kind(folder, measured=False)
+        written = [*names, *outdated, *(array_names(split)[0] for split in BESIDE_SPLITS.values())]
+        refuse_to_relabel(folder, written, partial(is_of, class_file))
         if keep_others:
             refuse_other_dataset(folder, class_file, variation)
 
@@ -315,6 +333,11 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
             }
 
         return replace_arrays(folder, names, outdated, write)
+
+
+def is_of(class_file, card):
+    """Tell whether a data card, a dict, is of the classes of a ClassFile."""
+    return (card.get("class_file") or {}).get("sha256") == class_file.sha256
 
 
 def named_fields(class_file):

@@ -28,18 +28,24 @@ def write_class_file(path, config):
 
 
 def what_would_be_lost(content, config):
-    """Yield in words what the content of a file is that no class file should replace."""
+    """Yield in words what the content of a file is that no class file should replace.
+
+    Scripts write a class file on one line, so one of many was written or changed by hand.
+    """
     digest = hashlib.sha256(content).hexdigest()
     for published in PUBLISHED.values():
         if digest == published.class_file:
             yield f"other classes, those of the dataset {published.name!r} of the papers"
     try:
-        more = fields_of(json.loads(content)) - fields_of(config)
+        earlier = json.loads(content)
+        more = fields_of(earlier) - fields_of(config)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         yield "something else than classes"
         return
     if more:
         yield f"classes with {', '.join(sorted(more))}"
+    if json.dumps(earlier).encode() != content:
+        yield "classes written or changed by hand"
 
 
 def fields_of(config):

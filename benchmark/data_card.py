@@ -221,6 +221,26 @@ def refuse_own_arrays(folder, names, record=CARD):
             )
 
 
+def refuse_to_relabel(folder, names, same_classes):
+    """Raise InputError if test splits of somebody's own would come to be of other classes.
+
+    names: the arrays that a script writes or removes; same_classes: function that tells whether a
+    data card, a dict, is of the classes to come.
+    """
+    own = sorted(path.name for path in folder.glob("x_test*.npy") if path.name not in names)
+    if not own:
+        return
+    try:
+        card = read_json(folder / CARD, WRITER)
+    except (FileNotFoundError, InputError):
+        return
+    if card.get("complete") is not False and not same_classes(card):
+        raise InputError(
+            f"{folder}/{own[0]} was labelled for other classes; choose another OUTPUT folder, or "
+            f"move {own[0]} away"
+        )
+
+
 def refuse_other_kind(folder, measured):
     """Raise InputError if a folder holds a measured dataset but a rendered one is due, or reverse.
 

@@ -84,6 +84,13 @@ def xrdml_counts(path, data, notes):
                 f"counts are multiplied by beamAttenuationFactors of {factors.min():g} to "
                 f"{factors.max():g}"
             )
+    times = data.find("countingTimes")
+    if times is not None and len(np.unique(xml_numbers(path, times))) > 1:
+        seconds = xml_numbers(path, times)
+        notes.append(
+            f"points were counted for {seconds.min():g} to {seconds.max():g} seconds each, by "
+            f"which intensities are not divided"
+        )
     return y, element.get("unit", "counts")
 
 

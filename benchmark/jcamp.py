@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmark.command_line import InputError
-from benchmark.jcamp_fields import decimal, equidistant_x, factor, whole_number
+from benchmark.jcamp_fields import decimal, equidistant_x, factor, whole_number, x_of_pairs
 from benchmark.jcamp_table import decode_table, pairs
 from benchmark.measurement import Measurement, chosen
 from benchmark.number_text import points, shortened
@@ -163,7 +163,8 @@ def read_table(path, fields, table):
         return x, np.array(y), (*decoded, *found)
     rows = pairs(path, table.rows)
     x, y, notes = points(path, rows)
-    x = x * factor(path, fields, "XFACTOR")
+    x, found = x_of_pairs(path, fields, x)
+    notes = (*notes, *found)
     count = whole_number(path, fields, "NPOINTS") if "NPOINTS" in fields else len(rows)
     if count != len(rows):
         ends = len(x) and "LASTX" in fields and decimal(path, fields, "LASTX")

@@ -39,6 +39,31 @@ def factor(path, fields, name):
     return value
 
 
+def x_of_pairs(path, fields, x):
+    """Return the x of a table (XY..XY) with XFACTOR, and notes where FIRSTX or LASTX differ.
+
+    x (points,): as the table has it, only rising or only falling.
+    """
+    scale = factor(path, fields, "XFACTOR")
+    ends = as_numbers([fields.get(name, "") for name in ("FIRSTX", "LASTX")])
+    if ends is None or len(x) == 0:
+        return x * scale, []
+    if begin_and_end(x * scale, ends):
+        return x * scale, []
+    if begin_and_end(x, ends):
+        return x, [f"XFACTOR is {scale:.7g}, but the x of the table fit without it"]
+    low, high = x[0] * scale, x[-1] * scale
+    return x * scale, [
+        f"FIRSTX and LASTX are {ends[0]:.7g} and {ends[1]:.7g}, but x of the table goes from "
+        f"{low:.7g} to {high:.7g}, which is taken"
+    ]
+
+
+def begin_and_end(x, ends):
+    """Tell whether x begins and ends there, either way, but for a thousandth of all of it."""
+    return np.allclose(np.sort(x[[0, -1]]), np.sort(ends), rtol=0, atol=1e-3 * np.ptp(ends))
+
+
 def equidistant_x(path, fields, lines, count, points):
     """Return the x of a table (X++(Y..Y)), and notes.
 

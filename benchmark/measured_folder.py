@@ -16,6 +16,7 @@ from benchmark.data_card import (
     faults_of,
     refuse_other_kind,
     refuse_own_arrays,
+    refuse_to_relabel,
     versions,
 )
 from benchmark.dataset_writer import replace_arrays, temporary
@@ -67,6 +68,7 @@ def write_dataset(folder, splits, measured, keep_others=False):
     with one_writer(folder):
         refuse_own_arrays(folder, names)
         refuse_other_kind(folder, measured=True)
+        refuse_to_relabel(folder, names, lambda card: card.get("class_names") == class_names)
         if keep_others:
             refuse_other_parameters(folder, parameters)
 

@@ -71,7 +71,8 @@ def find_overlaps(class_file, limits):
             class_b=b,
             variants_a=tuple(sorted(by_a)),
             variants_b=tuple(sorted(by_b)),
-            decided_by=deciding_peaks(patterns, a, b, by_a) or deciding_peaks(patterns, b, a, by_b),
+            decided_by=deciding_peaks(patterns, a, b, by_a, class_file.name_of)
+            or deciding_peaks(patterns, b, a, by_b, class_file.name_of),
         )
         for (a, b), (by_a, by_b) in sorted(found.items())
     ]
@@ -231,10 +232,11 @@ def match_variant(positions_a, heights_a, positions_b, heights_b, limits):
     return partners
 
 
-def deciding_peaks(patterns, a, b, variants):
+def deciding_peaks(patterns, a, b, variants, name_of):
     """Say on which peaks an overlap hangs: those that vanish, or else the least alike partners.
 
-    variants: test variant of class a -> partners in class b. Returns "" without a variant.
+    variants: test variant of class a -> partners in class b; name_of: function from a class index
+    to what the class is called. Returns "" without a variant.
     """
     if not variants:
         return ""
@@ -242,7 +244,7 @@ def deciding_peaks(patterns, a, b, variants):
     (positions_a, positions_b), (heights_a, heights_b) = (table[[a, b]] for table in patterns)
     peaks = np.flatnonzero(partners >= 0)
     vanishing = [
-        f"{positions[peak]} (height {heights[peak]:g}) of class {label}"
+        f"{positions[peak]} (height {heights[peak]:g}) of class {name_of(label)}"
         for label, positions, heights, matched in (
             (a, positions_a, heights_a, peaks),
             (b, positions_b, heights_b, partners[peaks]),
@@ -255,8 +257,8 @@ def deciding_peaks(patterns, a, b, variants):
     p = peaks[np.argmax(np.abs(heights_a[peaks] - heights_b[partners[peaks]]))]
     q = partners[p]
     return (
-        f"all peaks match, least alike {positions_a[p]} (height {heights_a[p]:g}) of class {a} "
-        f"and {positions_b[q]} (height {heights_b[q]:g}) of class {b}"
+        f"all peaks match, least alike {positions_a[p]} (height {heights_a[p]:g}) of class "
+        f"{name_of(a)} and {positions_b[q]} (height {heights_b[q]:g}) of class {name_of(b)}"
     )
 
 

@@ -56,6 +56,16 @@ def detect(spectrum, detection):
     return Peaks(found, spectrum[found], peak_widths(spectrum, found, rel_height=0.5)[0] / FWHM)
 
 
+def cut_off(spectrum, detection):
+    """Return the positions, 0 or the last, where a spectrum from 0 to 1 rises to its end.
+
+    What rises there by as much as a peak does may be half of one, whose place nobody knows.
+    """
+    padded = np.pad(np.asarray(spectrum, np.float64), 1)
+    found, _ = find_peaks(padded, height=detection.min_height, prominence=detection.prominence)
+    return [position for position in (0, len(spectrum) - 1) if position + 1 in found]
+
+
 def mean_spectrum(spectra, samples):
     """Return the mean of the means of the samples, float64 (datapoints,), again from 0 to 1.
 
@@ -109,11 +119,15 @@ def scatter_of(classes, patterns, detection):
 
 
 def deviations(peaks, pattern):
-    """Return width, shift and height change of the pattern's peaks in a spectrum, (3, found)."""
+    """Return width, shift and height change of the pattern's peaks in a spectrum, (3, found).
+
+    Heights are relative to the highest peak, on both sides: the spectrum itself may be higher where
+    a peak is cut off by its end.
+    """
     if not len(peaks.positions):
         return np.zeros((3, 0))
     shifts = np.abs(peaks.positions - pattern.positions[:, None])
     shifts = np.where(shifts <= SAME_PEAK * peaks.widths, shifts, np.inf)
     nearest, shift = shifts.argmin(axis=1), shifts.min(axis=1)
-    changes = np.abs(peaks.heights[nearest] - pattern.heights)
+    changes = np.abs(peaks.heights[nearest] / peaks.heights.max() - pattern.heights)
     return np.array([peaks.widths[nearest], shift, changes])[:, np.isfinite(shift)]

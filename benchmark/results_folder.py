@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from benchmark.baseline_folder import RECORD as BASELINE_RECORD
-from benchmark.command_line import InputError, warn
+from benchmark.command_line import InputError
 from benchmark.published_results import PUBLISHED
 from benchmark.run_folder import (
     CHECKPOINT,
@@ -55,9 +55,6 @@ def add_shipped(runs, folders):
     """
     added = []
     known = {run.folder.resolve() for run in runs}
-    absent = [folder for folder in folders if not Path(folder).is_dir()]
-    if absent:
-        warn(f"no runs of SHIPPED are shown from where there is no folder: {', '.join(absent)}")
     for folder in map(Path, folders):
         shipped = [read_run(path) for path in folders_with(folder, RECORD)]
         shipped = [run for run in shipped if same_dataset(run, runs[0])]

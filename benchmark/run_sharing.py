@@ -185,7 +185,7 @@ def state_of(folder, identity=None):
             if identity:
                 check_same_settings(folder, run, identity)
         except InputError as error:
-            return "refused", str(error)
+            return "refused", str(error).partition(";")[0]
         return "finished", f"{run.epochs} epochs in {run.seconds / 60:.1f} min"
     epochs = 0
     if (folder / HISTORY).exists():

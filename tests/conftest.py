@@ -35,6 +35,19 @@ def variation(**changes):
 SMALL = variation(n_train=6, n_val=2, max_shift=5, test_shift=3)  # fits the small class file
 
 
+# Files that take more than half a minute, the longest first.
+LONG = (
+    *("test_resuming.py", "test_workers.py", "test_networks.py", "test_training.py"),
+    *("test_figures.py", "test_robustness.py", "test_interruptions.py", "test_spectra.py"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files first: begun last, one of them would keep a single process at work."""
+    order = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path.name, len(LONG)))
+
+
 @pytest.fixture(scope="session")
 def tensorflow():
     """Start TensorFlow as training does; its threads cannot be set once a network is built."""

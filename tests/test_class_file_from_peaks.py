@@ -287,13 +287,29 @@ def test_of_too_many_detected_peaks_the_most_prominent_stay_not_the_highest():
     np.testing.assert_allclose(found.positions, [100, 250], atol=1)
 
 
-@pytest.mark.parametrize(("position", "height"), [(110, 0.8), (90, 0.8), (100, 1.2)])
+@pytest.mark.parametrize(("position", "height"), [(110, 0.3), (90, 0.3), (100, 0.7)])
 def test_a_peak_up_to_two_of_its_widths_away_is_that_of_the_class(position, height):
-    pattern = Peaks(np.array([100]), np.array([1.0]), np.array([9.0]))
-    found = deviations(Peaks(np.array([position]), np.array([height]), np.array([5.0])), pattern)
-    np.testing.assert_allclose(found, [[5], [abs(position - 100)], [0.2]])
-    further = Peaks(np.array([111]), np.array([height]), np.array([5.0]))
-    assert deviations(further, pattern).shape == (3, 0)
+    pattern = Peaks(np.array([100, 300]), np.array([0.5, 1.0]), np.array([9.0, 9.0]))
+
+    def found(at):
+        heights = 0.8 * np.array([height, 1.0])  # relative to what is not a peak of the class
+        return deviations(Peaks(np.array([at, 300]), heights, np.array([5.0, 5.0])), pattern)
+
+    np.testing.assert_allclose(
+        found(position), [[5, 5], [abs(position - 100), 0], [0.2, 0]], atol=1e-12
+    )
+    assert found(111).shape == (3, 1)
+
+
+def test_peaks_that_the_class_file_lacks_are_named(make, tmp_path):
+    folder = write_samples(tmp_path / "files", jitter=0)
+    flags = "--measured", folder, "--datapoints", 801, "--unit", "1/cm"
+    cut, output, errors = make(*flags, "--range", 400, 1200)
+    assert [spectrum["peak_heights"][0] for spectrum in cut["spectra"].values()] == [1, 1]
+    assert "alpha at 400, beta at 400" in errors
+    assert "--max-height-change 0.0" in output  # though single spectra are scaled by what was cut
+    _, _, errors = make(*flags, "--range", 200, 1200, "--max-peaks", 2, "--output", "b.json")
+    assert errors == "warning: peaks left out by MAX_PEAKS 2: 1 of beta\n"
 
 
 def test_scatter_is_of_classes_with_two_samples_and_of_all_their_peaks():

@@ -250,6 +250,15 @@ def test_what_cannot_be_made_again_is_not_replaced(run, class_file, change, foun
     assert path.read_bytes() == before
 
 
+def test_classes_written_by_hand_are_not_replaced(run, class_file):
+    path, _ = class_file
+    by_hand = json.dumps(json.loads(path.read_text()), indent=4)
+    path.write_text(by_hand)
+    process = run("dataset_config_generator.py", "--classes", 2, "--output", path)
+    assert_one_sentence(process, 2, path, "holds classes written or changed by hand")
+    assert path.read_text() == by_hand
+
+
 @pytest.mark.parametrize("content", [b"# Notes", b"[1]", b"\xff"])
 def test_files_of_another_kind_are_not_replaced(run, tmp_path, content):
     (tmp_path / "notes.md").write_bytes(content)

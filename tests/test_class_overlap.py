@@ -244,6 +244,29 @@ def test_script_prints_pairs_and_totals_and_saves_json(run, class_file, tmp_path
     assert saved["ambiguous_test_spectra"] == 9
     (pair,) = saved["pairs"]
     assert (pair["class_a"], pair["class_b"], pair["variants"]) == (0, 1, 9)
+    assert run("class_overlap.py", "--config", path, *flags).returncode == 0  # the same once more
+    other = path.with_name("other.json")
+    other.write_bytes(path.read_bytes())
+    process = run("class_overlap.py", "--config", path, "--json", other)
+    assert_one_sentence(process, 2, "JSON", other, "holds something else")
+    assert other.read_bytes() == path.read_bytes()
+
+
+def test_classes_are_called_by_their_names(run, class_file):
+    path, write = class_file
+
+    def twins(config):
+        for label, spectrum in config["spectra"].items():
+            spectrum["name"] = f"mineral {label}"
+        for label in "01":
+            config["spectra"][label] |= {"peak_positions": [40, 70], "peak_heights": [1.0, 0.5]}
+
+    write(twins)
+    process = run("class_overlap.py", "--config", path, "--max-shift", 4, "--test-shift", 2)
+    first, *_ = process.stdout.splitlines()
+    assert first.startswith("classes mineral 0 and mineral 1: 18 of 18 test variants; ")
+    assert "of class mineral 0 and" in first
+    assert first.endswith("of class mineral 1")
 
 
 @pytest.mark.parametrize(

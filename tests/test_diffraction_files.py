@@ -93,6 +93,16 @@ def test_counts_are_multiplied_by_the_attenuation_and_intensities_are_not(measur
     assert "1 to 188" in counts.notes[0]
 
 
+def test_counting_times_that_differ_are_told(measured):
+    for times, notes in ("1 1 1 1 1", 0), ("1 1 1 10 10", 1):
+        listed = f'<countingTimes unit="seconds">{times}</countingTimes>'
+        common = "<commonCountingTime>1.0</commonCountingTime>"
+        found = read_measurement(measured(xrdml(scan().replace(common, listed))))
+        np.testing.assert_array_equal(found.y, Y)
+        assert len(found.notes) == notes
+    assert "counted for 1 to 10 seconds each" in found.notes[0]
+
+
 @pytest.mark.parametrize(
     ("text", "note"),
     [

@@ -151,7 +151,7 @@ def test_what_a_file_does_not_cover_takes_its_first_or_last_y():
     assert (x.tolist(), y.tolist()) == ([0, 2, 3, 4, 6], [7, 7, 9, 8, 8])
 
 
-def test_the_background_of_the_dataset_is_subtracted_here_too(trained, monkeypatch):
+def test_the_background_of_the_dataset_is_subtracted_here_too(trained, monkeypatch, tmp_path):
     fake = ModuleType("pybaselines")
     fake.__spec__ = ModuleSpec("pybaselines", None)
     monkeypatch.setitem(sys.modules, "pybaselines", fake)
@@ -159,8 +159,11 @@ def test_the_background_of_the_dataset_is_subtracted_here_too(trained, monkeypat
     card = {"range": [200, 400], "unit": "1/cm"}
     measured = {"measured": {"parameters": {"background": "arpls"}}}
     for content, background in (card, "none"), (card | measured, "arpls"):
-        form = identify.form_of(run, SimpleNamespace(card=content), None)
+        form = identify.form_of(run, SimpleNamespace(card=content, folder=tmp_path), None)
         assert form == Form((200, 400), DATAPOINTS, "1/cm", background)
+    monkeypatch.setattr(identify, "read_beside", lambda folder, card: measured)
+    form = identify.form_of(run, SimpleNamespace(card=card, folder=tmp_path), None)
+    assert form.background == "arpls"
 
 
 def test_a_background_that_cannot_be_subtracted_is_told(ask, measured, trained, monkeypatch):
@@ -172,6 +175,31 @@ def test_a_background_that_cannot_be_subtracted_is_told(ask, measured, trained, 
     monkeypatch.setitem(sys.modules, "pybaselines", None)
     with pytest.raises(InputError, match="BACKGROUND is arpls, which needs pybaselines"):
         ask(measured(spectrum_of(PEAKS["opal"])))
+
+
+def test_a_run_and_its_dataset_are_not_written_over(ask, measured, trained):
+    path = measured(spectrum_of(PEAKS["opal"]))
+    run = trained / "results/patterns-seed0/run.json"
+    for read in run, trained / "datasets/small/y_train.npy":
+        before = read.read_bytes()
+        with pytest.raises(InputError, match=r"CSV is .*, which is read, too"):
+            ask(path, "--csv", read)
+        assert read.read_bytes() == before
+
+
+def test_files_in_different_units_are_told(ask, measured, trained, monkeypatch):
+    card = json.loads((trained / "datasets/small/dataset.json").read_text())
+    del card["unit"]  # which would refuse one of them
+    monkeypatch.setattr(
+        identify, "read_dataset", lambda path: read_dataset(path)._replace(card=card)
+    )
+    opal = spectrum_of(PEAKS["opal"]).splitlines()
+    files = [
+        measured("\n".join([f"x ({unit}),y", *opal]), f"{number}.csv")
+        for number, unit in enumerate(("nm", "1/cm"))
+    ]
+    _, errors = ask(*files)
+    assert f"{files[0]} has x in nm and {files[1]} in 1/cm, which are not converted" in errors
 
 
 def test_points_far_apart_are_warned_of(ask, measured):

@@ -21,6 +21,24 @@ XYPOINTS = """##TITLE= unequal steps $$ and a comment
 ##END=
 """
 
+
+@pytest.mark.parametrize(
+    ("first", "last", "x", "note"),
+    [
+        (100, 104, [100, 101, 102.5, 104], ""),
+        (104, 100, [100, 101, 102.5, 104], ""),
+        (200, 208, [200, 202, 205, 208], "XFACTOR is 0.5, but the x of the table fit without it"),
+        (100, 999, [100, 101, 102.5, 104], "are 100 and 999, but x of the table goes from 100 to"),
+    ],
+)
+def test_x_of_pairs_are_held_against_firstx_and_lastx(measured, first, last, x, note):
+    ends = f"##FIRSTX= {first}\n##LASTX= {last}\n##XYPOINTS"
+    found = read_measurement(measured(XYPOINTS.replace("##XYPOINTS", ends)))
+    np.testing.assert_array_equal(found.x, x)
+    assert len(found.notes) == bool(note)
+    assert note in "".join(found.notes)
+
+
 # One spectrum in all forms, as McDonald and Wilks show them in their Table VII.
 ORDINATES = [1, 2, 3, 3, 2, 1, 0, -1, -2, -3]
 FORMS = {

@@ -238,10 +238,37 @@ def test_what_is_no_measured_dataset_is_not_replaced(files, dataset, tmp_path, m
         measured_dataset.main(parse_flags(measured_dataset, [*flags, "--seed", "1"]))
 
 
+def test_own_test_splits_keep_their_classes(files, tmp_path):
+    folder = tmp_path / "out"
+    make(folder, "--measured", files)
+    for axis in "xy":
+        np.save(folder / f"{axis}_test_mine.npy", np.load(folder / f"{axis}_test.npy"))
+    make(folder, "--measured", files, "--seed", 1)  # the same classes
+    before = arrays_of(folder)
+    write_samples(files, samples=9, minerals=("Albite",))
+    with pytest.raises(InputError, match=r"x_test_mine.npy was labelled for other classes"):
+        make(folder, "--measured", files)
+    assert arrays_of(folder) == before
+
+
 # Labels
 
 
 TABLE = "file,class,sample\n"
+
+
+def test_a_file_that_the_table_names_counts_whatever_its_name(files, tmp_path):
+    rows = []
+    for path in sorted(files.iterdir()):
+        name = f".{path.name}" if path.name.startswith("Calcite") else path.name
+        path.rename(files / name)
+        rows.append(f"{name},{','.join(path.name.split('__')[:2])}\n")
+    (files / ".DS_Store").write_bytes(b"\0")  # which it does not name
+    table = tmp_path / "labels.csv"
+    table.write_text(TABLE + "".join(rows))
+    card = make(tmp_path / "out", "--measured", files, "--labels", table)
+    assert card["class_names"] == list(CENTRES)
+    assert [row["file"] for row in card["measured"]["excluded"]] == ["raman/.DS_Store"]
 
 
 def test_a_table_gives_class_and_sample(tmp_path):

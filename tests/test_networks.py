@@ -383,7 +383,7 @@ def test_a_network_with_arguments_goes_from_training_to_table(run, dataset, tmp_
     model = keras.models.load_model(folder / "model.keras")
     hidden, _ = layers_of(model, keras.layers.Dense)
     assert (hidden.units, hidden.activation.__name__) == (20, "relu")
-    assert "2 finished" in run("train_models.py", *flags, "--status").stdout
+    assert "2 finished" in run("train_models.py", *flags, "--epochs", 2, "--status").stdout
     process = run("evaluate.py", "--results", tmp_path, cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     assert f"\n{name} " in process.stdout

@@ -41,11 +41,12 @@ def test_shipped_runs_are_no_rows_beside_themselves(run, tmp_path):
     assert "shipped" not in (tmp_path / "table.md").read_text()
 
 
-def test_shipped_folders_that_are_not_there_are_named(run, tmp_path):
-    own, absent = tmp_path / "own", [tmp_path / "ship", tmp_path / "shop"]
+def test_a_shipped_folder_that_is_not_there_is_named(run, tmp_path):
+    own = tmp_path / "own"
     write_run(own, "vgg", 0, test=10)
-    flags = "--results", own, "--no-figures", "--shipped", tmp_path, *absent
-    assert_one_sentence(run("evaluate.py", *flags), 0, "SHIPPED", f"{absent[0]}, {absent[1]}")
+    flags = "--results", own, "--no-figures", "--shipped", tmp_path, tmp_path / "shop"
+    assert_one_sentence(run("evaluate.py", *flags), 2, "SHIPPED", f"{tmp_path}/shop")
+    assert run("evaluate.py", *flags[:3], cwd=tmp_path).stderr == ""  # another working folder
 
 
 def test_a_shipped_folder_named_twice_counts_once(run, tmp_path):

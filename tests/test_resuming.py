@@ -69,12 +69,12 @@ def identical(a, b, capsys):
 def test_a_run_killed_after_any_step_goes_on_to_the_same_bits(
     dataset, tmp_path, monkeypatch, capsys
 ):
-    impatient = PROTOCOL._replace(lr_patience=1, stop_patience=2)
+    impatient = PROTOCOL._replace(batch_size=12, lr_patience=1, stop_patience=2)
     run = train(dataset, tmp_path / "whole", impatient, minutes=1000)
     assert 3 < run.epochs < impatient.epochs
     rates = (tmp_path / "whole" / "history.csv").read_text().splitlines()
     assert float(rates[-1].rpartition(",")[2]) < 1  # the learning rate fell
-    steps = 3 * run.epochs
+    steps = 2 * run.epochs
     save = Checkpoint.save
 
     def save_and_die(checkpoint):
@@ -196,7 +196,7 @@ def test_sigkill_at_random_moments_changes_no_bit(undisturbed, tmp_path, capsys)
     results = tmp_path / "results"
     moments = random.Random(1)
     kills = 0
-    while kills < 3:
+    while kills < 2:
         process = subprocess.Popen(
             command(dataset, results, *MATRIX, "--checkpoint-minutes", 0.002),
             stdout=subprocess.DEVNULL,

@@ -144,6 +144,14 @@ def test_a_study_is_trained_once_and_says_what_is_finished(run, class_file, tmp_
         sample_size.main(settings_of(*flags, "--learning-rate", 0.1))
     with pytest.raises(InputError, match=r"small-n1 holds spectra .* vary otherwise"):
         sample_size.main(settings_of(*flags, "--max-height-change", 0.1))
+    with pytest.raises(InputError, match=r"small-n1 holds spectra .* vary otherwise"):
+        sample_size.main(settings_of(*flags, "--max-height-change", 0.1, "--status"))
+    capsys.readouterr()
+    fewer = settings_of(*flags)
+    fewer.n_train = (3,)
+    sample_size.tell_of_other_sizes(fewer, sample_size.training_sets(fewer))
+    told = "warning: not in the tables, as N_TRAIN does not name their numbers: small-n1\n"
+    assert capsys.readouterr().err == told
 
     (results / "small-n3" / "vgg-seed0" / "run.json").unlink()
     capsys.readouterr()

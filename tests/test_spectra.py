@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -324,6 +325,39 @@ def test_arrays_of_ones_own_are_not_rendered_over(run, class_file, own_arrays):
     process = run("spectra_from_config.py", *flags, "--output", own_arrays)
     assert_one_sentence(process, 2, own_arrays, "x_train.npy", "dataset.json", "OUTPUT")
     assert before == {path: path.read_bytes() for path in before}
+
+
+def test_own_test_splits_keep_their_classes(run, class_file, dataset):
+    for axis in "xy":
+        np.save(dataset / f"{axis}_test_mine.npy", np.load(dataset / f"{axis}_test.npy"))
+    render_dataset(class_file[0], dataset, SMALL._replace(seed=1))  # the same classes
+    before = {path: path.read_bytes() for path in dataset.iterdir()}
+    changed, write = class_file
+    other = {"peak_positions": [40, 70], "peak_heights": [1.0, 0.5]}
+    write(lambda config: config["spectra"]["0"].update(other))
+    flags = "--config", changed, "--max-shift", 5, "--test-shift", 3, "--output", dataset
+    process = run("spectra_from_config.py", *flags)
+    assert_one_sentence(process, 2, dataset / "x_test_mine.npy", "labelled for other classes")
+    assert before == {path: path.read_bytes() for path in before}
+
+
+def test_the_command_that_lists_overlapping_classes_has_their_variation(run, class_file, tmp_path):
+    path, write = class_file
+
+    def twins(config):
+        for label in "01":
+            config["spectra"][label] |= {"peak_positions": [40, 70], "peak_heights": [1.0, 0.5]}
+
+    write(twins)
+    flags = "--max-shift", 5, "--test-shift", 3, "--output", tmp_path / "small"
+    process = run("spectra_from_config.py", "--config", path, *flags)
+    script, *found = shlex.split(process.stderr.partition("ambiguous; ")[2].partition(" lists")[0])
+    assert found == ["--config", str(path), "--max-shift", "5", "--test-shift", "3"]
+    listed = run(script, *found).stdout
+    card = json.loads((tmp_path / "small/dataset.json").read_text())
+    spectra = card["overlap"]["test"]["ambiguous_test_spectra"]
+    assert spectra > 0
+    assert f"{spectra} of 36 test spectra ambiguous" in listed
 
 
 def archive(path):
