@@ -28,6 +28,7 @@ def test_training_steps_are_timed(run, monkeypatch):
         return list(training_benchmarks.KINDS[kind](one))
 
     monkeypatch.setattr(training_benchmarks, "measure", measure)
+    monkeypatch.setattr(training_benchmarks, "MATRIX", 512)
     flags = "--datapoints", 100, "--classes", 4, "--batch-size", 4, "--worker-epochs", 1
     process = run("tests/training_benchmarks.py", "--networks", "vgg", *flags)
     set_precision("float32", on_gpu=False)  # for the tests that follow in this process

@@ -13,6 +13,8 @@ from benchmark.command_line import InputError
 from benchmark.run_comparison import compare
 from benchmark.run_folder import read_run
 
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
 
 def command(dataset, results, *flags):
     script = [sys.executable, PROJECT / "train_models.py", "--dataset", dataset, "--results"]
@@ -20,7 +22,7 @@ def command(dataset, results, *flags):
     return list(map(str, [*script, results, *networks, *flags]))
 
 
-BFLOAT16 = "--precision", "bfloat16", "--epochs", 8, "--stop-patience", 8
+BFLOAT16 = "--precision", "bfloat16", "--epochs", 4
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def test_weights_and_probabilities_stay_float32(trained):
 def test_a_run_that_is_stopped_goes_on_to_the_same_bits(trained, tmp_path, capsys):
     dataset, results = trained
     flags = command(dataset, tmp_path, *BFLOAT16)
-    for lines in 3, 12:  # how much of the log is read before the process is ended
+    for lines in 1, 6:  # how much of the log is read before the process is ended
         with subprocess.Popen(flags, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             for _ in range(lines):
                 process.stdout.readline()
@@ -66,9 +68,9 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_bits(trained, tmp_path, capsy
 
 def test_precisions_are_never_mixed(run, trained, tmp_path):
     dataset, results = trained
-    process = run(*command(dataset, results, "--epochs", 8, "--stop-patience", 8)[1:])
+    process = run(*command(dataset, results, "--epochs", 4)[1:])
     assert_one_sentence(process, 2, "was trained with PRECISION bfloat16, not float32")
-    flags = command(dataset, tmp_path, "--epochs", 8, "--stop-patience", 8)
+    flags = command(dataset, tmp_path, "--epochs", 4)
     subprocess.run(flags, check=True, capture_output=True)
     (tmp_path / "vgg-seed0").rename(results / "vgg-other")
     process = run("evaluate.py", "--results", results)

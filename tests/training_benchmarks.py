@@ -45,6 +45,8 @@ WORKER_EPOCHS: Annotated[int, "Epochs of the runs that workers share."] = 10
 PRECISION: Annotated[str, "Precision of the one measurement of MEASURE."] = "float32"
 MEASURE: Annotated[str | None, "Only this kind, of the one network; prints its numbers."] = None
 
+MATRIX = 4096  # rows and columns of the matrix product
+
 
 def main(settings):
     if settings.measure:
@@ -215,13 +217,13 @@ def matrix_product_peak(settings):
     start_tensorflow()
     import tensorflow as tf
 
-    a = tf.random.stateless_normal((4096, 4096), (0, 0))
+    a = tf.random.stateless_normal((MATRIX, MATRIX), (0, 0))
     seconds = []
     for _ in range(8):
         start = time.perf_counter()
         tf.linalg.matmul(a, a).numpy()
         seconds.append(time.perf_counter() - start)
-    return [2 * 4096**3 / min(seconds)]
+    return [2 * MATRIX**3 / min(seconds)]
 
 
 KINDS = {f.__name__: f for f in (with_keras_defaults, as_we_train, operations, matrix_product_peak)}
