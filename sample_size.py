@@ -31,8 +31,8 @@ pass in a new order). Patience, the most epochs, the steps between two validatio
 the batches then mean the same for all, and only the number of different spectra differs. Waiting
 more epochs instead would give the same patience, but a validation after every few steps, which
 takes longer than the training and lets small sets choose their best epoch among more of them.
-So the largest of N_TRAIN is part of the protocol: smaller numbers may be added to a study later, a
-larger one needs another RESULTS folder.
+So the largest of N_TRAIN is part of the protocol: smaller numbers may be added to a study later,
+named beside the others, a larger one needs another RESULTS folder.
 """
 
 import re
@@ -58,7 +58,7 @@ from benchmark.command_line import (
     run_script,
     warn,
 )
-from benchmark.dataset_folder import read_dataset
+from benchmark.dataset_folder import read_dataset, recorded_hashes
 from benchmark.figure_style import save
 from benchmark.files import read_json, replace_file
 from benchmark.machine import available_cores
@@ -295,7 +295,7 @@ def runs_of(settings, chosen):
     Raises InputError if a run is of another protocol or dataset.
     """
     dataset = read_dataset(chosen.dataset)
-    record = record_of(dataset, hashes_of(dataset))
+    record = record_of(dataset, recorded_hashes(dataset))
     runs = {}
     for folder, model, seed in networks_of(settings, chosen):
         run = finished_run(folder, Identity(model, seed, chosen.protocol, record))
@@ -303,10 +303,6 @@ def runs_of(settings, chosen):
             run = None
         runs[model, seed] = run
     return runs
-
-
-def hashes_of(dataset):
-    return {name: entry["sha256"] for name, entry in dataset.card["files"].items()}
 
 
 def judge_baselines(settings, chosen):
@@ -333,7 +329,7 @@ def is_judged(folder, chosen):
         return False  # damaged: to be judged again
     features = record.get("settings", {}).get("minirocket_features")
     same = folder.name != "minirocket" or features == baselines.MINIROCKET_FEATURES
-    return same and record["dataset"]["sha256"] == hashes_of(read_dataset(chosen.dataset))
+    return same and record["dataset"]["sha256"] == recorded_hashes(read_dataset(chosen.dataset))
 
 
 def print_states(settings, sets):

@@ -39,7 +39,13 @@ from tqdm import tqdm
 from benchmark.checkpoint import Checkpoint, Terminated
 from benchmark.command_line import LARGEST, InputError, require, require_folder, run_script
 from benchmark.data_card import array_names
-from benchmark.dataset_folder import hash_and_check, name_of, read_dataset, refuse_overwritten
+from benchmark.dataset_folder import (
+    hash_and_check,
+    name_of,
+    read_dataset,
+    recorded_hashes,
+    refuse_overwritten,
+)
 from benchmark.files import remove_abandoned, replace_file
 from benchmark.machine import available_cores
 from benchmark.networks import (
@@ -148,7 +154,7 @@ def main(settings):
     require_folder("RESULTS", results)
     if settings.status:
         identities = {
-            folder: Identity(model, seed, protocol, dataset=None)
+            folder: Identity(model, seed, protocol, record_by_card(settings.dataset))
             for folder, model, seed in matrix_of(settings, results)
         }
         return print_status(identities, first=settings.task or 0)
@@ -193,6 +199,15 @@ def main(settings):
     except Terminated as terminated:
         print("stopped after a checkpoint; the same command goes on from it", file=sys.stderr)
         return 128 + terminated.number
+
+
+def record_by_card(folder):
+    """Return the DatasetRecord that a dataset folder's card gives, None without one; quick."""
+    try:
+        dataset = read_dataset(folder)
+    except InputError:
+        return None
+    return dataset.card and record_of(dataset, recorded_hashes(dataset))
 
 
 def refuse_together(settings):

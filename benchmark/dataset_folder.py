@@ -194,6 +194,11 @@ def verify(folder):
         print(f"{folder}: {len(beside['files'])} files of {BESIDE_CARD} intact")
 
 
+def recorded_hashes(dataset):
+    """Return array file -> SHA-256 as the data card of a Dataset has them."""
+    return {name: entry["sha256"] for name, entry in dataset.card["files"].items()}
+
+
 def hash_and_check(dataset):
     """Return the SHA-256 of each array file; refuse files that changed or cannot be trained on.
 

@@ -18,6 +18,7 @@ from benchmark.run_folder import (
     FAILURE,
     HISTORY,
     RECORD,
+    check_same,
     check_same_settings,
     counts_text,
     read_run,
@@ -162,8 +163,8 @@ def status_of_workers(folders, received, statuses):
 def print_status(identities, first=0):
     """Print for each run whether it is finished, running, waiting, failed or another one.
 
-    identities: run folder -> Identity, whose dataset is not looked at; first: number of the first
-    run, for TASK.
+    identities: run folder -> Identity, whose dataset may be None, then it is not looked at; first:
+    number of the first run, for TASK.
     """
     counts = {}
     for number, (folder, identity) in enumerate(identities.items(), first):
@@ -183,7 +184,8 @@ def state_of(folder, identity=None):
         try:
             run = read_run(folder)
             if identity:
-                check_same_settings(folder, run, identity)
+                check = check_same if identity.dataset else check_same_settings
+                check(folder, run, identity)
         except InputError as error:
             return "refused", str(error).partition(";")[0]
         return "finished", f"{run.epochs} epochs in {run.seconds / 60:.1f} min"

@@ -510,6 +510,11 @@ def test_the_estimate_counts_what_is_left_to_train_and_trains_nothing(dataset, t
     assert "vgg-seed1" in refused
     assert "LR_PATIENCE 5, not 10" in refused
     assert summary == "5 waiting, 1 refused"
+    other = read.card["files"]["x_train.npy"]["sha256"][::-1]
+    sha256 = finished.dataset.sha256 | {"x_train.npy": other}
+    write_run(finished._replace(dataset=finished.dataset._replace(sha256=sha256)))
+    assert train_models.main(parse_flags(train_models, list(map(str, flags)))) is None
+    assert "was trained on another x_train.npy" in capsys.readouterr().out.splitlines()[2]
     with pytest.raises(InputError, match="STATUS and ESTIMATE are given, accepted: one of them"):
         train_models.main(parse_flags(train_models, [*map(str, flags), "--estimate"]))
 
