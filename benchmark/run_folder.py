@@ -302,7 +302,7 @@ def counts_text(misclassified):
 
 def count_text(count):
     text = f"{mean_text(count.misclassified)} of {count.spectra - count.unanswered}"
-    return f"{text} ({count.unanswered} without an answer)" if count.unanswered else text
+    return f"{text} ({count.unanswered} unanswered)" if count.unanswered else text
 
 
 def read_predictions(folder, split, labels, classes, count):

@@ -176,7 +176,7 @@ def test_it_answers_for_the_spectra_that_the_dataset_holds(run, class_file_of_pa
         np.load(tmp_path / "r/ideal_observer/test_wide_predictions.npy") == -1
     )
     assert f"test_wide {wide['misclassified']:g} of {36 - wide['unanswered']}" in process.stdout
-    assert f"({wide['unanswered']} without an answer)" in process.stdout
+    assert f"({wide['unanswered']} unanswered)" in process.stdout
 
 
 @pytest.fixture
