@@ -87,8 +87,8 @@ def draw_classes(
 
     Raises InputError if the parameters contradict each other, or if `avoid_overlap` cannot be met.
 
-    Source: the paper's dataset section (2022) for "uniform"; "gamma", with shape
-    and scale 1.2, is that of the authors' second paper, npj Computational Materials 9 (2023), doi
+    Source: the paper's dataset section (2022) for "uniform"; "gamma", with shape and scale 1.2, is
+    that of the authors' second paper, npj Computational Materials 9 (2023), doi
     10.1038/s41524-023-01055-y.
     """
     check_whole("CLASSES", classes, 1)

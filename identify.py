@@ -93,8 +93,8 @@ def main(settings):
         splits = [split for split in dataset.splits if split != "train"]
         accepted = f"a split of {dataset.folder}: {', '.join(splits)}"
         require(settings.known in splits, "KNOWN", settings.known, accepted)
-    read = [run.folder for run in runs] + [dataset.folder for dataset in [dataset] if dataset]
-    refuse_input("CSV", settings.csv, [path for folder in read for path in folder.iterdir()])
+    for folder in [run.folder for run in runs] + ([dataset.folder] if dataset else []):
+        refuse_input("CSV", settings.csv, folder.iterdir())
     form = form_of(runs[0], dataset, settings.range)
     paths, measurements, spectra = read_all(settings, partial(brought_into, form=form))
     warn_of_different_units(paths, measurements)

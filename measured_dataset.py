@@ -193,13 +193,12 @@ def require_new(folder):
 def collect(settings, table, unit):
     """Read all files; returns a list of Spectrum, by class, sample and file, and of Exclusion."""
     sources = find_sources(settings.measured)
-    hidden = [source for source in sources if source.of_system]
-    if table:  # which knows better
-        hidden = [source for source in hidden if source.name not in match_labels(table, hidden)[0]]
-    excluded = [
-        Exclusion(source.name, NO_MEASUREMENT, "no measurement by its name") for source in hidden
-    ]
-    sources = [source for source in sources if source not in hidden]
+    hidden = {source.name for source in sources if source.of_system}
+    if table:
+        hidden -= named_all_the_same(table, sources)
+    reason = "no measurement by its name"
+    excluded = [Exclusion(name, NO_MEASUREMENT, reason) for name in sorted(hidden)]
+    sources = [source for source in sources if source.name not in hidden]
     reason = "unpack it, or, if it is a zip archive in a folder, give it to MEASURED itself"
     excluded += [Exclusion(s.name, ARCHIVE, reason) for s in sources if s.is_archive]
     sources = [source for source in sources if not source.is_archive]
@@ -220,6 +219,13 @@ def collect(settings, table, unit):
             f"{', '.join(map(str, settings.measured))}: {'; '.join(summarise(excluded)) or 'none'}"
         )
     return spectra, excluded
+
+
+def named_all_the_same(table, sources):
+    """Return the names of files of the system that a LabelTable names, and no other file has."""
+    _, missing = match_labels(table, [source for source in sources if not source.of_system])
+    rest = table._replace(labels={file: table.labels[file] for file in missing})
+    return match_labels(rest, [source for source in sources if source.of_system])[0].keys()
 
 
 def labels_from_table(table, sources):
