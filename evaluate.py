@@ -91,8 +91,8 @@ class Evaluation(NamedTuple):
 def main(settings):
     folder = Path(settings.results)
     require_folder("The place for figures", folder / "figures")
-    for shipped in set(settings.shipped) - set(SHIPPED):  # which are there in the project's folder
-        require(Path(shipped).is_dir(), "SHIPPED", shipped, "results folders")
+    for shipped in settings.shipped:  # the default ones are there in the project's folder
+        require(shipped in SHIPPED or Path(shipped).is_dir(), "SHIPPED", shipped, "results folders")
     evaluation = evaluate(folder, settings.dataset, settings.config, settings.shipped)
     texts = {
         "table.md": tables.markdown_tables(evaluation.rows, evaluation.published)

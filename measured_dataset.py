@@ -47,10 +47,9 @@ from benchmark.command_line import (
     require_range,
     run_script,
 )
-from benchmark.data_card import CARD, read_card
+from benchmark.data_card import BESIDE_SPLITS, CARD, read_card
 from benchmark.dataset_folder import verify
 from benchmark.measured_folder import (
-    BESIDE_SPLITS,
     describe_measured,
     write_beside,
     write_dataset,

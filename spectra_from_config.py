@@ -50,6 +50,7 @@ from benchmark.block_writer import one_writer, write_spectra
 from benchmark.class_file import read_class_file
 from benchmark.command_line import require, require_folder, run_script, warn
 from benchmark.data_card import (
+    BESIDE_SPLITS,
     array_names,
     describe_array,
     refuse_other_dataset,
@@ -62,7 +63,6 @@ from benchmark.dataset_folder import verify
 from benchmark.dataset_writer import replace_arrays, temporary
 from benchmark.files import sha256_of
 from benchmark.machine import available_cores
-from benchmark.measured_folder import BESIDE_SPLITS
 from benchmark.overlap import find_overlaps, limits_of, summarise
 from benchmark.rendering import render, stack
 from benchmark.variants import change_heights, variants_of

@@ -153,8 +153,9 @@ def main(settings):
     results = Path(settings.results or Path("results", name_of(settings.dataset)))
     require_folder("RESULTS", results)
     if settings.status:
+        record = record_by_card(settings.dataset)
         identities = {
-            folder: Identity(model, seed, protocol, record_by_card(settings.dataset))
+            folder: Identity(model, seed, protocol, record)
             for folder, model, seed in matrix_of(settings, results)
         }
         return print_status(identities, first=settings.task or 0)

@@ -18,6 +18,7 @@ from benchmark.variation import WRITER, differences, faults_of_variation, variat
 
 CARD = "dataset.json"
 BESIDE_CARD = "measured.json"
+BESIDE_SPLITS = {"test": "test_measured", "val": "test_measured_val"}  # those it describes
 MEASURED_WRITER = "measured_dataset.py"
 
 

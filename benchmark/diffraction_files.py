@@ -85,12 +85,13 @@ def xrdml_counts(path, data, notes):
                 f"{factors.max():g}"
             )
     times = data.find("countingTimes")
-    if times is not None and len(np.unique(xml_numbers(path, times))) > 1:
+    if times is not None:
         seconds = xml_numbers(path, times)
-        notes.append(
-            f"points were counted for {seconds.min():g} to {seconds.max():g} seconds each, by "
-            f"which intensities are not divided"
-        )
+        if len(np.unique(seconds)) > 1:
+            notes.append(
+                f"points were counted for {seconds.min():g} to {seconds.max():g} seconds each, by "
+                f"which intensities are not divided"
+            )
     return y, element.get("unit", "counts")
 
 

@@ -9,6 +9,7 @@ from benchmark.block_writer import SPECTRUM_TYPE, one_writer
 from benchmark.command_line import InputError, warn
 from benchmark.data_card import (
     BESIDE_CARD,
+    BESIDE_SPLITS,
     CARD,
     MEASURED_WRITER,
     array_names,
@@ -22,8 +23,6 @@ from benchmark.data_card import (
 from benchmark.dataset_writer import replace_arrays, temporary
 from benchmark.files import read_json, sha256_of
 from benchmark.measured_samples import samples_of
-
-BESIDE_SPLITS = {"test": "test_measured", "val": "test_measured_val"}
 
 
 def describe_measured(parameters, labels, splits, excluded):

@@ -260,19 +260,8 @@ def finished_run(folder, wanted):
 def check_same(folder, found, wanted):
     """Raise InputError if a run or checkpoint is of another network, seed, protocol or dataset.
 
-    found: a Run or Identity; wanted: an Identity.
+    found: a Run or Identity; wanted: an Identity, whose dataset may be None: then any will do.
     """
-    check_same_settings(folder, found, wanted)
-    name = array_that_differs(found.dataset.sha256, wanted.dataset.sha256)
-    if name:
-        raise InputError(
-            f"{folder} was trained on another {name} (SHA-256 differs); choose another RESULTS "
-            f"folder or delete this run"
-        )
-
-
-def check_same_settings(folder, found, wanted):
-    """Raise InputError if a run or checkpoint is of another network, seed or protocol."""
     for name in "model", "seed":
         before, now = getattr(found, name), getattr(wanted, name)
         if before != now:
@@ -286,6 +275,14 @@ def check_same_settings(folder, found, wanted):
                 f"{folder} was trained with {name.upper()} {before}, not {now}; choose another "
                 f"RESULTS folder or delete this run"
             )
+    if wanted.dataset is None:
+        return
+    name = array_that_differs(found.dataset.sha256, wanted.dataset.sha256)
+    if name:
+        raise InputError(
+            f"{folder} was trained on another {name} (SHA-256 differs); choose another RESULTS "
+            f"folder or delete this run"
+        )
 
 
 def array_that_differs(hashes, others):

@@ -19,7 +19,6 @@ from benchmark.run_folder import (
     HISTORY,
     RECORD,
     check_same,
-    check_same_settings,
     counts_text,
     read_run,
 )
@@ -184,8 +183,7 @@ def state_of(folder, identity=None):
         try:
             run = read_run(folder)
             if identity:
-                check = check_same if identity.dataset else check_same_settings
-                check(folder, run, identity)
+                check_same(folder, run, identity)
         except InputError as error:
             return "refused", str(error).partition(";")[0]
         return "finished", f"{run.epochs} epochs in {run.seconds / 60:.1f} min"

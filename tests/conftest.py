@@ -38,7 +38,8 @@ SMALL = variation(n_train=6, n_val=2, max_shift=5, test_shift=3)  # fits the sma
 # Files that take more than half a minute, the longest first.
 LONG = (
     *("test_resuming.py", "test_workers.py", "test_networks.py", "test_training.py"),
-    *("test_figures.py", "test_robustness.py", "test_interruptions.py", "test_spectra.py"),
+    *("test_benchmarks.py", "test_precision.py", "test_figures.py", "test_robustness.py"),
+    *("test_interruptions.py", "test_spectra.py"),
 )
 
 
