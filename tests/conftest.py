@@ -17,6 +17,9 @@ import dataset_config_generator
 import spectra_from_config
 from benchmark import command_line
 from benchmark.command_line import parse_flags
+from benchmark.dataset_folder import read_dataset, recorded_hashes
+from benchmark.published_results import PUBLISHED
+from benchmark.run_folder import Count, Run, record_of, write_run
 from benchmark.tensorflow_startup import start_tensorflow
 from benchmark.variation import Variation
 
@@ -147,6 +150,29 @@ def own_arrays(tmp_path):
         np.save(folder / f"x_{split}.npy", x / x.max(axis=1, keepdims=True))
         np.save(folder / f"y_{split}.npy", np.arange(spectra) % 3)
     return folder
+
+
+def write_finished_run(folder, dataset, **changes):
+    """Write the record of a run that made no mistake on a dataset folder; returns its Run."""
+    read = read_dataset(dataset)
+    finished = Run(
+        folder=folder,
+        model="vgg",
+        seed=0,
+        protocol=PUBLISHED["paper"].protocol,
+        dataset=record_of(read, recorded_hashes(read)),
+        weights=1,
+        epochs=1,
+        best_epoch=1,
+        seconds=1.0,
+        environments=[{}],
+        weights_sha256=None,
+        misclassified={split: Count(0, len(y)) for split, (_, y) in read.splits.items()},
+    )
+    finished = finished._replace(**changes)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_run(finished)
+    return finished
 
 
 def assert_one_sentence(process, status, *words):

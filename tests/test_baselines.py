@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import SMALL, assert_one_sentence, variation
+from conftest import SMALL, assert_one_sentence, variation, write_finished_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -18,11 +18,9 @@ import baselines
 from benchmark import similarity
 from benchmark.class_file import read_class_file
 from benchmark.command_line import parse_flags
-from benchmark.dataset_folder import read_dataset
+from benchmark.dataset_folder import read_dataset, recorded_hashes
 from benchmark.peak_matching import match_peaks
-from benchmark.published_results import PUBLISHED
 from benchmark.rendering import render
-from benchmark.run_folder import Count, Run, record_of, write_run
 from benchmark.similarity import ideal_patterns, most_similar, nearest_spectrum, normalise
 from dataset_config_generator import draw_classes
 from spectra_from_config import render_dataset, splits_of, vary_rows
@@ -341,7 +339,7 @@ def test_the_folder_of_a_method_holds_what_the_manual_says(run, class_file, data
     flags = "--dataset", dataset, "--config", class_file[0], "--results", tmp_path / "r"
     process = run("baselines.py", *flags)
     assert len(process.stdout.splitlines()) == 6
-    hashes = {n: e["sha256"] for n, e in read_dataset(dataset).card["files"].items()}
+    hashes = recorded_hashes(read_dataset(dataset))
     for line in process.stdout.splitlines():
         folder = tmp_path / "r" / line.partition(":")[0]
         baseline = json.loads((folder / "baseline.json").read_text())
@@ -429,24 +427,7 @@ def test_spectra_without_class_file_are_judged_by_methods_that_need_none(run, ow
 
 
 def test_methods_do_not_join_networks_of_another_dataset(run, class_file, dataset, tmp_path):
-    read = read_dataset(dataset)
-    hashes = {name: entry["sha256"] for name, entry in read.card["files"].items()}
-    trained = Run(
-        folder=tmp_path / "r/vgg-seed0",
-        model="vgg",
-        seed=0,
-        protocol=PUBLISHED["paper"].protocol,
-        dataset=record_of(read, hashes),
-        weights=1,
-        epochs=1,
-        best_epoch=1,
-        seconds=1.0,
-        environments=[{}],
-        weights_sha256=None,
-        misclassified={split: Count(0, len(y)) for split, (_, y) in read.splits.items()},
-    )
-    trained.folder.mkdir(parents=True)
-    write_run(trained)
+    trained = write_finished_run(tmp_path / "r/vgg-seed0", dataset)
     flags = "--config", class_file[0], "--results", tmp_path / "r", "--methods", "cosine"
     assert run("baselines.py", "--dataset", dataset, *flags).returncode == 0
     judged = {path: path.read_bytes() for path in (tmp_path / "r/cosine").iterdir()}

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from conftest import PROJECT, assert_one_sentence
+from conftest import PROJECT, assert_one_sentence, write_finished_run
 
 import train_models
 from benchmark.checkpoint import Progress
@@ -24,7 +24,6 @@ from benchmark.run_folder import (
     Count,
     Identity,
     Protocol,
-    Run,
     read_run,
     record_of,
     run_name,
@@ -475,18 +474,8 @@ def test_training_and_evaluation_from_the_command_line(run, dataset, tmp_path):
 
 
 def test_the_estimate_counts_what_is_left_to_train_and_trains_nothing(dataset, tmp_path, capsys):
-    read = read_dataset(dataset)
-    hashes = {name: entry["sha256"] for name, entry in read.card["files"].items()}
     protocol = PROTOCOL._replace(batch_size=12, passes=2, epochs=40)
-    folder = tmp_path / "r" / "vgg-seed1"
-    finished = Run(
-        folder=folder,
-        **Identity("vgg", 1, protocol, record_of(read, hashes))._asdict(),
-        **{"weights": 1, "epochs": 1, "best_epoch": 1, "seconds": 1.0, "environments": [{}]},
-        weights_sha256=None,
-        misclassified={split: Count(0, len(y)) for split, (_, y) in read.splits.items()},
-    )
-    write_run(finished)
+    finished = write_finished_run(tmp_path / "r/vgg-seed1", dataset, seed=1, protocol=protocol)
     flags = ["--dataset", dataset, "--results", tmp_path / "r", "--models", "vgg", "cnn2"]
     flags += ["--seeds", 0, 1, 2, "--batch-size", 12, "--passes", 2, "--epochs", 40, "--estimate"]
     assert train_models.main(parse_flags(train_models, list(map(str, flags)))) is None
@@ -510,9 +499,9 @@ def test_the_estimate_counts_what_is_left_to_train_and_trains_nothing(dataset, t
     assert "vgg-seed1" in refused
     assert "LR_PATIENCE 5, not 10" in refused
     assert summary == "5 waiting, 1 refused"
-    other = read.card["files"]["x_train.npy"]["sha256"][::-1]
-    sha256 = finished.dataset.sha256 | {"x_train.npy": other}
-    write_run(finished._replace(dataset=finished.dataset._replace(sha256=sha256)))
+    sha256 = finished.dataset.sha256
+    other = sha256 | {"x_train.npy": sha256["x_train.npy"][::-1]}
+    write_run(finished._replace(dataset=finished.dataset._replace(sha256=other)))
     assert train_models.main(parse_flags(train_models, list(map(str, flags)))) is None
     assert "was trained on another x_train.npy" in capsys.readouterr().out.splitlines()[2]
     with pytest.raises(InputError, match="STATUS and ESTIMATE are given, accepted: one of them"):
