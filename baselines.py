@@ -111,13 +111,12 @@ def main(settings):
     accepted = f"{KERNELS} to {MOST_FEATURES}"
     require(KERNELS <= features <= MOST_FEATURES, "MINIROCKET_FEATURES", features, accepted)
     dataset = read_dataset(settings.dataset)
-    config, card = settings.config, dataset.card or {}
+    card = dataset.card or {}
     class_file = variation = None
     if set(settings.methods) & set(NEED_CLASS_FILE):
         if card.get("class_file"):
             check_methods(settings, dataset.datapoints)
-            config = config or Path("dataset_configs", card["class_file"]["name"])
-        class_file, variation = read_classes(card, config)
+        class_file, variation = read_classes(card, settings.config)
     results = Path(settings.results or Path("results", dataset.name))
     require_folder("RESULTS", results)
     hashes = hash_and_check(dataset)

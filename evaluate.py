@@ -33,8 +33,8 @@ from benchmark import class_figures, figures, tables
 from benchmark.artefacts import names_of_those_on, one_by_one
 from benchmark.baseline_folder import read_baselines
 from benchmark.class_file import ClassFile
-from benchmark.command_line import InputError, require, require_folder, run_script
-from benchmark.dataset_folder import read_classes
+from benchmark.command_line import InputError, require, require_folder, run_script, warn
+from benchmark.dataset_folder import class_path, read_classes
 from benchmark.figure_style import save
 from benchmark.files import open_array, replace_file
 from benchmark.misclassifications import (
@@ -45,7 +45,7 @@ from benchmark.misclassifications import (
 )
 from benchmark.published_results import Published, published_beside, published_of
 from benchmark.report import files_text, in_lines, next_step, report_text
-from benchmark.results_folder import add_shipped, read_results
+from benchmark.results_folder import add_shipped, by_network, read_results
 from benchmark.run_folder import Protocol, read_predictions
 from benchmark.significance import FEWEST_SEEDS, Comparison, agreement, compare_networks, groups
 from benchmark.table_formats import as_csv
@@ -144,7 +144,7 @@ def evaluate(folder, dataset_folder=None, config=None, shipped=()):
     runs = add_shipped(own, shipped)
     dataset = own[0].dataset
     baselines = read_baselines(folder, own[0])
-    class_file, variation = read_classes(dataset._asdict(), config)
+    class_file, variation = classes_of(dataset, config)
     if class_file and dataset.class_names:  # which class_names.json may give
         class_file = class_file._replace(names=dataset.class_names)
     rendered = splits_of(class_file, variation) if class_file else {}
@@ -168,7 +168,7 @@ def evaluate(folder, dataset_folder=None, config=None, shipped=()):
         runs=runs,
         baselines=baselines,
         shown=shown,
-        rows=tables.table(runs, baselines, labels, letters[shown]),
+        rows=tables.table(runs, baselines, labels, letters[shown], published),
         comparisons=comparisons,
         letters=letters,
         misclassified=misclassified,
@@ -178,6 +178,18 @@ def evaluate(folder, dataset_folder=None, config=None, shipped=()):
         variation=variation,
         class_names=dataset.class_names,
     )
+
+
+def classes_of(dataset, config):
+    """Return ClassFile and Variation of a DatasetRecord; None and None where there are none."""
+    recorded = dataset._asdict()
+    if config is None and dataset.class_file and not class_path(recorded).exists():
+        warn(
+            f"{class_path(recorded)} does not exist, so misclassifications are not explained; "
+            f"CONFIG names the dataset's class file"
+        )
+        return None, None
+    return read_classes(recorded, config)
 
 
 def artefacts_text(variation):
@@ -208,8 +220,9 @@ def tell_other_protocol(run):
 def agree(runs, published):
     """Return an Agreement for each network with single published runs and enough of ours."""
     agreements = []
+    seeds_of = by_network(runs)
     for name, network in (published.networks if published else {}).items():
-        seeds = [run for run in runs if run.model == name]
+        seeds = seeds_of.get(name, [])
         judged = seeds and published.split in seeds[0].misclassified
         if network.runs and judged and len(seeds) >= FEWEST_SEEDS:
             ours = [run.misclassified[published.split].misclassified for run in seeds]

@@ -35,10 +35,9 @@ from scipy import stats
 from benchmark import significance
 from benchmark.command_line import InputError, require, require_folder, run_script, warn
 from benchmark.figure_style import BLUE, GREY, STYLE, in_lines, plain, save
-from benchmark.figures import by_network
 from benchmark.files import replace_file
 from benchmark.published_results import PUBLISHED
-from benchmark.results_folder import read_results
+from benchmark.results_folder import by_network, read_results
 from benchmark.table_formats import as_markdown, as_plain_text
 
 # Files

@@ -110,7 +110,7 @@ def main(settings):
         received, statuses = run_workers(script, settings, *divided(settings, len(judges)))
         if received:
             return 128 + received
-        status = max([0, *(max(1, status) for status in statuses if status)])  # below 0: a signal
+        status = max(0, *statuses)
     else:
 
         def judge_all(folder):
@@ -137,8 +137,7 @@ def classes_of(run, config):
             f"{run.folder} was trained on arrays without a class file, so no test spectra of its "
             f"classes can be rendered"
         )
-    name = config or Path("dataset_configs", run.dataset.class_file["name"])
-    return read_classes(run.dataset._asdict(), name)
+    return read_classes(run.dataset._asdict(), config)
 
 
 def tests_for(class_file, variation):
@@ -246,6 +245,8 @@ def judge_tests(folder, judge, tests, class_file, variation):
             if at_end and classify:
                 write_record(folder, record)
                 tell(progress, name, test.artefact)
+    if record.judged != known:  # the ladder has been shortened or put into another order
+        write_record(folder, record)
     return record
 
 

@@ -47,7 +47,6 @@ from benchmark.dataset_folder import (
     refuse_overwritten,
 )
 from benchmark.files import remove_abandoned, replace_file
-from benchmark.machine import available_cores
 from benchmark.networks import (
     build,
     canonical_names,
@@ -152,32 +151,27 @@ def main(settings):
     check_settings(settings, protocol)
     results = Path(settings.results or Path("results", name_of(settings.dataset)))
     require_folder("RESULTS", results)
+    matrix = matrix_of(settings, results)
+    workers, threads = divided(settings, len(matrix))
     if settings.status:
         record = record_by_card(settings.dataset)
         identities = {
-            folder: Identity(model, seed, protocol, record)
-            for folder, model, seed in matrix_of(settings, results)
+            folder: Identity(model, seed, protocol, record) for folder, model, seed in matrix
         }
         return print_status(identities, first=settings.task or 0)
     if settings.workers > 1 and not settings.estimate:
-        folders = [folder for folder, _, _ in matrix_of(settings, results)]
-        script = sys.modules[__name__]
-        received, statuses = run_workers(script, settings, *divided(settings, len(folders)))
-        return status_of_workers(folders, received, statuses)
+        received, statuses = run_workers(sys.modules[__name__], settings, workers, threads)
+        return status_of_workers([folder for folder, _, _ in matrix], received, statuses)
 
     dataset = read_dataset(settings.dataset)
     require_gpu = gpu_required(settings.require_gpu)
-    threads = settings.threads or max(1, available_cores() // settings.workers)
     environment = start_tensorflow(threads, require_gpu, settings.precision)
     builders = network_builders()
     networks = {
         network.name: network for network in (read_network(m, builders) for m in settings.models)
     }
     record = record_of(dataset, hash_and_check(dataset))
-    identities = {
-        folder: Identity(model, seed, protocol, record)
-        for folder, model, seed in matrix_of(settings, results)
-    }
+    identities = {folder: Identity(model, seed, protocol, record) for folder, model, seed in matrix}
     for folder, identity in identities.items():
         finished_run(folder, identity)  # refuses what does not belong together
     for path in sorted(results.glob(f"*/{RECORD}")):  # other networks and seeds, too
@@ -186,7 +180,7 @@ def main(settings):
             check_same(path.parent, run, Identity(run.model, run.seed, protocol, record))
     if settings.estimate:
         folders = [(folder, identity.model) for folder, identity in identities.items()]
-        return estimate(networks.values(), dataset, protocol, folders, settings.workers)
+        return estimate(networks.values(), dataset, protocol, folders, workers)
 
     def train(folder):
         identity = identities[folder]
@@ -359,7 +353,7 @@ def fit(model, dataset, folder, identity, environment, checkpoint_minutes):
         tqdm(desc=title, total=steps, unit="step", leave=False, disable=None) as bar,
     ):
         while progress.epoch < protocol.epochs and not model.stop_training:
-            began, first = time.monotonic(), progress.step
+            began = time.monotonic()
             train_steps(model, training, steps, checkpoint, bar)
             losses = progress.training | validate(model, validation, checkpoint)
             end_epoch(callbacks, progress, losses, folder)
@@ -368,9 +362,9 @@ def fit(model, dataset, folder, identity, environment, checkpoint_minutes):
             except InputError:
                 (folder / CHECKPOINT).unlink(missing_ok=True)  # it saw other spectra
                 raise
-            pace = (time.monotonic() - began) * steps / max(1, steps - first)
+            seconds = time.monotonic() - began  # of an epoch, or of what was left of it
             left = min(protocol.stop_patience - stopping.wait, protocol.epochs - progress.epoch)
-            tell(bar, title, progress.epoch, losses, seconds_left=pace * left)
+            tell(bar, title, progress.epoch, losses, seconds_left=seconds * left)
     for callback in callbacks:
         callback.on_train_end()  # restores the best weights
     progress.seconds = checkpoint.seconds()
@@ -472,15 +466,14 @@ def batches(x, y, classes, batch_size, rows=None):
     x (spectra, datapoints) may be memory-mapped: only the batches at hand are read. rows: function
     that returns the rows to serve and their order, asked anew each time; by default all of them.
     """
+    import keras
     import tensorflow as tf
 
     def generate():
         order = np.arange(len(x)) if rows is None else rows()
         for first in range(0, len(order), batch_size):
             batch = order[first : first + batch_size]
-            one_hot = np.zeros((len(batch), classes), np.float32)
-            one_hot[np.arange(len(batch)), y[batch]] = 1
-            yield np.asarray(x[batch], np.float32), one_hot
+            yield np.asarray(x[batch], np.float32), keras.utils.to_categorical(y[batch], classes)
 
     signature = (
         tf.TensorSpec((None, x.shape[1]), tf.float32),

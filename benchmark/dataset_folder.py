@@ -269,31 +269,30 @@ def check_spectra(path, x):
     return scaled
 
 
+def class_path(recorded, config=None):
+    """Return the Path of the class file of a rendered dataset: `config`, or the one of its name.
+
+    recorded: class_file and variation as dataset.json and run.json have them.
+    """
+    for reason in faults_of_class_file(recorded["class_file"]):
+        raise InputError(f"the dataset is not one that {WRITER} renders: {reason}")
+    return Path(config or Path("dataset_configs", recorded["class_file"]["name"]))
+
+
 def read_classes(recorded, config=None):
     """Return ClassFile and Variation of a rendered dataset, None and None for your own arrays.
 
-    recorded: class_file and variation as dataset.json and run.json have them. Without `config`, a
-    class file that dataset_configs/ lacks is warned of and done without. Raises InputError if the
-    class file is not the one that the dataset was rendered from.
+    recorded, config: as for `class_path`. Raises InputError if the class file is not the one that
+    the dataset was rendered from.
     """
     if not recorded.get("class_file"):
         require(config is None, "CONFIG", config, "none, as these spectra have no class file")
         return None, None
-    for reason in faults_of_class_file(recorded["class_file"]):
-        raise InputError(f"the dataset is not one that {WRITER} renders: {reason}")
-    variation = variation_of(recorded)
-    path = Path(config or Path("dataset_configs", recorded["class_file"]["name"]))
-    if config is None and not path.exists():
-        print(
-            f"warning: {path} does not exist, so misclassifications are not explained; CONFIG "
-            f"names the dataset's class file",
-            file=sys.stderr,
-        )
-        return None, None
+    path = class_path(recorded, config)
     class_file = read_class_file(path)
     if class_file.sha256 != recorded["class_file"]["sha256"]:
         raise InputError(
             f"CONFIG is {path}, but the dataset was rendered from another class file (SHA-256 "
             f"differs)"
         )
-    return class_file, variation
+    return class_file, variation_of(recorded)

@@ -28,14 +28,19 @@ from benchmark.figure_style import (
     WIDTH,
     in_lines,
 )
+from benchmark.results_folder import SHIPPED_MARK, by_network
 from benchmark.run_folder import HISTORY, read_history
 from benchmark.table_formats import mean_text
 
 LINEAR_UP_TO = 10  # misclassified spectra; above, their axis is logarithmic
-SCALE = f"(logarithmic above {LINEAR_UP_TO})"
 LEGEND_COLUMNS = 4  # at most, as far as LEGEND_WIDTH allows
 LEGEND_WIDTH = 105  # characters; a column takes LEGEND_MARK more than its longest line
 LEGEND_MARK = 8
+NARROW, VERY_NARROW = 300, 20  # the highest by the lowest value of a logarithmic axis
+PUBLISHED_RANGE = {"color": GREY, "alpha": 0.6, "linewidth": 0}
+PUBLISHED_RUN = {
+    **{"marker": "s", "linestyle": "", "color": VERMILION, "fillstyle": "none", "markersize": 4}
+}
 ROW, LINE = 0.32, 0.15  # inches: height of a row at least, and of a line of text in it
 TICK_ROW = 0.05  # of a panel's height, for the learning-rate ticks of one seed
 TICK_ROWS = 0.5  # of it at most, for those of all seeds
@@ -51,8 +56,11 @@ def misclassifications(runs, baselines, split, published=None):
     networks = by_network(runs)
     counts = {network: counts_of(seeds, split) for network, seeds in networks.items()}
     known = published.networks if published else {}
-    theirs = {row: known[name] for row, name in enumerate(networks) if name in known}
-    ranges = {row: network.range() for row, network in theirs.items()}
+    theirs = {
+        row: known[name.removesuffix(SHIPPED_MARK)]
+        for row, name in enumerate(networks)
+        if name.removesuffix(SHIPPED_MARK) in known
+    }
     judged = [baseline for baseline in baselines if answered_all(baseline, split)]
     found = [baseline.misclassified[split].misclassified for baseline in judged]
     names = [in_lines(name, 28) for name in [*networks, *(b.method for b in judged)]]
@@ -69,27 +77,23 @@ def misclassifications(runs, baselines, split, published=None):
         rows = row + (np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else np.zeros(1))
         panel.plot(values, rows, "o", color=BLUE, markersize=4, zorder=3)
         panel.plot([mean(values)] * 2, [row - 0.36, row + 0.36], color=BLACK, linewidth=1.5)
-    for row, (low, high) in ranges.items():
-        panel.barh(row, high - low, 0.72, left=low, color=GREY, alpha=0.6, linewidth=0)
-    if ranges:
-        handles.append(Patch(color=GREY, alpha=0.6, label="published: mean ± deviation"))
-    single = {row: network.runs for row, network in theirs.items() if network.runs}
-    for row, values in single.items():
-        rows = row + np.linspace(-0.3, 0.3, len(values))
-        label = None if row > min(single) else "published run"
-        style = {"color": VERMILION, "fillstyle": "none", "markersize": 4, "zorder": 2}
-        points = panel.plot(values, rows, "s", label=label, **style)
-        handles += points if label else []
+    for row, network in theirs.items():
+        draw_published(panel, row, network)
+    if theirs:
+        handles.append(Patch(**PUBLISHED_RANGE, label="published: mean ± deviation"))
+    if any(network.runs for network in theirs.values()):
+        handles.append(Line2D([], [], **PUBLISHED_RUN, label="published run"))
     if judged:
         rows = len(networks) + np.arange(len(judged))
         handles += panel.plot(found, rows, "D", color=VERMILION, markersize=5, label="baseline")
         panel.axhline(len(networks) - 0.5, color=GREY, linewidth=0.8)
 
-    highest = [max(values) for values in counts.values()] + [high for _, high in ranges.values()]
-    highest += [max(values) for values in single.values()]
-    scale_counts(panel, "x", max(highest + found))
+    drawn = [*found, *(count for values in counts.values() for count in values)]
+    for network in theirs.values():
+        drawn += [*network.range(), *(network.runs or [])]
+    scale = scale_counts(panel, "x", drawn)
     spectra = runs[0].misclassified[split].spectra
-    panel.set_xlabel(f"misclassified of {spectra} spectra of {in_lines(split, 28)} {SCALE}")
+    panel.set_xlabel(f"misclassified of {spectra} spectra of {in_lines(split, 28)} {scale}")
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 0.5, -0.5)
     panel.tick_params(axis="y", length=0)
@@ -104,22 +108,20 @@ def misclassifications(runs, baselines, split, published=None):
     return figure
 
 
+def draw_published(panel, row, network):
+    """Draw the PublishedNetwork of a row: the range it gives, and its single runs if it has any."""
+    low, high = network.range()
+    panel.barh(row, high - low, 0.72, left=low, **PUBLISHED_RANGE)
+    runs = network.runs or []
+    panel.plot(runs, row + np.linspace(-0.3, 0.3, len(runs)), **PUBLISHED_RUN, zorder=2)
+
+
 def answered_all(baseline, split):
     return split in baseline.misclassified and not baseline.misclassified[split].unanswered
 
 
 def lines_of(text):
     return text.count("\n") + 1
-
-
-def by_network(runs):
-    """Return network -> its runs, in the order in which they come."""
-    if not runs:
-        raise InputError("there is no finished run to draw")
-    return {
-        network: [run for run in runs if run.model == network]
-        for network in dict.fromkeys(run.model for run in runs)
-    }
 
 
 def counts_of(seeds, split):
@@ -131,18 +133,28 @@ def counts_of(seeds, split):
     return [run.misclassified[split].misclassified for run in seeds]
 
 
-def scale_counts(panel, axis, most):
-    """Scale axis "x" or "y" for 0 to `most` spectra: few stay apart, thousands still fit."""
-    limit = max(most, LINEAR_UP_TO)
+def scale_counts(panel, axis, counts):
+    """Scale axis "x" or "y" for counts of spectra: few stay apart, thousands still fit.
+
+    Returns what to say of the scale. It begins at 0 where a count is small.
+    """
+    set_scale = panel.set_xscale if axis == "x" else panel.set_yscale
+    if min(counts) > LINEAR_UP_TO:
+        low, high = 0.8 * min(counts), 1.25 * max(counts)
+        set_scale("log")
+        panel.set(**{f"{axis}lim": (low, high)})
+        mark_values(getattr(panel, f"{axis}axis"), low, high)
+        return "(logarithmic)"
+    limit = max(max(counts), LINEAR_UP_TO)
     steps = (1, 2, 5) if limit < 10_000 else (1,)
     powers = range(1, math.ceil(math.log10(limit)) + 1)
     ticks = [0, 2, 5, *(step * 10**power for power in powers for step in steps)]
     ticks = [tick for tick in ticks if tick <= 1.5 * limit]
-    set_scale = panel.set_xscale if axis == "x" else panel.set_yscale
     set_scale("symlog", linthresh=LINEAR_UP_TO)
     limits = -0.6, 1.5 * limit
     panel.set(**{f"{axis}ticks": ticks, f"{axis}ticklabels": ticks, f"{axis}lim": limits})
     getattr(panel, f"{axis}axis").set_minor_locator(NullLocator())
+    return f"(logarithmic above {LINEAR_UP_TO})"
 
 
 @matplotlib.rc_context(STYLE)
@@ -217,6 +229,8 @@ def scale_losses(panel, histories, tick_row):
     share = tick_row * (1 + max(map(len, histories)))
     panel.set_ylim(low * (low / high) ** (share / (1 - share)), high)
     panel.set_yscale("log", nonpositive="mask")
+    if high / low < NARROW:  # powers of ten alone may be one or none
+        mark_values(panel.yaxis, low, high)
     panel.set_yticks([tick for tick in panel.get_yticks() if low <= tick <= high])
     panel.yaxis.set_minor_locator(NullLocator())
 
@@ -247,9 +261,9 @@ def cost(runs, split, comparable=True):
         panel.grid(color=GREY, alpha=0.4, linewidth=0.5)
     panels[0].set_xlabel("seconds per epoch" + ("" if comparable else " (machines differ)"))
     panels[1].set_xlabel("weights (million)")
-    scale_counts(panels[0], "y", max(map(max, counts)))
+    scale = scale_counts(panels[0], "y", [count for values in counts for count in values])
     spectra = runs[0].misclassified[split].spectra
-    panels[0].set_ylabel(f"misclassified of {spectra} spectra of {in_lines(split, 14)}\n{SCALE}")
+    panels[0].set_ylabel(f"misclassified of {spectra} spectra of {in_lines(split, 14)}\n{scale}")
     figure.legend(handles, labels, loc="outside upper center", ncols=len(columns))
     return figure
 
@@ -272,6 +286,14 @@ def scale_costs(panel, costs):
     low, high = min(map(min, costs)) / 2, max(map(max, costs)) * 2
     panel.set_xscale("log")
     panel.set_xlim(low, high)
-    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    panel.xaxis.set_minor_locator(NullLocator())
+    mark_values(panel.xaxis, low, high)
+
+
+def mark_values(axis, low, high):
+    """Mark powers of ten on a logarithmic axis, and what is between them where they are few."""
+    between = ()
+    if high / low < NARROW:
+        between = (2, 5) if high / low > VERY_NARROW else (1.5, 2, 3, 4, 5, 6, 8)
+    axis.set_major_locator(LogLocator(subs=(1, *between)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())

@@ -6,12 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of Linux' control groups, version 2
+
 
 def available_cores():
-    """Return the number of processor cores that a container or a cluster's scheduler grants."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
+    """Return the number of processor cores that a container or a cluster's scheduler grants.
+
+    Either names the cores, or, as `docker run --cpus`, gives a share of their time.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if not CPU_QUOTA.exists():
+        return cores
+    granted, period = CPU_QUOTA.read_text().split()  # microseconds, or "max" without a limit
+    return cores if granted == "max" else max(1, min(cores, int(granted) // int(period)))
 
 
 def processor():

@@ -83,7 +83,6 @@ def read_published():
 
 
 PUBLISHED = read_published()
-PAPER_CLASS_FILE = PUBLISHED["paper"].class_file
 PAPER_VARIATION = PUBLISHED["paper"].variation
 
 

@@ -18,7 +18,7 @@ from benchmark.run_folder import (
 from benchmark.run_sharing import LOCK
 from benchmark.table_formats import one_line
 
-SHIPPED = " (shipped)"  # ends the names of networks that come with the project, not the user's
+SHIPPED_MARK = " (shipped)"  # ends the names of networks that come with the project, not the user's
 
 
 def read_results(folder):
@@ -66,9 +66,17 @@ def add_shipped(runs, folders):
         except InputError as error:
             print(f"{folder} is not shown beside these runs: {error}", file=sys.stderr)
             continue
-        added += [run._replace(model=f"{run.model}{SHIPPED}") for run in shipped]
+        added += [run._replace(model=f"{run.model}{SHIPPED_MARK}") for run in shipped]
     check_seeds(added)
     return sorted([*runs, *added], key=rank)
+
+
+def by_network(runs):
+    """Return network -> its runs, in the order in which they come."""
+    networks = {}
+    for run in runs:
+        networks.setdefault(run.model, []).append(run)
+    return networks
 
 
 def same_dataset(run, other):
@@ -79,7 +87,7 @@ def same_dataset(run, other):
 def rank(run):
     """Return what runs are sorted by: the order of the paper, further networks behind it."""
     order = list(PUBLISHED["paper"].networks)
-    model = run.model.removesuffix(SHIPPED)
+    model = run.model.removesuffix(SHIPPED_MARK)
     name = model.partition(":")[0]
     place = order.index(name) if name in order else len(order)
     return place, model, run.model != model, run.seed

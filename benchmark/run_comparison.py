@@ -1,11 +1,9 @@
 """Comparing two finished runs: whether they are identical, and if not where they part."""
 
-import zipfile
-import zlib
 from itertools import zip_longest
 
 from benchmark.command_line import InputError
-from benchmark.run_folder import HISTORY, WEIGHTS, confidences_name, predictions_name, read_run
+from benchmark.run_folder import HISTORY, confidences_name, predictions_name, read_run
 
 SETTINGS = "model", "seed", "protocol", "dataset", "environments"
 
@@ -17,8 +15,7 @@ def compare(folder_a, folder_b):
     for folder in folders:
         if not (folder / HISTORY).exists():
             raise InputError(f"{folder} holds no finished run ({HISTORY} is missing)")
-    differences = [*difference_of_histories(folders), *difference_of_weights(runs)]
-    differences += difference_of_records(runs)
+    differences = [*difference_of_histories(folders), *difference_of_records(runs)]
     names = {path.name for folder in folders for path in folder.glob("*.npy")}
     splits = {split for run in runs for split in run.misclassified}
     names |= {name(split) for split in splits for name in (predictions_name, confidences_name)}
@@ -51,31 +48,11 @@ def difference_of_histories(folders):
 
 
 def difference_of_records(runs):
-    for name in "epochs", "best_epoch", "misclassified":
-        if len({repr(getattr(run, name)) for run in runs}) > 1:
-            yield f"{name}: run.json records different ones"
-
-
-def difference_of_weights(runs):
-    """Compare the weights by what run.json records, or else by the files."""
-    hashes = [run.weights_sha256 for run in runs]
-    if None in hashes:
-        paths = [run.folder / WEIGHTS for run in runs]
-        if not all(path.exists() for path in paths):
-            yield "weights: they cannot be compared, as neither hash nor file is there"
-            return
-        hashes = [saved_weights(path) for path in paths]
-    if hashes[0] != hashes[1]:
+    if runs[0].weights_sha256 != runs[1].weights_sha256:
         yield "weights: they differ"
-
-
-def saved_weights(path):
-    """Return the bytes of the weights in a Keras file, which beside them says when it was saved."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.read("model.weights.h5")
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, KeyError) as error:
-        raise InputError(f"{path} is not a Keras file ({error}); train this run again") from None
+    for name in "epochs", "best_epoch", "misclassified":
+        if getattr(runs[0], name) != getattr(runs[1], name):
+            yield f"{name}: run.json records different ones"
 
 
 def difference_of_settings(runs):

@@ -96,7 +96,7 @@ class Run(NamedTuple):
     best_epoch: int  # from 1 on
     seconds: float
     environments: list  # of dicts, one for each machine or version that trained a part
-    weights_sha256: str | None
+    weights_sha256: str  # of the best ones
     misclassified: dict  # split -> Count
 
 
@@ -168,8 +168,8 @@ def faults_of(record):
     environments = record.get("environments")
     if not isinstance(environments, list) or not all(isinstance(e, dict) for e in environments):
         yield "environments is not a list of objects"
-    if not isinstance(record.get("weights_sha256"), str | None):
-        yield f"weights_sha256 is {record['weights_sha256']!r}"
+    if not isinstance(record.get("weights_sha256"), str):
+        yield f"weights_sha256 is {record.get('weights_sha256')!r}"
     counts = record.get("misclassified")
     if not isinstance(counts, dict) or not counts:
         yield "misclassified is missing"

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import platform
-import signal
 import sys
 import time
 import traceback
@@ -141,10 +140,6 @@ def status_of_workers(folders, received, statuses):
 
     received: the signal that ended them, or None; statuses: their exit statuses.
     """
-    for number, status in enumerate(statuses, 1):
-        if status < 0 and not received:
-            reason = signal.Signals(-status).name
-            print(f"worker {number} was ended by {reason}; its run goes on later", file=sys.stderr)
     if received:
         return 128 + received
     states = [state_of(folder)[0] for folder in folders]

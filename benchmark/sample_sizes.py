@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import curve_fit
 
+from benchmark.results_folder import by_network
 from benchmark.table_formats import as_csv, as_markdown, markdown_text
 
 # When a curve fits: it passes each mean error this near, whichever is more
@@ -66,8 +67,7 @@ def points_of(class_file, per_class, runs, baselines):
     class_file: its name; runs: list of finished Run; baselines: list of Baseline.
     """
     points = []
-    for network in dict.fromkeys(run.model for run in runs):
-        seeds = [run for run in runs if run.model == network]
+    for network, seeds in by_network(runs).items():
         epochs, minutes = mean(r.epochs for r in seeds), mean(r.seconds for r in seeds) / 60
         learner = class_file, network, "network", per_class
         points += points_of_splits(learner, seeds, epochs, minutes)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmark.published_results import PublishedNetwork, published_beside
-from benchmark.results_folder import SHIPPED
+from benchmark.published_results import PublishedNetwork
+from benchmark.results_folder import SHIPPED_MARK, by_network
 from benchmark.run_folder import read_predictions
 from benchmark.significance import ALPHA, LETTERS
 from benchmark.table_formats import as_csv, as_latex, as_markdown, markdown_text, mean_text
@@ -41,22 +41,21 @@ class Row(NamedTuple):
     published: PublishedNetwork  # without any number where nothing is published
 
 
-def table(runs, baselines, labels, letters):
+def table(runs, baselines, labels, letters, published=None):
     """Return a list of Row, networks first.
 
     runs: list of Run, ordered by network; baselines: list of Baseline; labels: split -> int64
-    (spectra,); letters: network -> letters of `significance.groups`.
+    (spectra,); letters: network -> letters of `significance.groups`; published: Published, whose
+    numbers stand beside ours.
     """
     classes = runs[0].dataset.classes
-    published = published_beside(runs[0])
     known = published.networks if published else {}
     rows = []
-    for model in dict.fromkeys(run.model for run in runs):
-        seeds = [run for run in runs if run.model == model]
+    for network, seeds in by_network(runs).items():
         epochs = [run.epochs for run in seeds]
         row = Row(
-            network=model,
-            group=letters.get(model, ""),
+            network=network,
+            group=letters.get(network, ""),
             seeds=len(seeds),
             scores=scores(seeds, labels, classes),
             weights=seeds[0].weights,
@@ -65,7 +64,7 @@ def table(runs, baselines, labels, letters):
             epochs_max=max(epochs),
             seconds_per_epoch=mean(run.seconds / run.epochs for run in seeds),
             minutes=mean(run.seconds for run in seeds) / 60,
-            published=known.get(model.removesuffix(SHIPPED), PublishedNetwork()),
+            published=known.get(network.removesuffix(SHIPPED_MARK), PublishedNetwork()),
         )
         rows.append(row)
     for baseline in baselines:
@@ -241,11 +240,12 @@ def distance_from_ideal(rows):
 
 def shipped_text(runs):
     """Say where the rows come from that are not of the results folder's own runs."""
-    folders = [str(run.folder.parent) for run in runs if run.model.endswith(SHIPPED)]
+    folders = [str(run.folder.parent) for run in runs if run.model.endswith(SHIPPED_MARK)]
     if not folders:
         return ""
     names = names_text(dict.fromkeys(folders))
-    return f"\nRows marked{SHIPPED} come with the project, from {names}; all others are yours.\n"
+    marked = f"Rows marked{SHIPPED_MARK} come with the project, from {names}"
+    return f"\n{marked}; all others are yours.\n"
 
 
 def times_text(runs):

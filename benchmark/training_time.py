@@ -38,23 +38,26 @@ def estimate(networks, dataset, protocol, folders, workers):
             text = f"{1000 * seconds:.0f} ms a step, {duration(steps * seconds)} an epoch"
             print(f"{network.name}: {text}; runs: {runs}", flush=True)
     if left:
+        at_once = min(workers, len(left))
         few, many = (min(epochs, protocol.epochs) for epochs in EPOCHS)
         shortest, longest = (
-            duration(seconds_of_an_epoch * epochs / workers) for epochs in (few, many)
+            duration(seconds_of_an_epoch * epochs / at_once) for epochs in (few, many)
         )
         print(
             f"about {shortest} in all if a run takes {few} epochs, {longest} if it takes {many} "
-            f"(WORKERS {workers})"
+            f"(WORKERS {at_once})"
         )
 
 
 def seconds_of_step(network, dataset, protocol):
     """Return the seconds of the fastest of a few training steps with random spectra."""
+    import keras
+
     rng = np.random.default_rng(0)
     size = min(protocol.batch_size, protocol.passes * len(dataset.splits["train"][0]))
     spectra = rng.random((size, dataset.datapoints), np.float32)
     labels = rng.integers(dataset.classes, size=size)
-    one_hot = np.eye(dataset.classes, dtype=np.float32)[labels]
+    one_hot = keras.utils.to_categorical(labels, dataset.classes)
     release_memory()
     model = build(network, dataset, protocol.learning_rate)
     seconds = []

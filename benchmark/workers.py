@@ -59,7 +59,12 @@ def run_workers(script, settings, workers, threads):
     with signals_passed_on(processes) as received, progress_view(workers) as show:
         for line in lines_of(processes):
             show(line)
-    return (received[0] if received else None), [process.wait() for process in processes]
+    statuses = [process.wait() for process in processes]
+    for number, status in enumerate(statuses, 1):
+        if status < 0 and not received:
+            reason = signal.Signals(-status).name
+            print(f"worker {number} was ended by {reason}; its run goes on later", file=sys.stderr)
+    return (received[0] if received else None), statuses
 
 
 def start_worker(script, settings, number, threads):

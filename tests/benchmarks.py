@@ -33,6 +33,7 @@ from conftest import variation  # noqa: E402
 from benchmark.block_writer import plan, rendering  # noqa: E402
 from benchmark.class_file import read_class_file  # noqa: E402
 from benchmark.command_line import run_script  # noqa: E402
+from benchmark.machine import available_cores  # noqa: E402
 from dataset_config_generator import draw_classes  # noqa: E402
 from spectra_from_config import render_rows, splits_of  # noqa: E402
 
@@ -86,7 +87,7 @@ def render_and_write(class_file, folder):
         path = folder / f"{name}.npy"
         blocks += plan(name, path, sum(split.per_class), class_file.datapoints)
     render = partial(render_rows, class_file=class_file, splits=splits)
-    with rendering(render, blocks, os.cpu_count()) as written:
+    with rendering(render, blocks, available_cores()) as written:
         for _ in written:
             pass
 

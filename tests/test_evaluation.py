@@ -14,7 +14,7 @@ import train_models
 from benchmark import tables
 from benchmark.baseline_folder import read_baselines
 from benchmark.command_line import InputError, parse_flags
-from benchmark.published_results import PAPER_CLASS_FILE, PAPER_VARIATION, PUBLISHED
+from benchmark.published_results import PAPER_VARIATION, PUBLISHED, published_beside
 from benchmark.results_folder import read_results
 from benchmark.run_folder import Protocol
 
@@ -40,7 +40,7 @@ DATASET = {
     "variation": None,
 }
 PAPER = DATASET | {
-    "class_file": {"name": "dataset500.json", "sha256": PAPER_CLASS_FILE},
+    "class_file": {"name": "dataset500.json", "sha256": PUBLISHED["paper"].class_file},
     "variation": PAPER_VARIATION._replace(seed=7)._asdict(),
 }
 FOLLOWUP = DATASET | {
@@ -71,6 +71,7 @@ def write_run(results, model, seed, test, epochs=60, seconds=90.0, **changes):
             for split, wrong in counts.items()
         },
         "environments": [],
+        "weights_sha256": "0" * 64,
     } | changes
     (folder / "run.json").write_text(json.dumps(run))
     names = "epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate"
@@ -102,7 +103,7 @@ def write_baseline(results, name, test):
 def table(results, letters=None):
     runs = read_results(results)
     baselines = read_baselines(results, runs[0])
-    return tables.table(runs, baselines, LABELS, letters or {})
+    return tables.table(runs, baselines, LABELS, letters or {}, published_beside(runs[0]))
 
 
 def test_table_gives_mean_spread_and_range_over_the_seeds(tmp_path):
@@ -344,8 +345,9 @@ def test_what_is_printed_fits_on_a_screen_and_explains_every_column(tmp_path, ca
 
 
 def test_the_next_step_depends_on_what_there_is(tmp_path, capsys):
-    def said():
-        evaluate.main(parse_flags(evaluate, ["--results", str(tmp_path), "--no-figures"]))
+    def said(*flags):
+        flags = "--results", str(tmp_path), "--no-figures", *flags
+        evaluate.main(parse_flags(evaluate, flags))
         return capsys.readouterr().out.partition("\nNext: ")[2]
 
     write_run(tmp_path, "vgg", 0, 4, dataset=PAPER)
@@ -354,7 +356,8 @@ def test_the_next_step_depends_on_what_there_is(tmp_path, capsys):
     assert "--seeds 0 1 2" in said()
     for seed in 1, 2:
         write_run(tmp_path, "vgg", seed, 4, dataset=PAPER)
-    assert "--seeds" not in said()
+    write_run(tmp_path / "shipped", "cnn2", 0, 4, dataset=PAPER)
+    assert "--seeds" not in said("--shipped", str(tmp_path / "shipped"))
 
 
 def test_own_arrays_are_evaluated_with_the_labels_of_their_folder(run, tmp_path):

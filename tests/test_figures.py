@@ -300,12 +300,31 @@ def test_baselines_and_the_papers_range_stand_beside_the_networks(make_runs, tmp
     assert PublishedNetwork(misclassified="30 ± 40").range() == (0, 70)
 
 
-def test_published_runs_stand_in_the_row_of_their_network(make_runs):
+def test_many_misclassified_spectra_leave_no_room_empty(make_runs):
+    runs = make_runs(["cnn2", "vgg"], 3, lambda network, seed: 50 + 7 * network + 4 * seed)
+    (panel,) = figures.misclassifications(runs, [], "test").axes
+    assert panel.get_xscale() == "log"
+    assert panel.get_xlabel() == "misclassified of 450 spectra of test (logarithmic)"
+    ends = panel.get_xlim()
+    assert ends == pytest.approx((40, 81.25))
+    marked = [tick for tick in panel.get_xticks() if ends[0] <= tick <= ends[1]]
+    assert marked == pytest.approx([40, 50, 60, 80])
+    seconds, _ = figures.cost(runs, "test").axes
+    assert seconds.get_yscale() == "log"
+    assert seconds.get_ylabel().endswith("\n(logarithmic)")
+    (panel,) = figures.misclassifications(make_runs(["vgg"], 1, lambda *_: 10), [], "test").axes
+    assert panel.get_xscale() == "symlog"  # from 0 on
+
+
+@pytest.mark.parametrize("name", ["cnn2", "cnn2 (shipped)"])
+def test_published_runs_stand_in_the_row_of_their_network(make_runs, name):
     published = PUBLISHED["followup"]
-    figure = figures.misclassifications(make_runs(["mine", "cnn2"]), [], "test", published)
+    figure = figures.misclassifications(make_runs(["mine", name]), [], "test", published)
     drawn = points(figure.axes[0], marker="s")
     assert drawn[:, 0].tolist() == published.networks["cnn2"].runs
     assert np.round(drawn[:, 1]).tolist() == [1] * 5
+    (bar,) = figure.axes[0].patches
+    assert bar.get_y() < 1 < bar.get_y() + bar.get_height()
     assert legend_of(figure)["published run"].get_marker() == "s"
 
 
@@ -402,6 +421,22 @@ def test_ticks_of_the_learning_rate_stay_below_the_losses(make_runs):
     to_axes = (panel.transData + panel.transAxes.inverted()).transform
     lowest_loss = to_axes((1, 0.01))[1]
     assert points(panel, marker="|")[:, 1].max() < lowest_loss
+
+
+@pytest.mark.parametrize(
+    ("losses", "ticks"),
+    [
+        ((3.1, 3), [3, 4, 5, 6, 8]),  # validation losses are twice as large
+        ((3.1, 1.5), [1.5, 2, 3, 4, 5, 6, 8]),
+        ((0.4, 0.3), [0.3, 0.4, 0.5, 0.6, 0.8, 1]),
+        ((5, 0.001), [0.001, 0.01, 0.1, 1, 10]),
+    ],
+)
+def test_losses_can_be_read_from_their_axis_however_few_there_are(make_runs, losses, ticks):
+    runs = make_runs(["vgg"], epochs=len(losses))
+    write_history(runs[0].folder, 0, losses)
+    (panel,) = figures.learning_curves(runs).axes
+    assert panel.get_yticks().tolist() == pytest.approx(ticks)
 
 
 @pytest.mark.parametrize(
@@ -520,11 +555,8 @@ def test_confusion_outside_the_dataset_is_refused(write_classes, change, words):
         confused_classes([confusion(0, 1)._replace(**change)], classes)
 
 
-def test_missing_runs_and_splits_are_refused(make_runs):
+def test_splits_that_were_not_judged_are_refused(make_runs):
     runs = make_runs(["vgg"])
-    for draw in figures.learning_curves, lambda r: figures.cost(r, "test"):
-        with pytest.raises(InputError, match="no finished run"):
-            draw([])
     for draw in figures.cost, lambda r, split: figures.misclassifications(r, [], split):
         with pytest.raises(InputError, match="has not judged 'test_wide', accepted: val, test"):
             draw(runs, "test_wide")

@@ -17,7 +17,7 @@ from test_figures import assert_nothing_clipped_or_small, styles_of
 import baselines
 import dataset_config_generator
 import robustness
-from benchmark import robustness_report
+from benchmark import robustness_record, robustness_report
 from benchmark.artefacts import Source, render_with_artefacts
 from benchmark.class_figures import class_artefacts
 from benchmark.class_file import read_class_file
@@ -175,6 +175,27 @@ def test_what_is_judged_is_not_judged_again(copy, trained, capsys):
     assert "search_match, artefact" not in said
 
 
+def test_after_the_ladder_has_been_shortened_nothing_is_judged_again(copy, trained, monkeypatch):
+    shorter = [rung._replace(severities=rung.severities[:2]) for rung in LADDER[::-1]]
+    for module in robustness, robustness_record, robustness_report:
+        monkeypatch.setattr(module, "LADDER", shorter)
+    monkeypatch.setattr(robustness, "judges_of", judges_that_do_not_judge(robustness.judges_of))
+    before = {path.parent.name: rows_of(copy, path.parent.name) for path in copy.glob("*/*.json")}
+    assert trained.judge_here(copy) == 0
+    assert len(table(copy)) == (len(METHODS) + 1) * (1 + 2 * len(LADDER))
+    for name in METHODS:
+        rows = rows_of(copy, name)
+        assert list(rows.values()) == [before[name][rung] for rung in rows]
+
+
+def judges_that_do_not_judge(judges_of):
+    def judges(*arguments):
+        asleep = {"classifier": pytest.fail}
+        return {folder: judge._replace(**asleep) for folder, judge in judges_of(*arguments).items()}
+
+    return judges
+
+
 def test_other_settings_are_judged_anew(copy, trained, capsys):
     path = copy / "cosine/baseline.json"
     baseline = json.loads(path.read_text())
@@ -257,6 +278,10 @@ def test_runs_on_own_arrays_are_refused(copy, trained):
     path.write_text(json.dumps(record))
     with pytest.raises(InputError, match="without a class file"):
         trained.judge_here(copy)
+    record["dataset"]["class_file"] = {"other": 4}
+    path.write_text(json.dumps(record))
+    with pytest.raises(InputError, match=r"not one that spectra_from_config\.py renders"):
+        robustness.main(parse_flags(robustness, ["--results", str(copy)]))
 
 
 def records():

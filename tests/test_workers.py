@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import benchmark.workers
 import train_models
-from benchmark import networks
+from benchmark import machine, networks
 from benchmark.command_line import flags_of, parse_flags
 from benchmark.run_comparison import compare
 from benchmark.run_folder import read_run
@@ -159,6 +159,19 @@ def test_threads_are_divided_among_the_workers(dataset, tmp_path, monkeypatch):
         arguments = ["--dataset", str(dataset), "--results", str(tmp_path), "--models", "vgg"]
         train_models.main(parse_flags(train_models, [*arguments, *flags]))
         assert started[-1][-2:] == (workers, threads)
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [("max 100000", 6), ("250000 100000", 2), ("50000 100000", 1), ("6400000 100000", 6)],
+)
+def test_a_container_may_grant_a_share_of_the_cores(tmp_path, monkeypatch, quota, cores):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(6)))
+    (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    monkeypatch.setattr(machine, "CPU_QUOTA", tmp_path / "cpu.max")
+    assert machine.available_cores() == cores
+    monkeypatch.setattr(machine, "CPU_QUOTA", tmp_path / "absent")
+    assert machine.available_cores() == 6
 
 
 @given(
