@@ -52,8 +52,7 @@ from benchmark.dataset_folder import hash_and_check, read_classes, read_dataset
 from benchmark.ideal_observer import IdealObserver
 from benchmark.minirocket import KERNELS, count_positive, fit_features
 from benchmark.ridge import answer, train_ridge
-from benchmark.run_folder import RECORD as RUN_RECORD
-from benchmark.run_folder import Count, array_that_differs, counts_text, read_run
+from benchmark.run_folder import RUN_RECORD, Count, array_that_differs, counts_text, read_run
 from benchmark.search_match import search_match
 from benchmark.similarity import (
     cross_correlation,

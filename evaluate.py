@@ -44,14 +44,14 @@ from benchmark.misclassifications import (
     summarise,
 )
 from benchmark.published_results import Published, published_beside, published_of
-from benchmark.report import files_text, in_lines, next_step, report_text
+from benchmark.report import files_text, next_step, report_text, wrapped
 from benchmark.results_folder import add_shipped, by_network, read_results
 from benchmark.run_folder import Protocol, read_predictions
 from benchmark.significance import FEWEST_SEEDS, Comparison, agreement, compare_networks, groups
 from benchmark.table_formats import as_csv
 from benchmark.variants import variants_of
 from benchmark.variation import Variation
-from spectra_from_config import Split, labels_of, splits_of
+from spectra_from_config import labels_of, splits_of
 
 # Files
 RESULTS: Annotated[str, "Folder with the run folders of one dataset."] = "results/dataset500"
@@ -130,7 +130,7 @@ def print_report(folder, evaluation, drawn):
     dataset = e.runs[0].dataset.name
     print(report_text(dataset, e.rows, e.shown, e.published, e.class_file, e.variation))
     print(tables.shipped_text(e.runs), end="")
-    print(in_lines(groups_text(e, e.shown)))
+    print(wrapped(groups_text(e, e.shown)))
     print(files_text(folder, drawn))
     print(next_step(e.rows, e.class_file), end="")
 
@@ -239,26 +239,30 @@ def read_labels(dataset, split, spectra, rendered=None, folder=None):
     """
     name = f"y_{split}.npy"
     recorded = dataset.sha256.get(name)
-    if rendered or spectra % dataset.classes == 0:
-        per_class = [spectra // dataset.classes] * dataset.classes
-        ordered = labels_of(rendered or Split(per_class, vary=None))
-        content = io.BytesIO()
-        np.save(content, ordered)
-        if hashlib.sha256(content.getvalue()).hexdigest() == recorded:
-            return ordered
+    ordered = None
+    if rendered:
+        ordered = labels_of(rendered)
+    elif spectra % dataset.classes == 0:
+        ordered = np.repeat(np.arange(dataset.classes), spectra // dataset.classes)
+    if ordered is not None and sha256_of_npy(ordered) == recorded:
+        return ordered
     path = Path(folder or Path("datasets", dataset.name), name)
     try:
         content = path.read_bytes()
-    except (
-        FileNotFoundError,
-        ValueError,
-    ):  # a damaged run.json may hold a name that no file can have
+    # A damaged run.json may hold a name that no file can have.
+    except (FileNotFoundError, ValueError):
         raise InputError(
             f"{path} does not exist, but the labels of {split} are needed; DATASET names its folder"
         ) from None
     if hashlib.sha256(content).hexdigest() != recorded:
         raise InputError(f"{path} is not the file that the runs were judged by (SHA-256 differs)")
     return np.array(open_array(path), np.int64)
+
+
+def sha256_of_npy(array):
+    content = io.BytesIO()
+    np.save(content, array)
+    return hashlib.sha256(content.getvalue()).hexdigest()
 
 
 def wrong_predictions(runs, labels):
@@ -327,8 +331,8 @@ def draw(evaluation):
         label = class_figures.most_telling_class(evaluation.class_file)
         drawn["class_variation"] = class_figures.class_variation(*classes, label, vary)
         if evaluation.variation.artefacts:
-            shown = artefacts_to_show(evaluation.variation.artefacts)
-            drawn["class_artefacts"] = class_figures.class_artefacts(*classes, label, shown)
+            panels = artefacts_to_show(evaluation.variation.artefacts)
+            drawn["class_artefacts"] = class_figures.class_artefacts(*classes, label, panels)
         tests = variants_of(*classes)
         confusions = [m for m in evaluation.misclassified if m.split in tests]
         if confusions:

@@ -236,7 +236,10 @@ def labels_from_table(table, sources):
         if source.name not in labels
     ]
     reason = f"{table.path.name} names it, but no file has this name"
-    return labels, [*excluded, *(Exclusion(file, NOT_FOUND, reason) for file in unmatched)]
+    excluded += [
+        Exclusion(file, NOT_FOUND, reason, table.labels[file].class_name) for file in unmatched
+    ]
+    return labels, excluded
 
 
 def labels_from_names(sources):
@@ -254,7 +257,7 @@ def labels_from_names(sources):
     for name, label in list(labels.items()):
         if len(classes[label.sample]) > 1:
             reason = f"sample {label.sample} is {' and '.join(sorted(classes[label.sample]))}"
-            excluded.append(Exclusion(name, TWO_CLASSES, reason))
+            excluded.append(Exclusion(name, TWO_CLASSES, reason, label.class_name))
             del labels[name]
     return labels, excluded
 
@@ -390,13 +393,17 @@ def tell_of_files(spectra, excluded):
         such = "" if len(noted) == 1 else "such as "
         example = shown(f"{noted[0].file}: {noted[0].notes[0]}")
         print(f"noted: {files} read with assumptions, {such}{example}", file=sys.stderr)
+    rare = {e.class_name: e.reason.partition(",")[0] for e in excluded if e.kind == FEW_SAMPLES}
+    named = {exclusion.class_name for exclusion in excluded} - {None}
+    for name in sorted(named - samples_of(spectra).keys()):
+        print(
+            f"left out: {shown(rare.get(name, f'class {name} has no usable file'))}",
+            file=sys.stderr,
+        )
 
 
 def report(splits, excluded):
     tell_of_files([spectrum for spectra in splits.values() for spectrum in spectra], excluded)
-    rare = sorted({e.reason.split(",")[0] for e in excluded if e.kind == FEW_SAMPLES})
-    for sentence in rare:
-        print(f"left out: {shown(sentence)}", file=sys.stderr)
     for split, spectra in splits.items():
         samples = samples_of(spectra)
         count = sum(map(len, samples.values()))

@@ -119,7 +119,9 @@ def main(settings):
         status = share(judges, judge_all, alone=False, tell=summary)
     if settings.worker is not None:
         return status
-    wanted = {folder: record_of(judge, class_file, variation) for folder, judge in judges.items()}
+    wanted = {
+        folder: empty_record(judge, class_file, variation) for folder, judge in judges.items()
+    }
     complete, missing = records_of(wanted)
     if missing:
         status = max(status, 1)
@@ -187,19 +189,17 @@ def judges_of(results, runs, class_file, variation, start):
     for baseline in methods:
         if baseline.method not in judging:
             continue
-        recorded = SimpleNamespace(**vars_of_baselines() | baseline.settings)
+        defaults = {name: getattr(baselines, name.upper()) for name in baselines.SETTINGS}
+        own = defaults | baseline.settings  # a record may lack some of them
         judges[results / FOLDER / baseline.folder.name] = Judge(
             network=baseline.method,
             seed=None,
-            depends_on={"settings": {name: getattr(recorded, name) for name in baselines.SETTINGS}},
-            classifier=partial(method_classifier, baseline.method, class_file, variation, recorded),
+            depends_on={"settings": own},
+            classifier=partial(
+                method_classifier, baseline.method, class_file, variation, SimpleNamespace(**own)
+            ),
         )
     return judges
-
-
-def vars_of_baselines():
-    """Return the settings of methods whose record does not hold them."""
-    return {name: getattr(baselines, name.upper()) for name in baselines.SETTINGS}
 
 
 def network_classifier(run, start):
@@ -229,7 +229,7 @@ def judge_tests(folder, judge, tests, class_file, variation):
     """
     (folder / FAILURE).unlink(missing_ok=True)
     split = splits_of(class_file, variation)[SPLIT]
-    record = record_of(judge, class_file, variation)
+    record = empty_record(judge, class_file, variation)
     known = known_answers(folder, record)
     name, classify = folder.name, None
     with tqdm(tests, name, unit="test", leave=False, disable=None) as progress:
@@ -250,7 +250,7 @@ def judge_tests(folder, judge, tests, class_file, variation):
     return record
 
 
-def record_of(judge, class_file, variation):
+def empty_record(judge, class_file, variation):
     """Return the Record of a Judge that has not judged anything."""
     depends_on = judge.depends_on | {
         "class_file": class_file.sha256,
@@ -267,7 +267,7 @@ def known_answers(folder, record):
     earlier = read_record(folder)
     if earlier is None:
         return []
-    if earlier._replace(judged=[]) != record._replace(judged=[]):
+    if earlier._replace(judged=[]) != record:
         print(f"{folder} was judged with other weights or settings: anew", file=sys.stderr)
         return []
     return [

@@ -45,8 +45,7 @@ import baselines
 import spectra_from_config
 import train_models
 from benchmark import baseline_folder
-from benchmark.baseline_folder import RECORD as BASELINE_RECORD
-from benchmark.baseline_folder import read_baseline
+from benchmark.baseline_folder import BASELINE_RECORD, read_baseline
 from benchmark.block_writer import one_writer
 from benchmark.class_file import ClassFile, read_class_file
 from benchmark.command_line import (

@@ -61,7 +61,7 @@ from benchmark.run_comparison import compare
 from benchmark.run_folder import (
     CHECKPOINT,
     FAILURE,
-    RECORD,
+    RUN_RECORD,
     TENSORBOARD,
     WEIGHTS,
     Count,
@@ -95,13 +95,7 @@ MODELS: Annotated[
     "Networks to train, by their names in model_implementations; cnn2:hidden_activation=relu sets "
     "an argument of the builder.",
 ] = ("cnn2", "cnn3", "cnn6", "vgg", "cnn_bn", "resnet", "inc3", "inc6")
-SEEDS: Annotated[tuple[int, ...], "Seeds; each network is trained once with each of them."] = (
-    0,
-    1,
-    2,
-    3,
-    4,
-)
+SEEDS: Annotated[tuple[int, ...], "Seeds; each network is trained with each."] = (0, 1, 2, 3, 4)
 TASK: Annotated[
     int | None,
     "Train only this run, counted from 0: all networks with the first seed, then with the next.",
@@ -174,7 +168,7 @@ def main(settings):
     identities = {folder: Identity(model, seed, protocol, record) for folder, model, seed in matrix}
     for folder, identity in identities.items():
         finished_run(folder, identity)  # refuses what does not belong together
-    for path in sorted(results.glob(f"*/{RECORD}")):  # other networks and seeds, too
+    for path in sorted(results.glob(f"*/{RUN_RECORD}")):  # other networks and seeds, too
         if path.parent not in identities:
             run = read_run(path.parent)
             check_same(path.parent, run, Identity(run.model, run.seed, protocol, record))

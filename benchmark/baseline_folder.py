@@ -11,7 +11,7 @@ from benchmark.files import is_number, read_json, replace_file, write_json
 from benchmark.run_folder import Count, counts_record, faults_of_counts, predictions_name
 
 WRITER = "baselines.py"
-RECORD = "baseline.json"
+BASELINE_RECORD = "baseline.json"
 
 
 class Baseline(NamedTuple):
@@ -30,14 +30,14 @@ def write_baseline(baseline, predictions):
 
     An earlier record goes first, as it counts other predictions.
     """
-    (baseline.folder / RECORD).unlink(missing_ok=True)
+    (baseline.folder / BASELINE_RECORD).unlink(missing_ok=True)
     for split, classes in predictions.items():
         with replace_file(baseline.folder / predictions_name(split)) as file:
             np.save(file, classes)
     record = baseline._asdict()
     del record["folder"]
     record["misclassified"] = counts_record(baseline.misclassified)
-    write_json(baseline.folder / RECORD, record)
+    write_json(baseline.folder / BASELINE_RECORD, record)
 
 
 def read_baselines(results, run):
@@ -45,11 +45,13 @@ def read_baselines(results, run):
 
     Returns a list of Baseline. Raises InputError if one was judged on other data than `run`, a Run.
     """
-    return [read_baseline(path.parent, run) for path in sorted(results.glob(f"*/{RECORD}"))]
+    return [
+        read_baseline(path.parent, run) for path in sorted(results.glob(f"*/{BASELINE_RECORD}"))
+    ]
 
 
 def read_baseline(folder, run):
-    path = folder / RECORD
+    path = folder / BASELINE_RECORD
     record = read_json(path, WRITER)
     for reason in faults_of(record):
         raise InputError(f"{path} is not what {WRITER} writes: {reason}; run it again")

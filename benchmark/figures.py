@@ -65,7 +65,7 @@ def misclassifications(runs, baselines, split, published=None):
     found = [baseline.misclassified[split].misclassified for baseline in judged]
     names = [in_lines(name, 28) for name in [*networks, *(b.method for b in judged)]]
 
-    row_height = max(ROW, LINE * max(lines_of(name) for name in names))
+    row_height = max(ROW, LINE * max(number_of_lines(name) for name in names))
     figure = Figure((WIDTH, 1.2 + row_height * len(names)), layout="constrained")
     panel = figure.subplots()
     panel.grid(axis="x", color=GREY, alpha=0.5, linewidth=0.5)
@@ -120,7 +120,7 @@ def answered_all(baseline, split):
     return split in baseline.misclassified and not baseline.misclassified[split].unanswered
 
 
-def lines_of(text):
+def number_of_lines(text):
     return text.count("\n") + 1
 
 
@@ -248,7 +248,7 @@ def cost(runs, split, comparable=True):
     millions = [[run.weights / 1e6 for run in seeds] for seeds in networks.values()]
     labels = [in_lines(name, 28) for name in networks]
     columns = columns_of_legend(labels)
-    legend_rows = max(sum(map(lines_of, column)) for column in columns)
+    legend_rows = max(sum(map(number_of_lines, column)) for column in columns)
     figure = Figure((WIDTH, 3.3 + 0.2 * legend_rows), layout="constrained")
     figure.get_layout_engine().set(wspace=0.06)
     panels = figure.subplots(1, 2, sharey=True)

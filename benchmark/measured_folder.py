@@ -41,7 +41,7 @@ def describe_measured(parameters, labels, splits, excluded):
         "labels": labels,
         "files_sha256": hashlib.sha256("\n".join(hashes).encode()).hexdigest(),
         "rows": {split: list(map(row_of, spectra)) for split, spectra in splits.items()},
-        "excluded": [exclusion._asdict() for exclusion in excluded],
+        "excluded": [{"file": e.file, "kind": e.kind, "reason": e.reason} for e in excluded],
     }
 
 

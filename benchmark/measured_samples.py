@@ -57,6 +57,7 @@ class Exclusion(NamedTuple):
     file: str
     kind: str  # one of the constants above
     reason: str
+    class_name: str | None = None  # None if nobody says
 
 
 class Unusable(Exception):
@@ -74,7 +75,8 @@ def read_spectra(sources, labels, form):
         try:
             spectra.append(read_spectrum(source, labels[source.name], form))
         except Unusable as why:
-            excluded.append(Exclusion(source.name, *why.args))
+            class_name = labels[source.name].class_name
+            excluded.append(Exclusion(source.name, *why.args, class_name=class_name))
     return spectra, excluded
 
 
@@ -177,17 +179,17 @@ def without_copies(spectra):
     kept, excluded = [], []
     for spectrum in spectra:
         first, *others = same[spectrum.content]
+        own = spectrum.label.class_name
         classes = {copy.label.class_name for copy in (first, *others)}
         if len(classes) > 1:
-            other = next(
-                copy for copy in (first, *others) if copy.label.class_name != spectrum.label[0]
-            )
-            reason = f"the same x and y as {other.file}, which is of class {other.label[0]}"
-            excluded.append(Exclusion(spectrum.file, TWICE, reason))
+            other = next(copy for copy in (first, *others) if copy.label.class_name != own)
+            reason = f"the same x and y as {other.file}, which is of class {other.label.class_name}"
+            excluded.append(Exclusion(spectrum.file, TWICE, reason, own))
         elif spectrum is first:
             kept.append(spectrum)
         else:
-            excluded.append(Exclusion(spectrum.file, TWICE, f"the same x and y as {first.file}"))
+            reason = f"the same x and y as {first.file}"
+            excluded.append(Exclusion(spectrum.file, TWICE, reason, own))
     return kept, excluded
 
 
@@ -204,11 +206,12 @@ def without_rare_classes(spectra, fewest):
     samples = samples_of(spectra)
     kept, excluded = [], []
     for spectrum in spectra:
-        count = len(samples[spectrum.label.class_name])
+        name = spectrum.label.class_name
+        count = len(samples[name])
         if count >= fewest:
             kept.append(spectrum)
         else:
             samples_text = "1 sample" if count == 1 else f"{count} samples"
-            reason = f"class {spectrum.label.class_name} has {samples_text}, accepted: {fewest}"
-            excluded.append(Exclusion(spectrum.file, FEW_SAMPLES, reason))
+            reason = f"class {name} has {samples_text}, accepted: {fewest}"
+            excluded.append(Exclusion(spectrum.file, FEW_SAMPLES, reason, name))
     return kept, excluded

@@ -71,8 +71,8 @@ def find_overlaps(class_file, limits):
             class_b=b,
             variants_a=tuple(sorted(by_a)),
             variants_b=tuple(sorted(by_b)),
-            decided_by=deciding_peaks(patterns, a, b, by_a, class_file.name_of)
-            or deciding_peaks(patterns, b, a, by_b, class_file.name_of),
+            decided_by=deciding_peaks_text(patterns, a, b, by_a, class_file.name_of)
+            or deciding_peaks_text(patterns, b, a, by_b, class_file.name_of),
         )
         for (a, b), (by_a, by_b) in sorted(found.items())
     ]
@@ -232,7 +232,7 @@ def match_variant(positions_a, heights_a, positions_b, heights_b, limits):
     return partners
 
 
-def deciding_peaks(patterns, a, b, variants, name_of):
+def deciding_peaks_text(patterns, a, b, variants, name_of):
     """Say on which peaks an overlap hangs: those that vanish, or else the least alike partners.
 
     variants: test variant of class a -> partners in class b; name_of: function from a class index

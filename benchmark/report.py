@@ -7,7 +7,7 @@ from benchmark.significance import FEWEST_SEEDS
 from benchmark.table_formats import as_plain_text, one_line
 from benchmark.tables import as_text, published_columns, spread
 
-WIDTH = 100  # characters of a line, unless the table is wider
+LINE_WIDTH = 100  # characters of a line, unless the table is wider
 
 FILES = (
     ("figures/", "the table, learning curves, classes and costs, as PNG and PDF"),
@@ -47,12 +47,12 @@ def report_text(dataset, rows, shown, published, class_file, variation):
     sentences = (f"{one_line(name)}: {meaning}." for name, meaning in meanings.items())
     title = one_line(f"Misclassified spectra of {dataset}")
     table = as_plain_text(header, as_text(lines))
-    return "\n".join([title, "", table, in_lines("\n".join(sentences)), ""])
+    return "\n".join([title, "", table, wrapped("\n".join(sentences)), ""])
 
 
-def in_lines(text):
-    """Break the lines of a text that are longer than WIDTH, the rest of each indented."""
-    broken = (fill(one_line(line), WIDTH, subsequent_indent="  ") for line in text.split("\n"))
+def wrapped(text):
+    """Break the lines of a text that are longer than LINE_WIDTH, the rest of each indented."""
+    broken = (fill(one_line(line), LINE_WIDTH, subsequent_indent="  ") for line in text.split("\n"))
     return "\n".join(broken)
 
 

@@ -3,14 +3,14 @@
 import sys
 from pathlib import Path
 
-from benchmark.baseline_folder import RECORD as BASELINE_RECORD
+from benchmark.baseline_folder import BASELINE_RECORD
 from benchmark.command_line import InputError
 from benchmark.published_results import PUBLISHED
 from benchmark.run_folder import (
     CHECKPOINT,
     FAILURE,
     HISTORY,
-    RECORD,
+    RUN_RECORD,
     array_that_differs,
     predictions_name,
     read_run,
@@ -31,9 +31,9 @@ def read_results(folder):
     if not folder.is_dir():
         fault = "is a file" if folder.exists() else "does not exist"
         raise InputError(f"results folder {folder} {fault}; train_models.py writes one")
-    folders = folders_with(folder, RECORD)
+    folders = folders_with(folder, RUN_RECORD)
     if not folders:
-        raise InputError(f"{folder} holds no finished run (MODEL-seedN/{RECORD})")
+        raise InputError(f"{folder} holds no finished run (MODEL-seedN/{RUN_RECORD})")
     finished = {*folders, *folders_with(folder, BASELINE_RECORD)}
     begun = folders_with(folder, HISTORY, FAILURE, CHECKPOINT, LOCK, predictions_name("*"))
     unfinished = [one_line(path.name) for path in begun if path not in finished]
@@ -56,7 +56,7 @@ def add_shipped(runs, folders):
     added = []
     known = {run.folder.resolve() for run in runs}
     for folder in map(Path, folders):
-        shipped = [read_run(path) for path in folders_with(folder, RECORD)]
+        shipped = [read_run(path) for path in folders_with(folder, RUN_RECORD)]
         shipped = [run for run in shipped if same_dataset(run, runs[0])]
         shipped = [run for run in shipped if run.folder.resolve() not in known]
         known |= {run.folder.resolve() for run in shipped}

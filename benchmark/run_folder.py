@@ -13,7 +13,7 @@ from benchmark.files import is_number, is_whole, open_array, read_json, replace_
 from benchmark.table_formats import mean_text
 
 WRITER = "train_models.py"
-RECORD = "run.json"
+RUN_RECORD = "run.json"
 HISTORY = "history.csv"
 WEIGHTS = "model.keras"
 CHECKPOINT = "checkpoint.npz"
@@ -125,16 +125,16 @@ def write_run(run):
         if name != "class_names" or value is not None
     }
     record["misclassified"] = counts_record(run.misclassified)
-    write_json(run.folder / RECORD, record)
+    write_json(run.folder / RUN_RECORD, record)
 
 
 def read_run(folder):
     """Read and check run.json of a finished run. Raises InputError naming the field."""
-    path = Path(folder, RECORD)
+    path = Path(folder, RUN_RECORD)
     try:
         record = read_json(path, WRITER)
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{folder} holds no finished run ({RECORD} is missing)") from None
+        raise InputError(f"{folder} holds no finished run ({RUN_RECORD} is missing)") from None
     for reason in faults_of(record):
         raise InputError(f"{path} is not what {WRITER} writes: {reason}; delete it to train again")
     return Run(
@@ -250,7 +250,7 @@ def finished_run(folder, wanted):
 
     Raises InputError if it is not the one that is wanted, see `check_same`.
     """
-    if not (folder / RECORD).exists():
+    if not (folder / RUN_RECORD).exists():
         return None
     run = read_run(folder)
     check_same(folder, run, wanted)

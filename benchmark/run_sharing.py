@@ -16,7 +16,7 @@ from benchmark.files import replace_file
 from benchmark.run_folder import (
     FAILURE,
     HISTORY,
-    RECORD,
+    RUN_RECORD,
     check_same,
     counts_text,
     read_run,
@@ -174,7 +174,7 @@ def state_of(folder, identity=None):
     identity: of the run that is wanted; one of another protocol is "refused", as training does.
     """
     failed = (folder / FAILURE).exists()  # in a finished run, a further test split did
-    if (folder / RECORD).exists() and not failed:
+    if (folder / RUN_RECORD).exists() and not failed:
         try:
             run = read_run(folder)
             if identity:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.networks import build
-from benchmark.run_folder import RECORD
+from benchmark.run_folder import RUN_RECORD
 from benchmark.tensorflow_startup import release_memory
 
 STEPS = 2  # timed per network, after a first one that builds the graph
@@ -22,7 +22,7 @@ def estimate(networks, dataset, protocol, folders, workers):
     processes that share them. Steps are timed with random spectra and the threads of this process.
     """
     spectra, validation = (len(dataset.splits[split][0]) for split in ("train", "val"))
-    left = [model for folder, model in folders if not Path(folder, RECORD).exists()]
+    left = [model for folder, model in folders if not Path(folder, RUN_RECORD).exists()]
     steps = math.ceil(protocol.passes * spectra / protocol.batch_size)
     print(
         f"{len(left)} of {len(folders)} runs are to be trained: {spectra} spectra of "

@@ -491,16 +491,21 @@ def test_a_sample_under_two_minerals_and_a_rare_class_are_left_out(files, tmp_pa
     for mineral in "Gypsum", "Quartz":
         (files / rruff(mineral, "R700000", 1)).write_text(spectrum(CENTRES[mineral], 0.9))
     write_samples(files, samples=2, minerals=("Rarite",))
+    for number, mineral in enumerate(("Lostite", "Gypsum")):
+        (files / rruff(mineral, "R790000", 1)).write_text(spectrum(CENTRES["Gypsum"], 0.8 + number))
     card = make(tmp_path / "out", "--measured", files)
     assert card["class_names"] == sorted(CENTRES)
     used = {row["sample"] for rows in rows_of(card).values() for row in rows}
     assert "R700000" not in used
     kinds = [e["kind"] for e in card["measured"]["excluded"]]
-    assert kinds.count("of a sample that has two classes") == 2
+    assert kinds.count("of a sample that has two classes") == 4
     assert kinds.count("of a class with fewer than MIN_SAMPLES samples") == 4
     error = capsys.readouterr().err
     assert "sample R700000 is Gypsum and Quartz" in error
-    assert "left out: class Rarite has 2 samples" in error
+    assert [line for line in error.splitlines() if line.startswith("left out: class")] == [
+        "left out: class Lostite has no usable file",
+        "left out: class Rarite has 2 samples",
+    ]
 
 
 def test_a_range_in_the_wrong_unit_is_told_in_one_sentence(run, files, tmp_path):

@@ -167,12 +167,10 @@ def as_we_train(settings):
     """Return the seconds of each step of `train_models.fit`, input from files included."""
     import train_models
     from benchmark.dataset_folder import read_dataset
-    from benchmark.run_folder import Identity, Protocol, record_of
+    from benchmark.run_folder import Identity, protocol_of, record_of
 
     environment = start_tensorflow(precision=settings.precision)
-    defaults = vars(parse_flags(train_models, []))
-    protocol = Protocol(**{name: defaults[name] for name in Protocol._fields})
-    protocol = protocol._replace(
+    protocol = protocol_of(parse_flags(train_models, []))._replace(
         epochs=1, batch_size=settings.batch_size, precision=settings.precision
     )
     with TemporaryDirectory() as folder:
