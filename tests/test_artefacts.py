@@ -20,7 +20,10 @@ from benchmark.artefacts import (
     STREAMS,
     Artefacts,
     Source,
+    add_spikes,
     changed_peaks,
+    class_that_may_leave,
+    faults_of_artefacts,
     generators,
     one_by_one,
     only_those_on,
@@ -28,7 +31,7 @@ from benchmark.artefacts import (
     uniform,
 )
 from benchmark.class_figures import class_artefacts
-from benchmark.class_file import read_class_file
+from benchmark.class_file import ClassFile, read_class_file
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import read_card
 from benchmark.ideal_observer import IdealObserver
@@ -471,3 +474,96 @@ def test_a_spectrum_that_has_left_the_axis_is_empty():
     for artefacts in Artefacts(strain=0.01), Artefacts(counts=(100, 100)):
         spectra = render_with_artefacts(gone, artefacts, source(4), DATAPOINTS)
         assert (spectra == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("field", "lowest", "highest"),
+    [
+        ("lorentzian_share", 0, 1),
+        ("width_trend", 0, 100),
+        ("texture", 0, 0.99),
+        ("foreign_peaks", 0, 1000),
+        ("foreign_heights", 0.001, 1000),
+        ("background", 0, 1000),
+        ("hump", 0, 1000),
+        ("spikes", 0, 1000),
+        ("spike_heights", 0.001, 1000),
+        ("noise", 0, 1000),
+        ("counts", 10, 10**9),
+    ],
+)
+def test_ranges_have_limits_that_are_named(field, lowest, highest):
+    assert list(faults_of_artefacts(Artefacts(**{field: (lowest, highest)}))) == []
+    for ends in (lowest - 1e-4, highest), (lowest, highest * 1.001), (highest, lowest):
+        ((name, _, accepted),) = faults_of_artefacts(Artefacts(**{field: ends}))
+        assert (name, accepted) == (field, f"{lowest:g} to {highest:g}, the smaller one first")
+
+
+def test_strain_has_a_limit():
+    assert list(faults_of_artefacts(Artefacts(strain=0.5))) == []
+    ((name, *_),) = faults_of_artefacts(Artefacts(strain=0.51))
+    assert name == "strain"
+
+
+@pytest.mark.parametrize(
+    ("position", "settings", "leaves"),
+    [
+        (10, {"common_shift": 5}, False),
+        (10, {"common_shift": 5.1}, True),
+        (89, {"common_shift": 5}, False),
+        (89, {"common_shift": 5.1}, True),
+        (89, {"strain": 0.05}, False),
+        (89, {"strain": 0.06}, True),
+        (89, {"strain": 0.03, "common_shift": 2}, False),
+        (89, {"strain": 0.03, "common_shift": 3}, True),
+    ],
+)
+def test_classes_that_may_leave_the_axis_are_found_at_both_ends(position, settings, leaves):
+    """Peaks move by 5 datapoints of 100; the faint peak in the middle may vanish."""
+    middle, other = np.array([50]), np.array([1.0])
+    for faint, found in (0.05, 1 if leaves else None), (0.06, None):
+        positions, heights = np.array([position, 50]), np.array([1, faint])
+        classes = ClassFile(100, [middle, positions], [other, heights], "", {})
+        limits = variation(max_shift=5, max_height_change=0.05)
+        assert class_that_may_leave(Artefacts(**settings), classes, limits) == found
+
+
+def test_spikes_are_on_all_datapoints_alike():
+    spectra = np.zeros((4000, 4), np.float32)
+    add_spikes(spectra, Artefacts(spikes=(1, 1)), source(4000))
+    np.testing.assert_allclose(np.count_nonzero(spectra, axis=0), 1000, atol=120)
+
+
+@pytest.mark.parametrize(
+    "artefact", [n for n in OFF._fields if n not in (*DETAILS, *MOVES_BASELINE)]
+)
+def test_only_what_moves_the_baseline_has_the_minimum_subtracted(artefact):
+    assert rendered(one_by_one(ALL)[artefact], 5, sigma=100.0).min() > 0
+
+
+def test_random_numbers_of_noise_begin_where_the_documentation_says():
+    sequence = np.random.SeedSequence(2022, spawn_key=(1, 7, STREAMS["noise"]))
+    expected = [np.random.PCG64(sequence).advance((i + 1) * 2**40).random_raw(4) for i in (3, 4)]
+    found = [
+        g.bit_generator.random_raw(4)
+        for g in generators(Source(2022, 1, [(7, range(3, 5))]), "noise")
+    ]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_streams_keep_their_numbers():
+    names = "lorentzian_share width_trend strain common_shift texture foreign_peaks background hump"
+    assert list(STREAMS) == [*names.split(), "counts", "spikes", "noise"]
+    assert list(STREAMS.values()) == list(range(11))
+
+
+def test_spectra_with_artefacts_keep_their_bytes(class_file, tmp_path):
+    dirty = SMALL._replace(artefacts=ALL._replace(counts=None, noise=(0, 0)))
+    card = render_dataset(class_file[0], tmp_path / "dirty", dirty)
+    assert card["files"]["x_train.npy"]["sha256"][:16] == "64a24150f289e635"
+
+
+def test_common_shifts_of_the_ladder_are_fractions_of_the_axis():
+    (rung,) = [rung for rung in LADDER if rung.artefact == "common_shift"]
+    shifts = [rung.settings(severity, 5000).common_shift for severity in rung.severities]
+    assert shifts == pytest.approx([10, 25, 50, 75, 100])

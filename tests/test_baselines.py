@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 import baselines
+from baselines import count_answers
 from benchmark import similarity
 from benchmark.class_file import read_class_file
 from benchmark.command_line import parse_flags
@@ -461,3 +462,20 @@ def test_bad_input_ends_in_one_sentence(run, class_file, dataset, own_arrays):
     assert_one_sentence(process, 2, "x_test_mine.npy", "nan")
     write(lambda config: config.__setitem__("datapoints", 121))
     assert_one_sentence(run("baselines.py", *flags), 2, "CONFIG", "small.json", "SHA-256")
+
+
+def test_of_equally_similar_training_spectra_the_first_counts(monkeypatch):
+    training = np.tile(np.random.default_rng(0).random(8).astype(np.float32), (5, 1))
+    for block in 8, 16, 10**6:
+        monkeypatch.setattr(similarity, "BLOCK", block)
+        assert similarity.nearest_spectrum(training[:2], training, np.arange(5)).tolist() == [0, 0]
+
+
+def test_shares_of_the_blame_have_six_decimals():
+    assert count_answers([(0, 1, 2)], np.array([0])).misclassified == 0.666667
+
+
+def test_a_detection_height_of_0_is_refused(run, dataset, class_file, tmp_path):
+    flags = "--dataset", dataset, "--config", class_file[0], "--results", tmp_path / "r"
+    process = run("baselines.py", *flags, "--smoothing", 3, "--max-lag", 5, "--detection-height", 0)
+    assert_one_sentence(process, 2, "DETECTION_HEIGHT is 0", "above 0 and below 1")

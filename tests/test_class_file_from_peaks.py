@@ -531,3 +531,14 @@ def test_same_input_gives_the_same_bytes_and_errors_end_in_one_line(make, measur
     assert contents[0] == contents[1]
     process = run("class_file_from_peaks.py", *from_table(measured("class,height\n", "bad")))
     assert_one_sentence(process, 2, "bad", "lacks the column position")
+
+
+def test_the_width_of_a_spectrum_is_the_median_of_its_peaks():
+    x, positions, widths = np.arange(400), np.array([100, 200, 300]), np.array([4.0, 4, 10])
+    spectrum = sum(
+        np.exp(-(((x - p) / w) ** 2) / 2) for p, w in zip(positions, widths, strict=True)
+    )
+    pattern = Peaks(positions, np.ones(3), widths)
+    classes = [(np.array([spectrum, spectrum]), np.array(["a", "b"]))]
+    found = scatter_of(classes, [pattern], Detection(0.04, 0.02))
+    np.testing.assert_allclose(found.spectrum_widths, [4, 4], atol=0.05)

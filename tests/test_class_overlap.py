@@ -281,3 +281,34 @@ def test_classes_are_called_by_their_names(run, class_file):
 def test_wrong_flags_end_in_one_sentence(run, class_file, flags, words):
     process = run("class_overlap.py", "--config", class_file[0], *flags)
     assert_one_sentence(process, 2, *words)
+
+
+def test_own_variants_count_unless_they_are_not_to(run, class_file):
+    path, write = class_file
+    write(lambda config: config["spectra"]["0"].update(test_variants=[[0, 0]]))
+    flags = "--config", path, "--max-shift", 4, "--test-shift", 2
+    assert "of 28 test spectra ambiguous" in run("class_overlap.py", *flags).stdout
+    assert (
+        "of 36 test spectra ambiguous"
+        in run("class_overlap.py", *flags, "--no-own-variants").stdout
+    )
+
+
+def test_json_does_not_replace_what_shares_a_key_with_it(run, class_file, dataset):
+    card = dataset / "dataset.json"
+    before = card.read_bytes()
+    process = run("class_overlap.py", "--config", class_file[0], "--json", card)
+    assert_one_sentence(process, 2, "JSON", card, "holds something else")
+    assert card.read_bytes() == before
+
+
+def test_json_records_the_limits(run, class_file, tmp_path):
+    limits = {
+        "max_shift": 4,
+        "max_height_change": 0.04,
+        "test_shift": 2,
+        "test_height_change": 0.03,
+    }
+    flags = [part for name, v in limits.items() for part in (f"--{name.replace('_', '-')}", v)]
+    run("class_overlap.py", "--config", class_file[0], *flags, "--json", tmp_path / "a.json")
+    assert json.loads((tmp_path / "a.json").read_text())["limits"] == limits

@@ -197,3 +197,18 @@ def test_damaged_files_of_diffractometers_are_refused(text, words, measured):
         read_measurement(path)
     for word in [str(path), *words]:
         assert word in str(error.value)
+
+
+def test_2theta_is_x_whatever_the_scan_axis(measured):
+    text = xrdml(scan(more=OMEGA)).replace('scanAxis="Gonio"', 'scanAxis="Omega"')
+    np.testing.assert_allclose(read_measurement(measured(text)).x, X)
+
+
+def test_a_scan_of_the_detector_alone_is_2theta(measured):
+    assert read_measurement(measured(UXD.replace("COUPLED", "DETECTOR"))).notes == ()
+
+
+def test_the_title_is_the_id_of_the_sample_or_else_its_name(measured):
+    named = xrdml(scan()).replace("<id>quartz</id>", "<id>quartz</id><name>other</name>")
+    assert read_measurement(measured(named)).title == "quartz"
+    assert read_measurement(measured(named.replace("<id>quartz</id>", "<id/>"))).title == "other"

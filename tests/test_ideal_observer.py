@@ -199,3 +199,24 @@ def test_redrawn_peaks_are_those_of_the_training_variation():
     drawn = vary_at_random(np.array([10, 20]), np.array([1, 0.03]), 0, range(200), 1, small)
     for positions, heights in zip(*drawn[:2], strict=True):
         assert observer.answer(positions, heights).classes
+
+
+def test_a_peak_of_height_0_is_no_obstacle_where_heights_do_not_vary():
+    observer = observer_of([(10, 1), (20, 0)], [(30, 1)], max_shift=3, max_height_change=0)
+    assert answer(observer, (11, 1)).classes == (0,)
+
+
+def test_classes_that_are_nearly_as_likely_are_not_tied():
+    classes = [(10, 1), (20, 0.5)], [(10, 1), (20, 0.50005)]
+    found = answer(observer_of(*classes, max_shift=0, max_height_change=0.1), (10, 1), (20, 0.42))
+    assert found.classes == (0,)
+    assert found.probability == pytest.approx(0.5, abs=1e-3)
+
+
+def test_more_fixed_heights_that_agree_outweigh_any_density():
+    observer = observer_of(
+        *([(10, 1), (20, 1)], [(10, 1), (20, 0.98)]),
+        **{"max_shift": 0, "max_height_change": 0.05, "vary_highest": False},
+    )
+    found = answer(observer, (10, 1), (20, 1))
+    assert (found.classes, found.probability) == ((0,), 1)

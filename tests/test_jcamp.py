@@ -264,3 +264,10 @@ def test_broken_files_are_refused_with_place_value_and_what_is_accepted(kind, me
 def test_units_and_title_are_those_of_the_block(measured):
     text = jcamp(FORMS["DIF"], XUNITS="1/CM", YUNITS="ABSORBANCE")
     assert read_measurement(measured(text))[2:] == ("1/CM", "ABSORBANCE", "t", ())
+
+
+def test_ends_of_pairs_may_differ_by_a_thousandth(measured):
+    for last, notes in (104.003, 0), (104.02, 1):
+        ends = f"##FIRSTX= 100\n##LASTX= {last}\n##XYPOINTS"
+        found = read_measurement(measured(XYPOINTS.replace("##XYPOINTS", ends)))
+        assert len(found.notes) == notes

@@ -395,3 +395,23 @@ def test_repetitions_on_many_lines_do_not_fill_the_memory(table, measured):
 def test_x_and_y_beyond_floating_point_are_refused(fields, measured):
     with pytest.raises(InputError, match="beyond floating point"):
         read_measurement(measured(jcamp("400 1 2 300", npoints=3, **fields)))
+
+
+def test_lines_may_stray_by_a_quarter_of_a_step(measured):
+    table = "400 1 1 1 1\n{} 1 1 1 1\n408 1 9 1 1"
+    assert read_measurement(measured(steps(table=table.format(404.2)))).notes == ()
+    with pytest.raises(InputError, match="accepted: equal steps from FIRSTX on"):
+        read_measurement(measured(steps(table=table.format(404.4))))
+
+
+def test_a_step_of_three_digits_is_taken_for_exact(measured):
+    table = "400" + " 1" * 1000 + " 9"
+    long = {"table": table, "npoints": 1001, "lastx": 1653}
+    (note,) = read_measurement(measured(steps(**long, DELTAX="1.25"))).notes
+    assert "DELTAX is 1.25, which is taken" in note
+    assert read_measurement(measured(steps(**long | {"lastx": 1650.4}, DELTAX="1.250"))).notes == ()
+
+
+def test_more_than_ten_million_points_are_refused(measured):
+    with pytest.raises(InputError, match=r"accepted: a whole number from 2 to 10000000$"):
+        read_measurement(measured(steps(npoints=10**7 + 1)))

@@ -900,3 +900,25 @@ def test_misclassifications_are_told_with_names():
     assert header.endswith("reason,true_name,predicted_name")
     assert line == 'vgg,0,test,7,0,1,,0.5,,"Quartz, | smoky",Calcite'
     assert evaluate.misclassified_csv(evaluation._replace(class_names=None)).count("name") == 0
+
+
+def test_rows_are_ordered_by_class_sample_and_file(tmp_path):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    table = ["file,class,sample"]
+    for name, centre in CENTRES.items():
+        for s in range(8):
+            file = f"{name}{9 - s}.txt"
+            (folder / file).write_text(spectrum(centre, 0.1 * s))
+            table.append(f"{file},{name},{name}{s}")
+    (tmp_path / "labels.csv").write_text("\n".join(table))
+    card = make(tmp_path / "out", "--measured", folder, "--labels", tmp_path / "labels.csv")
+    for rows in rows_of(card).values():
+        assert rows == sorted(rows, key=lambda row: (row["class"], row["sample"], row["file"]))
+
+
+def test_spectra_in_another_unit_than_the_rendered_ones_are_left_out(files, reference):
+    for path in files.iterdir():
+        path.write_text("wavelength (nm), counts\n" + path.read_text())
+    with pytest.raises(InputError, match=r"in another unit.*nm, accepted: 1/cm"):
+        make(None, "--measured", files, "--beside", reference())

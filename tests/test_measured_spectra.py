@@ -6,6 +6,7 @@ from conftest import assert_one_sentence
 from hypothesis import given
 from hypothesis import strategies as st
 
+import measured_spectra
 from benchmark.figure_style import save
 from measured_spectra import busiest_excerpt, draw_spectra
 
@@ -221,3 +222,8 @@ def test_any_file_name_may_stand_in_the_figure(name, tmp_path, run):
     process = run("measured_spectra.py", "--measured", path, "--datapoints", 20, cwd=tmp_path)
     assert (process.returncode, process.stderr) == (0, "")
     assert (tmp_path / "figures" / "measured.png").exists()
+
+
+def test_the_excerpt_of_the_figure_has_1000_datapoints():
+    excerpt = measured_spectra.busiest_excerpt(np.random.default_rng(0).random(5000))
+    assert excerpt.stop - excerpt.start == 1000

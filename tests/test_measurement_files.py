@@ -377,3 +377,32 @@ def test_files_beyond_all_measure_are_refused(measured, monkeypatch):
 def test_units_are_the_same_however_they_are_written(one, other, same):
     assert same_unit(one, other) is same
     assert same_unit(other, one) is same
+
+
+def test_a_row_of_the_header_is_one_only_before_ten_times_as_many_rows(measured):
+    rows = [f"{n} {n % 3}\n" for n in range(20, 30)]
+    header = "1 2\ncounts follow\n"
+    assert len(read_measurement(measured(header + "".join(rows))).x) == 10
+    with pytest.raises(InputError, match="second header line in line 2"):
+        read_measurement(measured(header + "".join(rows[:9])))
+
+
+def test_a_third_column_that_is_the_root_of_some_counts_is_no_error_of_y(measured):
+    errors = [1, 1.41, 1.73, 1, 1.41, 1.73, 1, 5, 5, 5]  # of seven in ten
+    y = [1, 2, 3, 1, 2, 3, 1, 2, 3, 1]
+    text = "".join(f"{20 + n} {a} {b}\n" for n, (a, b) in enumerate(zip(y, errors, strict=True)))
+    with pytest.raises(InputError, match="the third is not an error of y"):
+        read_measurement(measured(text))
+
+
+def test_errors_are_below_half_of_large_y(measured):
+    for share, accepted in (0.45, True), (0.6, False):
+        rows = [(10, 9), (12, 3), (11, 1), (13, 2), (14, 5), (15, 11)]
+        text = "".join(
+            f"{20 + n} {y} {share * y if y > 12 else e:g}\n" for n, (y, e) in enumerate(rows)
+        )
+        if accepted:
+            assert "third column" in read_measurement(measured(text)).notes[0]
+        else:
+            with pytest.raises(InputError, match="the third is not an error of y"):
+                read_measurement(measured(text))

@@ -198,3 +198,15 @@ def test_bad_settings_are_named(dataset, tmp_path):
         judge(dataset, tmp_path / "r", "--minirocket-features", "83")
     with pytest.raises(InputError, match=r"METHODS is rocket, accepted: .*minirocket"):
         judge(dataset, tmp_path / "r", "--methods", "rocket")
+
+
+def test_values_that_differ_by_rounding_alone_are_equal_and_the_first_class_counts():
+    features, offsets = np.ones((1, 1), np.uint32), np.zeros(2)
+    assert ridge.answer(features, ridge.Ridge(np.array([[1, 1 + 1e-9]]), offsets, 1)) == [0]
+    assert ridge.answer(features, ridge.Ridge(np.array([[1, 1 + 1e-5]]), offsets, 1)) == [1]
+
+
+def test_of_equally_good_strengths_the_strongest_counts():
+    x, y = np.full((6, 4), 7, np.uint32), np.arange(6) % 3
+    best = ridge.train_ridge(lambda rows: rows, (x, y), (x, y), 3, "test")
+    assert best.strength == max(ridge.STRENGTHS)

@@ -8,9 +8,9 @@ from conftest import variation
 
 from benchmark import misclassifications
 from benchmark.class_file import read_class_file
-from benchmark.misclassifications import explain, list_misclassifications, reach_of
+from benchmark.misclassifications import Reach, explain, list_misclassifications, reach_of
 from benchmark.run_folder import Run
-from benchmark.variants import variants_of
+from benchmark.variants import Variant, variants_of
 
 LIMITS = variation(max_shift=10, test_shift=5)
 
@@ -200,3 +200,10 @@ def test_classes_come_in_the_order_of_runs_then_of_test_spectra(class_file, tmp_
         "| 2 | 1 | 1.5 | 5 |",
         "| 3 | 1 | 1.5 | 5 |",
     ]
+
+
+def test_reach_of_own_variants_is_that_of_the_largest_whatever_its_sign():
+    change = LIMITS.max_height_change
+    variants = [Variant(-5, 0.1), Variant(2, -0.4)]
+    assert reach_of(LIMITS, variants, False) == Reach(15, change + 0.4, 0)
+    assert reach_of(LIMITS, variants, True) == Reach(15, change + 0.4, 0.4)

@@ -14,13 +14,20 @@ from scipy import stats
 import rank_correlation
 from benchmark import significance
 from benchmark.command_line import InputError
+from benchmark.published_results import PUBLISHED
+from benchmark.results_folder import read_results
 from rank_correlation import (
+    Correlation,
     Side,
+    check_divisions,
     correlate,
     matched,
     mean_shares,
+    numbers_of_seeds,
+    published_side,
     resampled,
     shared_networks,
+    side_of,
     spearman,
 )
 
@@ -251,3 +258,92 @@ def test_a_file_in_the_place_of_the_folder_is_refused(run, tmp_path):
     process = run("rank_correlation.py", "--first", "paper", "--output", str(path))
     assert_one_sentence(process, 2, f"OUTPUT is {path}, accepted: a folder, not a file")
     assert path.read_text() == "kept"
+
+
+def test_two_networks_have_no_order():
+    assert significance.rank_correlation([1, 2], [1, 2]) == (None, None)
+    first, second = (
+        Side(n, {"vgg": [np.array([0.1])], "cnn2": [np.array([0.2])]}, "") for n in "ab"
+    )
+    with pytest.raises(
+        InputError, match=r"2 networks are on both sides \(a; b\), accepted: 3 or more"
+    ):
+        matched(first, second)
+
+
+def test_a_negative_seed_is_refused(run, tmp_path):
+    process = run("rank_correlation.py", "--first", "paper", "--seed", -1, "--output", tmp_path)
+    assert_one_sentence(process, 2, "SEED is -1", "0 or more")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"classes": 46}, "number of classes"),
+        ({"datapoints": 999}, "datapoints"),
+        ({"variation": {"seed": 0, "n_train": 60}}, "variation"),
+    ],
+)
+def test_divisions_have_the_same_classes_datapoints_and_variation(changes, words):
+    run = read_results(MINERALS / "split0")[0]
+    runs = []
+    for seed in range(2):
+        own = {"x_train.npy": str(seed)}, {"seed": seed, "n_train": 50}
+        dataset = run.dataset._replace(class_names=None, sha256=own[0], variation=own[1])
+        runs.append(run._replace(dataset=dataset))
+    check_divisions("FIRST", ["a", "b"], [[runs[0]], [runs[1]]])  # seeds may differ
+    other = runs[1]._replace(dataset=runs[1].dataset._replace(**changes))
+    with pytest.raises(InputError, match=f"FIRST is a and b, which differ in {words}, accepted"):
+        check_divisions("FIRST", ["a", "b"], [[runs[0]], [other]])
+
+
+def test_the_table_has_the_best_network_of_first_at_its_top():
+    first, second = side([[5], [4], [3], [2], [1]]), side([[1], [2], [3], [4], [5]])
+    _, lines = rank_correlation.shares_table(*matched(first, second))
+    assert [network for network, *_ in lines] == list(NAMES[::-1])
+
+
+def test_ticks_of_several_folders_are_their_means_over_seeds():
+    shares = {n: [np.array([0.01, 0.03]), np.array([0.06])] for n in NAMES}
+    second = side([[1], [2], [3], [4], [5]])
+    figure = rank_correlation.draw(
+        *matched(Side("two", shares, ""), second), Correlation(0, 1, -1, 1)
+    )
+    ticks = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "|"]
+    assert ticks == pytest.approx([2, 6] * 5)
+
+
+def test_several_folders_are_called_by_the_folder_that_holds_them():
+    assert side_of("FIRST", (str(MINERALS / "split0"),), None).name == "split0, test"
+    both = [str(MINERALS / f"split{n}") for n in range(2)]
+    assert side_of("FIRST", both, None).name == "rruff, test"
+
+
+def test_numbers_of_seeds_are_a_range():
+    assert numbers_of_seeds({"vgg": [np.zeros(2)], "cnn2": [np.zeros(3), np.zeros(1)]}) == "1–3"
+
+
+def test_single_published_runs_are_drawn_from():
+    checked = 0
+    for published in PUBLISHED.values():
+        shares = published_side(published).shares
+        for name, network in published.networks.items():
+            if network.runs:
+                assert shares[name][0] * published.spectra == pytest.approx(network.runs)
+                checked += 1
+    assert checked
+
+
+def test_sentence_title_and_file_hold_correlation_interval_and_p_value(run, tmp_path):
+    found = Correlation(rho=0.5, p_value=0.03, low=-0.1, high=0.9)
+    sentence = rank_correlation.sentence_of(found, 5)
+    assert ": 0.50, 95 % interval over seeds and folders -0.10 to 0.90; p = 0.03 for" in sentence
+    sides = matched(side([[1], [2], [3], [4], [5]]), side([[1], [2], [3], [4], [5]]))
+    assert rank_correlation.draw(*sides, found).axes[0].get_title() == (
+        "rank correlation 0.50 (-0.10 to 0.90)"
+    )
+    process = run(
+        "rank_correlation.py", "--first", SHIPPED, "--second", "paper", "--output", tmp_path
+    )
+    *_, sentence, _ = process.stdout.splitlines()
+    assert (tmp_path / "rank_correlation.md").read_text().endswith(f"\n\n{sentence}\n")

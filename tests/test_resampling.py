@@ -174,3 +174,21 @@ def test_spectra_are_interpolated_at_equal_distances_from_0_to_1():
 def test_spectra_that_do_not_vary_or_vary_beyond_floating_point_are_refused(y):
     with pytest.raises(InputError, match=r"y goes from \S+ to \S+ over 2 datapoints, accepted"):
         resample(np.arange(3.0), np.array(y), 2)
+
+
+def test_the_level_is_the_median_of_51_datapoints():
+    x = np.linspace(0, 300, 3001)  # ten points for each datapoint
+    y = np.where(abs(x - 150) < 10, 0.5, 1.0)  # a dip of 20 datapoints: the level is above it
+    y[0], y[1502], y[1498] = 0, 0.6, 0.4
+    assert resample(x, y, 301)[150] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("x", "limits", "beyond"),
+    [([0, 1, 2, 4], (0, 5.5), (0, 6.5)), ([0, 2, 3, 4], (-1.5, 4), (-2.5, 4))],
+)
+def test_the_step_at_an_end_decides_how_far_it_may_be_missed(x, limits, beyond):
+    measured = np.array(x, float), np.array([1.0, 3, 2, 1])
+    resample(*measured, 5, limits)
+    with pytest.raises(InputError, match="accepted: all of RANGE"):
+        resample(*measured, 5, beyond)

@@ -6,6 +6,9 @@ import shutil
 from conftest import assert_one_sentence
 from test_evaluation import DATASET, HASHES, PROTOCOL, write_run
 
+from benchmark.results_folder import rank
+from benchmark.run_folder import Run
+
 
 def networks(folder):
     with open(folder / "table.csv") as file:
@@ -74,3 +77,9 @@ def test_shipped_runs_of_another_dataset_or_protocol_are_left_out(run, tmp_path)
     process = evaluate(run, own, fast)
     assert_one_sentence(process, 0, fast, "not shown", "different protocols")
     assert list(networks(own)) == ["vgg"]
+
+
+def test_own_networks_stand_before_shipped_ones_whatever_their_seeds():
+    run = Run(**dict.fromkeys(Run._fields))
+    runs = [run._replace(model="vgg (shipped)", seed=0), run._replace(model="vgg", seed=1)]
+    assert [one.model for one in sorted(runs, key=rank)] == ["vgg", "vgg (shipped)"]

@@ -335,3 +335,13 @@ def test_agreement_holds_our_counts_against_published_ones():
         "one distribution",
         "differ",
     ]
+
+
+def test_mann_whitney_is_exact_up_to_seven_seeds_of_each():
+    assert significance.mann_whitney(range(7), range(7, 14)) == pytest.approx(2 / 3432)
+
+
+def test_nine_networks_have_the_same_p_value_every_time():
+    ranks = np.arange(9), np.array([3, 1, 2, 0, 4, 8, 6, 5, 7])
+    first, *others = (significance.rank_correlation(*ranks) for _ in range(3))
+    assert others == [first] * 2

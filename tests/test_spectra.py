@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 
 from benchmark import VERSION, block_writer
+from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError
 from benchmark.dataset_folder import read_dataset
 from benchmark.rendering import exp_of_negative, render
 from benchmark.variants import nine_variants
+from benchmark.variation import check_variation
 from dataset_config_generator import draw_classes
-from spectra_from_config import render_dataset, vary_at_random, vary_for_test
+from spectra_from_config import peak_statistics, render_dataset, vary_at_random, vary_for_test
 
 PAPER = variation()
 
@@ -654,3 +656,25 @@ def test_any_range_of_a_class_s_spectra_is_drawn_as_in_one_go():
     part = vary_at_random(*arguments, range(7, 29), 1, PAPER)
     for a, b in zip(whole, part, strict=True):
         np.testing.assert_array_equal(a[7:29], b)
+
+
+def test_limits_of_the_variation_are_where_the_messages_say(class_file):
+    path, write = class_file
+    spectrum = {"peak_positions": [20, 112], "peak_heights": [1, 0.5]}
+    write(lambda config: config.update(spectra={"0": spectrum}, classes=1, boundary=0))
+    classes = read_class_file(path)  # 7 datapoints of 120 are right of the last peak
+    check_variation(classes, path, SMALL._replace(max_shift=7, kernel_range=(0.1, 120)))
+    for changes, words in (
+        ({"max_shift": 8}, "MAX_SHIFT is 8, accepted: 0 to 7"),
+        ({"kernel_range": (0.09, 5)}, "KERNEL_RANGE is 0.09 5, accepted: 0.1 to 120"),
+        ({"kernel_range": (2, 121)}, "KERNEL_RANGE is 2 121, accepted: 0.1 to 120"),
+    ):
+        with pytest.raises(InputError, match=words):
+            check_variation(classes, path, SMALL._replace(**changes))
+
+
+def test_statistics_of_heights_are_those_of_the_class_file(class_file):
+    classes = read_class_file(class_file[0])
+    heights = np.concatenate(classes.heights)
+    expected = {"min": heights.min(), "mean": pytest.approx(heights.mean(), abs=1e-6), "max": 1}
+    assert peak_statistics(classes)["height"] == expected
