@@ -139,7 +139,7 @@ def scale_counts(panel, axis, counts):
     Returns what to say of the scale. It begins at 0 where a count is small.
     """
     set_scale = panel.set_xscale if axis == "x" else panel.set_yscale
-    if min(counts) > LINEAR_UP_TO:
+    if min(counts) >= LINEAR_UP_TO:
         low, high = 0.8 * min(counts), 1.25 * max(counts)
         set_scale("log")
         panel.set(**{f"{axis}lim": (low, high)})
