@@ -162,7 +162,7 @@ def check(settings):
     if settings.range:
         require_range(settings.range)
     if settings.boundary is not None:
-        require(0 <= settings.boundary <= LARGEST, "BOUNDARY", settings.boundary, "0 or more")
+        require(0 <= settings.boundary <= LARGEST, "BOUNDARY", settings.boundary, f"0 to {LARGEST}")
     for name in "prominence", "min_height":
         value = getattr(settings, name)
         require(0 < value < 1, name.upper(), value, "above 0 and below 1, the highest peak")

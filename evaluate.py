@@ -121,7 +121,7 @@ def main(settings):
         save_figures(folder / "figures", drawn)
     print_report(folder, evaluation, settings.figures)
     if not settings.figures and (folder / "figures").exists():
-        print(f"warning: {folder}/figures are those of an earlier evaluation", file=sys.stderr)
+        warn(f"{folder}/figures are those of an earlier evaluation")
 
 
 def print_report(folder, evaluation, drawn):

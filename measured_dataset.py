@@ -46,6 +46,7 @@ from benchmark.command_line import (
     require_folder,
     require_range,
     run_script,
+    warn,
 )
 from benchmark.data_card import BESIDE_SPLITS, CARD, read_card
 from benchmark.dataset_folder import verify
@@ -160,7 +161,7 @@ def check(settings):
     require(
         2 <= settings.datapoints <= LARGEST, "DATAPOINTS", settings.datapoints, f"2 to {LARGEST}"
     )
-    accepted = f"{FEWEST_SAMPLES}, one for each split, or more"
+    accepted = f"{FEWEST_SAMPLES}, one for each split, to {LARGEST}"
     fewest = settings.min_samples
     require(FEWEST_SAMPLES <= fewest <= LARGEST, "MIN_SAMPLES", fewest, accepted)
     for name in "val_share", "test_share":
@@ -328,7 +329,7 @@ def beside(splits, class_names, excluded, with_val):
             s for s in splits[split] if s.label.class_name in class_names
         ]
         excluded = excluded + [
-            Exclusion(s.file, NO_CLASS, f"class {s.label.class_name}")
+            Exclusion(s.file, NO_CLASS, f"class {s.label.class_name}", s.label.class_name)
             for s in splits[split]
             if s.label.class_name not in class_names
         ]
@@ -341,7 +342,7 @@ def beside(splits, class_names, excluded, with_val):
         )
     absent = [name for name in class_names if name not in found]
     if absent:
-        print(f"warning: no measured spectrum of {', '.join(map(shown, absent))}", file=sys.stderr)
+        warn(f"no measured spectrum of {', '.join(map(shown, absent))}")
     return chosen, sorted(excluded)
 
 
@@ -393,13 +394,11 @@ def tell_of_files(spectra, excluded):
         such = "" if len(noted) == 1 else "such as "
         example = shown(f"{noted[0].file}: {noted[0].notes[0]}")
         print(f"noted: {files} read with assumptions, {such}{example}", file=sys.stderr)
-    rare = {e.class_name: e.reason.partition(",")[0] for e in excluded if e.kind == FEW_SAMPLES}
-    named = {exclusion.class_name for exclusion in excluded} - {None}
-    for name in sorted(named - samples_of(spectra).keys()):
-        print(
-            f"left out: {shown(rare.get(name, f'class {name} has no usable file'))}",
-            file=sys.stderr,
-        )
+    rare = {e.class_name: e.reason.rpartition(",")[0] for e in excluded if e.kind == FEW_SAMPLES}
+    usable = samples_of(spectra).keys() | {e.class_name for e in excluded if e.kind == NO_CLASS}
+    for name in sorted({e.class_name for e in excluded} - {None} - usable):
+        sentence = rare.get(name, f"class {name} has no usable file")
+        print(f"left out: {shown(sentence)}", file=sys.stderr)
 
 
 def report(splits, excluded):

@@ -87,7 +87,8 @@ EXCERPT_COLOUR = "#e0e0e0"
 
 def main(settings):
     check(settings)
-    paths, measurements, spectra = read_all(settings)
+    bring = partial(resampled, datapoints=settings.datapoints, limits=settings.range)
+    paths, measurements, spectra = read_all(settings, bring)
     for path, measurement in zip(paths, measurements, strict=True):
         x, y = measurement.x, measurement.y
         print(f"{path}: {len(x)} points from {x[0]:g} to {x[-1]:g}")
@@ -126,14 +127,12 @@ def check(settings):
         require_range(settings.range)
 
 
-def read_all(settings, bring=None):
+def read_all(settings, bring):
     """Return paths, measurements and spectra of the files that can be read.
 
-    bring: function of a Measurement that returns its spectrum, by default `resample` over RANGE.
-    Raises InputError naming all others with their reasons, unless they are to be skipped.
+    bring: function of a Measurement that returns its spectrum. Raises InputError naming all others
+    with their reasons, unless they are to be skipped.
     """
-    if bring is None:
-        bring = partial(resampled, datapoints=settings.datapoints, limits=settings.range)
     paths, measurements, spectra, reasons = [], [], [], []
     for path in settings.measured:
         try:

@@ -161,16 +161,19 @@ def main(settings):
     return None
 
 
-def command_of_overlap(settings):
-    """Return the command that lists the overlapping classes of `test`.
+def command_of_overlap(settings, split):
+    """Return the command that lists the overlapping classes of a test split.
 
     Its flags are those that are not the defaults, which both scripts share.
     """
-    flags = []
+    values, flags = dict(vars(settings)), []
+    if split == "test_wide":
+        values["test_height_change"] = settings.wide_test_height_change
+        if settings.wide_test:  # asked for, as the class file may have test variants of its own
+            flags.append("--no-own-variants")
     for name in "config", "max_shift", "max_height_change", "test_shift", "test_height_change":
-        value = getattr(settings, name)
-        if value != globals()[name.upper()]:
-            flags += [f"--{name.replace('_', '-')}", str(value)]
+        if values[name] != globals()[name.upper()]:
+            flags += [f"--{name.replace('_', '-')}", str(values[name])]
     return shlex.join(["class_overlap.py", *flags])
 
 
@@ -178,15 +181,15 @@ def warn_of_overlap(overlap, ignored, settings):
     if overlap is None:
         message = f"not looked for among more than {OVERLAP_CLASSES}; class_overlap.py does"
         print(f"overlapping classes: {message}", file=sys.stderr)
-    elif any(found["pairs"] for found in overlap.values()):
+    elif alike := [split for split, found in overlap.items() if found["pairs"]]:
         counts = (
             f"{found['ambiguous_test_spectra']} spectra of {split}"
             for split, found in overlap.items()
         )
-        listed = "those of test" if len(overlap) > 1 else "them"
+        listed = f"those of {alike[0]}" if len(overlap) > 1 else "them"
         warn(
             f"classes overlap, {' and '.join(counts)} are ambiguous; "
-            f"{command_of_overlap(settings)} lists {listed}"
+            f"{command_of_overlap(settings, alike[0])} lists {listed}"
         )
     if ignored and overlap is not None:
         print(
@@ -208,14 +211,12 @@ class Split(NamedTuple):
 
 def splits_of(class_file, variation):
     """Return name -> Split of all splits, in the order in which they are written."""
-    at_random = partial(vary_at_random, variation=variation)
     artefacts, seed = variation.artefacts, variation.seed
     splits = {}
-    for number, (name, spectra) in enumerate(
-        {"train": variation.n_train, "val": variation.n_val}.items()
-    ):
-        per_class = [spectra] * class_file.classes
-        splits[name] = Split(per_class, partial(at_random, stream=number), artefacts, seed, number)
+    for name, spectra in ("train", variation.n_train), ("val", variation.n_val):
+        number = RENDERED_SPLITS.index(name)
+        vary = partial(vary_at_random, stream=number, variation=variation)
+        splits[name] = Split([spectra] * class_file.classes, vary, artefacts, seed, number)
     for name, variants in variants_of(class_file, variation).items():
         vary = partial(vary_for_test, variants=variants, kernel=variation.test_kernel)
         number = RENDERED_SPLITS.index(name)
@@ -378,12 +379,12 @@ def write_arrays(folder, class_file, variation, workers):
     return files, overlap
 
 
-def render_rows(split, rows, buffers, class_file, splits):
+def render_rows(name, rows, buffers, class_file, splits):
     """Render some spectra of a split, float32 (rows, datapoints); buffers: see `render`.
 
     splits: name -> Split.
     """
-    split, datapoints = splits[split], class_file.datapoints
+    split, datapoints = splits[name], class_file.datapoints
     varied = vary_rows(class_file, split, rows)
     if split.artefacts is None:
         return render(*varied, datapoints, buffers)

@@ -332,12 +332,9 @@ def backgrounds(artefacts, source, datapoints, buffers):
 
 
 def chebyshev_polynomials(datapoints):
-    """Return T1 to T4 on the axis, from -1 to 1, as a list of float32 (datapoints,)."""
+    """Return T1 to T4 on the axis, from -1 to 1, float32 (4, datapoints)."""
     x = np.linspace(-1, 1, datapoints)
-    polynomials = [np.ones(datapoints), x]
-    while len(polynomials) <= HIGHEST_ORDER:
-        polynomials.append(2 * x * polynomials[-1] - polynomials[-2])
-    return [polynomial.astype(np.float32) for polynomial in polynomials[1:]]
+    return np.polynomial.chebyshev.chebvander(x, HIGHEST_ORDER).T[1:].astype(np.float32)
 
 
 def humps(artefacts, source, datapoints):

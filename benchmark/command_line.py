@@ -275,6 +275,8 @@ def flag_options(constant):
         return options | {"choices": get_args(kind)}
 
     def convert(text):
+        if not text:  # as of a shell's variable that is not set
+            raise argparse.ArgumentTypeError("'' is empty")
         try:
             return kind(text)
         except ValueError:

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmark import VERSION
 from benchmark.command_line import InputError
-from benchmark.files import is_number, is_whole, open_array, read_json, sha256_of
+from benchmark.files import are_names, is_number, is_whole, open_array, read_json, sha256_of
 from benchmark.variation import WRITER, differences, faults_of_variation, variation_of
 
 CARD = "dataset.json"
@@ -101,6 +101,9 @@ def faults_of(card):
     else:
         yield from faults_of_variation(card.get("variation"))
         yield from faults_of_samples(card)
+    names = card.get("class_names")
+    if names is not None and not are_names(names, card.get("classes")):
+        yield "class_names are not a list with a different text for each class"
 
 
 def faults_of_axis(card, needed):

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmark.class_file import checked_names, read_class_file
-from benchmark.command_line import InputError, require
+from benchmark.command_line import InputError, require, warn
 from benchmark.data_card import (
     BESIDE_CARD,
     CARD,
@@ -222,10 +221,9 @@ def hash_and_check(dataset):
         if signature(dataset.folder / name) != before:
             raise InputError(f"{dataset.folder}/{name} was replaced while it was read; try again")
     if not scaled:
-        print(
-            f"warning: {dataset.folder} holds spectra whose maximum is not 1; the protocol expects "
-            f"each spectrum divided by its maximum",
-            file=sys.stderr,
+        warn(
+            f"{dataset.folder} holds spectra whose maximum is not 1; the protocol expects each "
+            f"spectrum divided by its maximum"
         )
     return hashes
 

@@ -118,6 +118,13 @@ def is_number(value, lowest, highest=math.inf):
     return finite and lowest <= value <= highest
 
 
+def are_names(names, classes):
+    """Tell whether a value of a JSON file is a list of different texts, one for each class."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return False
+    return len(names) == len(set(names)) == classes
+
+
 def write_json(path, content):
     with replace_file(path) as file:
         file.write(json.dumps(content, indent=2, allow_nan=False).encode() + b"\n")

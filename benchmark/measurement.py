@@ -81,4 +81,5 @@ def plain(unit):
     """Return a unit in one way of writing it: of "Wavenumbers (cm-1)", 1/cm."""
     in_brackets = re.search(r"[(\[](.+)[)\]]", unit)
     unit = "".join((in_brackets[1] if in_brackets else unit).casefold().split())
+    unit = re.sub("[−–]", "-", unit)  # minus signs, as in numbers
     return SAME_UNIT.get(unit, unit)

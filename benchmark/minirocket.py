@@ -18,7 +18,6 @@ from benchmark.machine import available_cores
 
 TAPS = 9  # of a kernel: weight 2 at three of them, -1 at the others
 KERNELS = math.comb(TAPS, 3)
-FEATURES = 10_000  # at most: a multiple of KERNELS
 DILATIONS = 32  # at most
 GOLDEN = (math.sqrt(5) + 1) / 2
 BLOCK = 80_000  # datapoints convolved at once, few enough to stay in the processor's cache
@@ -32,7 +31,7 @@ class Features(NamedTuple):
     biases: np.ndarray  # float32 (features,)
 
 
-def fit_features(spectra, features=FEATURES, seed=0):
+def fit_features(spectra, features, seed=0):
     """Choose dilations and biases by training spectra, (spectra, datapoints); returns Features.
 
     features: their largest number, 84 or more. Every kernel at every dilation draws one spectrum;

@@ -18,6 +18,7 @@ from benchmark.run_folder import confidences_name, predictions_name
 from benchmark.table_formats import as_markdown, markdown_text, mean_text
 from benchmark.variants import variant_numbers, variants_of
 
+MOST_LISTED = 10  # classes
 SMALL_PEAK = 0.1  # relative to the highest peak
 
 REASONS = {
@@ -192,7 +193,7 @@ def summarise(found, runs, class_names=None):
     return "\n".join(lines) + "\n" + table + most_missed_classes(found, len(runs), class_names)
 
 
-def most_missed_classes(found, runs, class_names=None, most=10):
+def most_missed_classes(found, runs, class_names=None):
     """List the classes that most runs get wrong, with the class they are taken for most often."""
     wrong_runs, taken_for = {}, {}
     for m in found:
@@ -203,7 +204,7 @@ def most_missed_classes(found, runs, class_names=None, most=10):
     def rank(label):
         return -len(wrong_runs[label]), -taken_for[label].total(), label
 
-    order = sorted(wrong_runs, key=rank)[:most]
+    order = sorted(wrong_runs, key=rank)[:MOST_LISTED]
     if not order:
         return ""
     lines = [

@@ -76,7 +76,7 @@ def mean_spectrum(spectra, samples):
     means = [np.mean(spectra[samples == s], axis=0, dtype=np.float64) for s in np.unique(samples)]
     mean = np.mean(means, axis=0)
     mean -= mean.min()
-    return mean / mean.max()
+    return mean / (mean.max() or 1)
 
 
 def class_peaks(name, spectrum, detection):

@@ -69,12 +69,13 @@ def pattern_of(name, x, heights, grid, limits):
             f"{described(grid.x_at(several))}"
         )
     joined /= joined.max()
-    stay = joined >= max(limits.min_height, 0.0005)  # lower ones would be 0 with three decimals
+    rounded = np.round(joined, 3)
+    stay = (joined >= limits.min_height) & (rounded > 0)
     stay[np.argsort(-joined, kind="stable")[limits.max_peaks :]] = False
     if not stay.all():
         peaks = described(grid.x_at(positions[~stay]), joined[~stay])
         warn(f"class {name}: left out by MIN_HEIGHT and MAX_PEAKS: {peaks}")
-    return positions[stay], np.round(joined[stay], 3)
+    return positions[stay], rounded[stay]
 
 
 def described(x, heights=None):

@@ -9,7 +9,15 @@ import numpy as np
 
 from benchmark.command_line import InputError
 from benchmark.data_card import array_names
-from benchmark.files import is_number, is_whole, open_array, read_json, replace_file, write_json
+from benchmark.files import (
+    are_names,
+    is_number,
+    is_whole,
+    open_array,
+    read_json,
+    replace_file,
+    write_json,
+)
 from benchmark.table_formats import mean_text
 
 WRITER = "train_models.py"
@@ -204,13 +212,6 @@ def faults_of_dataset(dataset):
     names = dataset.get("class_names")
     if names is not None and not are_names(names, dataset.get("classes")):
         yield "class_names of its dataset is not a list with a text for each class"
-
-
-def are_names(names, classes):
-    """Tell whether this is a list of different texts, one for each of so many classes."""
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return False
-    return len(names) == len(set(names)) == classes
 
 
 def counts_record(misclassified):

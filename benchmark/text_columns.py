@@ -29,7 +29,7 @@ NO_VALUE = re.compile(r"\?|-+|nan|n/?a|[-+]?inf", re.IGNORECASE)
 KEY = re.compile(r"\W*(TITLE|NAMES|XUNITS|YUNITS)\s*[=:;,\t]+\s*(.*\S)", re.IGNORECASE)
 IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]|/\s*(\S+)\s*$")
 UNITS = re.compile(
-    r"nm|cm\^?-1|cm⁻¹|1/cm|µm|um|å|deg\.?|°|kev|ev|[km]?hz|ppm|counts|cps|a\.u\.|arb\.? ?units|"
+    r"nm|cm\^?[-−–]1|cm⁻¹|1/cm|µm|um|å|deg\.?|°|kev|ev|[km]?hz|ppm|counts|cps|a\.u\.|arb\.? ?units|"
     r"abs\.?|absorbance|%?\s?t|%?\s?transmittance|%?\s?reflectance",
     re.IGNORECASE,
 )

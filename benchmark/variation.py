@@ -93,7 +93,7 @@ def faults_of_recorded_artefacts(recorded):
     if not isinstance(recorded, dict) or not recorded.keys() <= set(Artefacts._fields):
         yield f"artefacts are {recorded}"
         return
-    wrong = [name for name, value in recorded.items() if not fits(value, Artefacts, name)]
+    wrong = [name for name, value in recorded.items() if not fits_artefact(value, name)]
     for name in wrong:
         yield f"{name} is {recorded[name]}"
     if not wrong:
@@ -101,9 +101,9 @@ def faults_of_recorded_artefacts(recorded):
             yield f"{name} is {value}, accepted: {accepted}"
 
 
-def fits(value, record, name):
-    """Tell whether a value of a JSON file has the type of the field of a NamedTuple."""
-    kind = record.__annotations__[name]
+def fits_artefact(value, name):
+    """Tell whether a value of a JSON file has the type of this field of Artefacts."""
+    kind = Artefacts.__annotations__[name]
     if kind in (str, float):
         return isinstance(value, str) if kind is str else is_number(value, 0)
     whole = kind == tuple[int, int]

@@ -160,6 +160,13 @@ def test_peaks_on_one_datapoint_become_one_as_high_as_both(make, measured):
     assert "class a: joined, as they fall on one datapoint: peaks at 500" in errors
 
 
+def test_peaks_that_three_decimals_make_0_are_left_out(make, measured):
+    table = measured("class,position,height\na,464,10000\na,405,5\na,500,5.1\nb,300,2\n")
+    config, _, errors = make(*from_table(table, "--min-height", 0.0001))
+    assert config["spectra"]["0"]["peak_heights"] == [1.0, 0.001]
+    assert "left out by MIN_HEIGHT and MAX_PEAKS: 405" in errors
+
+
 def test_lowest_peaks_are_left_out_and_named(make, measured):
     table = measured("class,position,height\na,500,1\na,600,.5\na,700,.6\na,800,.01\nb,300,2\n")
     config, _, errors = make(*from_table(table, "--max-peaks", 2))
@@ -345,6 +352,14 @@ def test_advice_covers_nine_of_ten_peaks_and_gives_as_many_spectra_as_the_paper(
             test_shift=5,
             test_kernel=6,
         )
+
+
+def test_a_mean_that_is_constant_has_no_peak_and_no_warning():
+    with np.errstate(all="raise"):
+        mean = mean_spectrum(np.array([[0, 0.5, 1], [1, 0.5, 0]]), ["a", "b"])
+    assert mean.tolist() == [0, 0, 0]
+    with pytest.raises(InputError, match="no peak is found in class quartz"):
+        class_peaks("quartz", mean, Detection(0.04, 0.02))
 
 
 def test_a_sample_counts_once_in_the_mean_however_often_it_was_measured():

@@ -164,6 +164,14 @@ def test_negative_numbers_are_no_flags(number):
     assert parse("--limits", number, "2")["limits"] == (float(number), 2)
 
 
+def test_an_empty_text_is_refused(capsys):
+    for flags in ["--name", ""], ["--items", "y", ""]:
+        with pytest.raises(SystemExit) as end:
+            parse(*flags)
+        assert end.value.code == 2
+        assert f"argument {flags[0]}: '' is empty" in capsys.readouterr().err
+
+
 def test_a_percent_sign_in_a_sentence_is_shown(monkeypatch, capsys):
     sentence = "Share in %, such as 5 % (of %d)."
     hints = __annotations__ | {"COUNT": Annotated[int, sentence]}

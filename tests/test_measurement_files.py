@@ -181,6 +181,7 @@ def test_text_of_instruments_is_read_as_the_table_that_it_holds(kind, measured):
         ("Wavelength (nm),Abs\n1,2\n2,3\n", ("nm", "Abs", "")),
         ("Wavelength,S1\nnm,CPS\n1,2\n2,3\n", ("nm", "CPS", "")),
         ("Raman shift/cm-1,Intensity [a.u.]\n1,2\n2,3\n", ("cm-1", "a.u.", "")),
+        ("Raman shift (cm−1),I\n1,2\n2,3\n", ("cm−1", "", "")),
         ("cm-1,%T\n1,2\n2,3\n", ("cm-1", "%T", "")),
         ("x,y (at 532 nm)\n1,2\n2,3\n", ("", "", "")),
         (
@@ -363,6 +364,8 @@ def test_files_beyond_all_measure_are_refused(measured, monkeypatch):
     ("one", "other", "same"),
     [
         ("1/CM", "cm-1", True),
+        ("cm−1", "1/cm", True),
+        ("cm^–1", "1/cm", True),
         ("Wavenumbers (cm-1)", "1/cm", True),
         ("\N{MICRO SIGN}m", "\N{GREEK SMALL LETTER MU}m", True),
         ("Wavelength (\N{MICRO SIGN}m)", "um", True),

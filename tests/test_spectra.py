@@ -362,6 +362,27 @@ def test_the_command_that_lists_overlapping_classes_has_their_variation(run, cla
     assert f"{spectra} of 36 test spectra ambiguous" in listed
 
 
+def test_the_command_lists_the_overlap_of_test_wide_where_test_has_none(run, class_file, tmp_path):
+    path, write = class_file
+
+    def nearly_twins(config):
+        for label, height in zip("01", (0.5, 0.7), strict=True):
+            peaks = {"peak_positions": [40, 70], "peak_heights": [1.0, height]}
+            config["spectra"][label] |= peaks | {"test_variants": [[0, 0]]}
+
+    write(nearly_twins)
+    flags = "--max-shift", 5, "--test-shift", 3, "--wide-test", "--output", tmp_path / "small"
+    process = run("spectra_from_config.py", "--config", path, *flags)
+    script, *found = shlex.split(process.stderr.partition("ambiguous; ")[2].partition(" lists")[0])
+    assert "lists those of test_wide" in process.stderr
+    assert found[-3:] == ["3", "--test-height-change", "0.2"]
+    card = json.loads((tmp_path / "small/dataset.json").read_text())
+    assert card["overlap"]["test"]["pairs"] == 0
+    spectra = card["overlap"]["test_wide"]["ambiguous_test_spectra"]
+    assert spectra > 0
+    assert f"{spectra} of 36 test spectra ambiguous" in run(script, *found).stdout
+
+
 def archive(path):
     with open(path, "wb") as file:
         np.savez(file, x=np.ones((10, 30)))
