@@ -94,12 +94,14 @@ def refuse_other_parameters(folder, parameters):
         card = read_json(folder / CARD, MEASURED_WRITER)
     except FileNotFoundError:
         return
-    for reason in faults_of(card) if card.get("complete") is not False else ():
+    if card.get("complete") is False:
+        return
+    for reason in faults_of(card):
         raise InputError(f"{folder / CARD} is not what {MEASURED_WRITER} writes: {reason}")
-    before = (card.get("measured") or {}).get("parameters", {})
+    before = card["measured"]["parameters"]
     for name, now in parameters.items():
         now = list(now) if isinstance(now, tuple) else now
-        if card.get("complete") is not False and before.get(name) != now:
+        if before.get(name) != now:
             raise InputError(
                 f"{folder} was written with {name.upper()} {before.get(name)}, not {now}; choose "
                 f"another OUTPUT, or delete the folder to replace it"

@@ -1,12 +1,12 @@
 """Peak tables: positions and heights of the peaks of classes, from CSV files and JCAMP-DX."""
 
-import csv
 import re
 from typing import NamedTuple
 
 import numpy as np
 
 from benchmark.command_line import InputError
+from benchmark.csv_tables import table_rows
 from benchmark.jcamp import JCAMP_LABELS, PAIRS, labelled, tables_of
 from benchmark.jcamp_fields import factor, whole_number
 from benchmark.jcamp_table import pairs
@@ -16,7 +16,6 @@ from benchmark.number_text import as_written, may_be_thousands, shortened
 from benchmark.sample_labels import tidy
 
 COLUMNS = "class", "position", "height"
-SEPARATORS = ",;\t"
 DOWNWARD = "transmittance", "%transmittance", "reflectance", "%reflectance"
 
 
@@ -40,9 +39,11 @@ def read_peak_tables(paths):
     """
     tables = {}
     for path in paths:
-        lines = re.split(r"\r\n|\r|\n", decode(path, read_content(path)))
+        text = decode(path, read_content(path))
+        lines = re.split(r"\r\n|\r|\n", text)
         is_jcamp = {label for label, _ in map(labelled, lines)} & JCAMP_LABELS
-        for name, table in (read_jcamp_peaks if is_jcamp else read_csv_peaks)(path, lines):
+        found = read_jcamp_peaks(path, lines) if is_jcamp else read_csv_peaks(path, text)
+        for name, table in found:
             if not name.isprintable():
                 raise InputError(f"{path}: class {name!r}, accepted: names without control signs")
             if name in tables:
@@ -81,38 +82,19 @@ def common_unit(units, wanted=None):
     return unit
 
 
-def read_csv_peaks(path, lines):
+def read_csv_peaks(path, text):
     """Yield class name and PeakTable of each class of a CSV file."""
-    header = lines[0] if lines else ""
-    separator = max(SEPARATORS, key=header.count)
-    rows = csv.DictReader(lines, delimiter=separator, skipinitialspace=True, strict=True)
-    names = [(name or "").strip().lower() for name in rows.fieldnames or []]
-    missing = [column for column in COLUMNS if column not in names]
-    if missing:
-        raise InputError(
-            f"{path} lacks the column {missing[0]}: its first line is {shortened(header)}, "
-            f"accepted: {','.join(COLUMNS)}, and perhaps unit"
-        )
-    for column in (*COLUMNS, "unit"):
-        if names.count(column) > 1:
-            raise InputError(f"{path} has the column {column} twice, accepted: once")
-    rows.fieldnames = names
     found, written = {}, {column: [] for column in COLUMNS[1:]}
-    for row in rows_of(path, rows):
-        where = f"{path}: line {rows.line_num}"
-        if any(cell.strip() for cell in row.get(None) or []):
-            raise InputError(
-                f"{where} has {len(names) + len(row[None])} cells, accepted: {len(names)}, as the "
-                f"header has (and no decimal commas between commas)"
-            )
-        name = tidy(row["class"] or "")
+    for line, row in table_rows(path, text, COLUMNS, optional=("unit",)):
+        where = f"{path}: line {line}"
+        name = tidy(row.get("class", ""))
         if not name:
             raise InputError(f"{where} has no class, accepted: a name")
         peaks, units = found.setdefault(name, ([], {}))
         peaks.append([number(where, row, column) for column in COLUMNS[1:]])
         for column, texts in written.items():
             texts.append(row[column].strip())
-        unit = (row.get("unit") or "").strip()
+        unit = row.get("unit", "").strip()
         if unit:
             units.setdefault(plain(unit), unit)
         if len(units) > 1:
@@ -134,15 +116,8 @@ def read_csv_peaks(path, lines):
         yield name, checked_table(f"{path}: class {name}", path, peaks, "".join(units.values()))
 
 
-def rows_of(path, rows):
-    try:
-        yield from rows
-    except csv.Error as error:
-        raise InputError(f"{path}: line {rows.line_num} is not CSV ({error})") from None
-
-
 def number(where, row, column):
-    text = (row[column] or "").strip()
+    text = row.get(column, "").strip()
     (value,) = as_written([text]) or [np.nan]
     if not np.isfinite(value):
         raise InputError(

@@ -4,9 +4,7 @@ They come from a table, or from the names that the RRUFF database gives its file
 (https://rruff.info).
 """
 
-import csv
 import hashlib
-import io
 import json
 import re
 import unicodedata
@@ -14,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from benchmark.command_line import InputError
+from benchmark.csv_tables import table_rows
 from benchmark.files import sha256_of
 
 COLUMNS = "file", "class", "sample"
@@ -62,19 +61,18 @@ def read_labels(path):
         raise InputError(f"LABELS is {path}, accepted: an existing CSV table") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no text in UTF-8: {error.reason} {error.start}") from None
-    rows = table_rows(path, text)
     labels, lines, samples = {}, {}, {}
-    for number, row in rows:
+    for number, row in table_rows(path, text, COLUMNS):
         file, label = check_row(path, number, row)
         if file in labels:
             raise InputError(
-                f"{path}, line {number}: file {file} stands in line {lines[file]}, too; accepted: "
+                f"{path}: line {number}: file {file} stands in line {lines[file]}, too; accepted: "
                 f"one line for each file"
             )
         other, line = samples.setdefault(label.sample, (label.class_name, number))
         if other != label.class_name:
             raise InputError(
-                f"{path}, line {number}: sample {label.sample} has class {label.class_name}, but "
+                f"{path}: line {number}: sample {label.sample} has class {label.class_name}, but "
                 f"{other} in line {line}, accepted: one class for each sample (where samples are "
                 f"numbered anew in each class, put the class before the number)"
             )
@@ -84,42 +82,13 @@ def read_labels(path):
     return LabelTable(path, sha256_of(path), labels)
 
 
-def table_rows(path, text):
-    """Yield line numbers and rows, dicts, of a table separated by comma, semicolon or tab."""
-    header = text.lstrip("\r\n").partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        names = [name.strip().lower() for name in next((row for row in reader if row), [])]
-        missing = [name for name in COLUMNS if name not in names]
-        if missing:
-            raise InputError(
-                f"{path} lacks the column {' and '.join(missing)} (it has "
-                f"{', '.join(names) or 'none'}), accepted: a header line with "
-                f"{', '.join(COLUMNS)}"
-            )
-        for name in COLUMNS:
-            if names.count(name) > 1:
-                raise InputError(f"{path} has the column {name} twice, accepted: once")
-        for row in reader:
-            if any(cell.strip() for cell in row[len(names) :]):
-                raise InputError(
-                    f"{path}, line {reader.line_num} has {len(row)} cells, accepted: {len(names)}, "
-                    f"as the header has; a cell that holds the separator needs quotes"
-                )
-            if any(cell.strip() for cell in row):
-                yield reader.line_num, dict(zip(names, row, strict=False))
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
-
-
 def check_row(path, number, row):
     """Return file and Label of a row, all of it printable text."""
     cells = [tidy(row.get(name, "")) for name in COLUMNS]
     for name, cell in zip(COLUMNS, cells, strict=True):
         if not cell or not cell.isprintable():
             raise InputError(
-                f"{path}, line {number}: {name} is {cell!r}, accepted: a text of printable "
+                f"{path}: line {number}: {name} is {cell!r}, accepted: a text of printable "
                 f"characters and plain blanks"
             )
     file, class_name, sample = cells

@@ -200,7 +200,7 @@ def test_without_measurements_the_flags_are_the_papers_for_these_datapoints(make
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("class,position\na,500\n", ("lacks the column height", "class,position,height")),
+        ("class,position\na,500\n", ("lacks the column height", "class, position, height")),
         ("", ("lacks the column class",)),
         ("class,position,height\n", ("no peaks",)),
         ("class,position,height\na,500,1,5\n", ("line 2", "4 cells", "accepted: 3")),
