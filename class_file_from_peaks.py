@@ -62,7 +62,7 @@ from benchmark.peak_detection import (
     mean_spectrum,
     scatter_of,
 )
-from benchmark.peak_patterns import Grid, Limits, pattern_of
+from benchmark.peak_patterns import Grid, PeakLimits, pattern_of
 from benchmark.peak_tables import common_unit, read_peak_tables
 from benchmark.published_results import PAPER_VARIATION
 from benchmark.sample_labels import read_labels
@@ -111,7 +111,19 @@ MOST_PER_CLASS = 500  # training spectra
 VALIDATION_SHARE = 5  # training spectra for one validation spectrum, as in the paper
 
 
-class Source(NamedTuple):
+class Measured(NamedTuple):
+    """Measured spectra of the classes."""
+
+    names: list  # of the classes
+    unit: str  # of x; "" if nobody says
+    grid: Grid
+    labels: np.ndarray  # int64 (n,), the class of each spectrum
+    samples: np.ndarray  # (n,), the sample of each
+    samples_named: bool  # if not, each spectrum is taken for a sample
+    spectra: np.ndarray  # float64 (n, datapoints), each from 0 to 1
+
+
+class Classes(NamedTuple):
     """The classes, and their peaks before they are brought onto datapoints."""
 
     names: list
@@ -136,16 +148,16 @@ class Advice(NamedTuple):
 
 def main(settings):
     check(settings)
-    source = of_tables(settings) if settings.peaks else of_measurements(settings)
-    advice = advice_for(source)
+    classes = of_tables(settings) if settings.peaks else of_measurements(settings)
+    advice = advice_for(classes)
     boundary = advice.max_shift if settings.boundary is None else settings.boundary
-    config = class_file_of(source, Limits(boundary, settings.min_height, settings.max_peaks))
+    config = class_file_of(classes, PeakLimits(boundary, settings.min_height, settings.max_peaks))
     room = room_of(config)
     if room < advice.max_shift:
         warn(f"MAX_SHIFT is {room}, not {advice.max_shift}, as a peak lies that close to an end")
         advice = advice._replace(max_shift=room, test_shift=min(room, advice.test_shift))
     digest = write_class_file(settings.output, config)
-    tell(source, config, settings.output, digest)
+    tell(classes, config, settings.output, digest)
     print(command_for(settings.output, advice))
 
 
@@ -172,7 +184,7 @@ def check(settings):
 
 
 def of_tables(settings):
-    """Return the Source of PEAKS."""
+    """Return the Classes of PEAKS."""
     grid = grid_of_files(settings)
     tables = read_peak_tables(settings.peaks)
     units = {f"class {name} in {table.path}": table.unit for name, table in tables.items()}
@@ -185,7 +197,8 @@ def of_tables(settings):
             f"RANGE is {first:g} {last:g}, accepted: two numbers in the unit of the peaks, which "
             f"lie from {x.min():g} to {x.max():g}{in_unit}"
         )
-    return Source(list(tables), [(table.x, table.heights) for table in tables.values()], unit, grid)
+    peaks = [(table.x, table.heights) for table in tables.values()]
+    return Classes(names=list(tables), peaks=peaks, unit=unit, grid=grid)
 
 
 def grid_of_files(settings):
@@ -194,39 +207,39 @@ def grid_of_files(settings):
 
 
 def of_measurements(settings):
-    """Return the Source of MEASURED."""
+    """Return the Classes of MEASURED."""
     folder = Path(settings.measured[0])
     if (folder / array_names("train")[0]).exists():
         single = len(settings.measured) == 1
         require(single, "MEASURED", " ".join(settings.measured), "one dataset folder and no files")
-        source, labels, samples, spectra = read_training_spectra(folder, settings)
+        measured = read_training_spectra(folder, settings)
     else:
-        source, labels, samples, spectra = read_files(settings)
+        measured = read_files(settings)
+    names, grid = measured.names, measured.grid
     detection = Detection(settings.prominence, settings.min_height, settings.max_peaks)
-    of_classes = [labels == label for label in range(len(source.names))]
-    classes = [(spectra[of_class], samples[of_class]) for of_class in of_classes]
-    means = [mean_spectrum(*measured) for measured in classes]
-    patterns = [
-        class_peaks(name, mean, detection) for name, mean in zip(source.names, means, strict=True)
-    ]
-    tell_of_missing_peaks(source, means, detection)
+    of_classes = [measured.labels == label for label in range(len(names))]
+    classes = [(measured.spectra[rows], measured.samples[rows]) for rows in of_classes]
+    means = [mean_spectrum(spectra, samples) for spectra, samples in classes]
+    patterns = [class_peaks(name, mean, detection) for name, mean in zip(names, means, strict=True)]
+    tell_of_missing_peaks(names, grid, means, detection)
     scatter = scatter_of(classes, patterns, detection)
-    named = np.issubdtype(samples.dtype, np.str_)
-    peaks = [(source.grid.x_at(pattern.positions), pattern.heights) for pattern in patterns]
-    of_class = [np.unique(samples[of_class]).tolist() for of_class in of_classes]
-    return source._replace(
-        peaks=peaks,
+    samples = [np.unique(samples).tolist() for _, samples in classes]
+    return Classes(
+        names=names,
+        peaks=[(grid.x_at(pattern.positions), pattern.heights) for pattern in patterns],
+        unit=measured.unit,
+        grid=grid,
         scatter=scatter if len(scatter.widths) else None,
-        samples=of_class if named else None,
+        samples=samples if measured.samples_named else None,
     )
 
 
-def tell_of_missing_peaks(source, means, detection):
+def tell_of_missing_peaks(names, grid, means, detection):
     """Name the classes whose pattern lacks something of their mean spectrum (datapoints,)."""
     every = detection._replace(max_peaks=None)
     ends, further = [], []
-    for name, mean in zip(source.names, means, strict=True):
-        cut = ", ".join(f"{source.grid.x_at(p):g}" for p in cut_off(mean, detection))
+    for name, mean in zip(names, means, strict=True):
+        cut = ", ".join(f"{grid.x_at(p):g}" for p in cut_off(mean, detection))
         ends += [f"{name} at {cut}"] if cut else []
         more = len(detect(mean, every).positions) - detection.max_peaks
         further += [f"{more} of {name}"] if more > 0 else []
@@ -240,7 +253,7 @@ def tell_of_missing_peaks(source, means, detection):
 
 
 def read_training_spectra(folder, settings):
-    """Return a Source without peaks, labels, samples and spectra of a dataset's training split."""
+    """Return the Measured of a dataset's training split."""
     dataset = read_dataset(folder)
     card = dataset.card or {}
     if card.get("class_file"):
@@ -251,19 +264,22 @@ def read_training_spectra(folder, settings):
     require(settings.labels is None, "LABELS", settings.labels, "none with a dataset folder")
     refuse_other_grid(settings, folder, dataset)
     x_range = settings.range or card.get("range")
-    source = Source(
-        names=dataset.class_names or [str(label) for label in range(dataset.classes)],
-        peaks=[],
-        unit=common_unit({str(folder): card.get("unit")}, settings.unit),
-        grid=Grid(dataset.datapoints, tuple(x_range) if x_range else None),
-    )
+    unit = common_unit({str(folder): card.get("unit")}, settings.unit)
     hash_and_check(dataset)
     spectra, labels = dataset.splits["train"]
     rows = card.get("measured", {}).get("rows", {}).get("train")
     if rows is None:
         warn(f"{folder} does not tell samples, so each spectrum is taken for one of its own")
-    samples = np.arange(len(labels)) if rows is None else np.array([row["sample"] for row in rows])
-    return source, np.asarray(labels), samples, from_0_to_1(spectra)
+    samples = range(len(labels)) if rows is None else [row["sample"] for row in rows]
+    return Measured(
+        names=dataset.class_names or [str(label) for label in range(dataset.classes)],
+        unit=unit,
+        grid=Grid(dataset.datapoints, tuple(x_range) if x_range else None),
+        labels=np.asarray(labels),
+        samples=np.array(samples),
+        samples_named=rows is not None,
+        spectra=from_0_to_1(spectra),
+    )
 
 
 def refuse_other_grid(settings, folder, dataset):
@@ -286,35 +302,40 @@ def from_0_to_1(spectra):
 
 
 def read_files(settings):
-    """Return a Source without peaks, labels, samples and spectra of measurement files."""
+    """Return the Measured of measurement files."""
     grid = grid_of_files(settings)
     table = read_labels(settings.labels) if settings.labels else None
     form = {"datapoints": grid.datapoints, "min_samples": 1, "background": "none"}
     spectra, excluded = collect(SimpleNamespace(**vars(settings) | form), table, settings.unit)
     tell_of_files(spectra, excluded)
     names = list(samples_of(spectra))
-    labels = np.array([names.index(spectrum.label.class_name) for spectrum in spectra])
-    samples = np.array([spectrum.label.sample for spectrum in spectra])
-    source = Source(names, [], unit_of(spectra, settings.unit) or "", grid)
-    return source, labels, samples, np.array([spectrum.values for spectrum in spectra])
+    return Measured(
+        names=names,
+        unit=unit_of(spectra, settings.unit) or "",
+        grid=grid,
+        labels=np.array([names.index(spectrum.label.class_name) for spectrum in spectra]),
+        samples=np.array([spectrum.label.sample for spectrum in spectra]),
+        samples_named=True,
+        spectra=np.array([spectrum.values for spectrum in spectra]),
+    )
 
 
-def class_file_of(source, limits):
+def class_file_of(classes, limits):
     """Return the content of the class file, as benchmark/class_file.py reads it."""
     spectra = {}
-    for label, (name, peaks) in enumerate(zip(source.names, source.peaks, strict=True)):
-        positions, heights = pattern_of(name, *peaks, source.grid, limits)
+    for label, (name, peaks) in enumerate(zip(classes.names, classes.peaks, strict=True)):
+        positions, heights = pattern_of(name, *peaks, classes.grid, limits)
         spectra[str(label)] = {
             "name": name,
             "peak_positions": positions.tolist(),
             "peak_heights": heights.tolist(),
         }
-        if source.samples:
-            spectra[str(label)]["samples"] = source.samples[label]
+        if classes.samples:
+            spectra[str(label)]["samples"] = classes.samples[label]
     counts = [len(spectrum["peak_positions"]) for spectrum in spectra.values()]
-    described = {"unit": source.unit, "range": source.grid.range}
+    described = {"unit": classes.unit, "range": classes.grid.range}
     return {
-        "datapoints": source.grid.datapoints,
+        "datapoints": classes.grid.datapoints,
         "boundary": limits.boundary,
         "classes": len(spectra),
         "min_peaks": min(counts),
@@ -331,14 +352,14 @@ def room_of(config):
     return min(min(min(of_class), last - max(of_class)) for of_class in positions)
 
 
-def advice_for(source):
+def advice_for(classes):
     """Return the Advice that the scatter of the peaks gives, or else the paper's variation."""
-    paper, scatter = PAPER_VARIATION, source.scatter
-    share = math.ceil(TRAINING_SPECTRA / len(source.names))
+    paper, scatter = PAPER_VARIATION, classes.scatter
+    share = math.ceil(TRAINING_SPECTRA / len(classes.names))
     n_train = min(MOST_PER_CLASS, max(paper.n_train, share))
     spectra = {"n_train": n_train, "n_val": math.ceil(n_train / VALIDATION_SHARE)}
     if scatter is None:
-        share = source.grid.datapoints / dataset_config_generator.DATAPOINTS
+        share = classes.grid.datapoints / dataset_config_generator.DATAPOINTS
         return Advice(
             **spectra,
             max_shift=round(paper.max_shift * share),
@@ -362,15 +383,15 @@ def advice_for(source):
     )
 
 
-def tell(source, config, output, digest):
+def tell(classes, config, output, digest):
     """Print what the class file holds, and what the measurements say of its peaks."""
     peaks = sum(len(spectrum["peak_positions"]) for spectrum in config["spectra"].values())
     fewest, most = config["min_peaks"], config["max_peaks"]
     print(f"{output}: {config['classes']} classes, {peaks} peaks, {fewest} to {most} per class")
     print(f"sha256 {digest}")
-    if not source.unit:
+    if not classes.unit:
         warn("the unit is not known, so the class file has none; UNIT names it")
-    scatter = source.scatter
+    scatter = classes.scatter
     if scatter is None:
         warn(
             "no class has several samples to tell how wide its peaks are and how far they scatter; "
@@ -382,7 +403,7 @@ def tell(source, config, output, digest):
         f"in {scatter.spectra} spectra of {scatter.samples} samples, {found} of "
         f"{scatter.expected} peaks of their classes are found ({found / scatter.expected:.0%}):"
     )
-    unit = f" ({source.grid.step:.3g} {source.unit} each)" if source.unit else ""
+    unit = f" ({classes.grid.step:.3g} {classes.unit} each)" if classes.unit else ""
     for name, values in (
         (f"width sigma in datapoints{unit}", scatter.widths),
         ("median width of a spectrum", scatter.spectrum_widths),

@@ -40,7 +40,7 @@ import numpy as np
 from benchmark.artefacts import (
     NEEDED,
     Artefacts,
-    Source,
+    RandomSource,
     names_of_those_on,
     only_those_on,
     render_with_artefacts,
@@ -388,7 +388,7 @@ def render_rows(name, rows, buffers, class_file, splits):
     varied = vary_rows(class_file, split, rows)
     if split.artefacts is None:
         return render(*varied, datapoints, buffers)
-    source = Source(split.seed, split.number, pieces_of(split, rows))
+    source = RandomSource(split.seed, split.number, pieces_of(split, rows))
     return render_with_artefacts(varied, split.artefacts, source, datapoints, buffers)
 
 

@@ -93,7 +93,7 @@ STREAMS = {
 }
 
 
-class Source(NamedTuple):
+class RandomSource(NamedTuple):
     """Some spectra of a split, and where their random numbers come from."""
 
     seed: int
@@ -211,7 +211,7 @@ def render_with_artefacts(varied, artefacts, source, datapoints, buffers=None):
     """Render spectra with artefacts, each with minimum 0 or more and divided by its maximum.
 
     varied: positions (spectra, peaks), heights (spectra, peaks) and widths sigma (spectra,), as for
-    `rendering.render`; artefacts: Artefacts; source: Source; buffers: see `rendering.render`.
+    `rendering.render`; artefacts: Artefacts; source: RandomSource; buffers: see `rendering.render`.
     Returns float32 (spectra, datapoints).
     """
     buffers = {} if buffers is None else buffers

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from benchmark.artefacts import Source, render_with_artefacts
+from benchmark.artefacts import RandomSource, render_with_artefacts
 from benchmark.command_line import InputError
 from benchmark.figure_style import BLACK, BLUE, GREY, ORANGE, SKY, STYLE, VERMILION, WIDTH, plain
 from benchmark.peak_matching import match_nearest
@@ -122,7 +122,7 @@ def class_artefacts(class_file, variation, label, shown):
         *(np.repeat(row[None], DRAWS, axis=0) for row in pattern),
         np.full(DRAWS, float(variation.test_kernel)),
     )
-    source = Source(variation.seed, 0, [(label, range(DRAWS))])
+    source = RandomSource(variation.seed, 0, [(label, range(DRAWS))])
     ideal = render(*varied, class_file.datapoints)[0]
     rows = -(-len(shown) // ARTEFACT_COLUMNS)
     figure = Figure((WIDTH, 0.7 + 1.25 * rows), layout="constrained")

@@ -73,11 +73,11 @@ def chosen(path, titles, block, what):
 
 def same_unit(one, other):
     """Tell whether two units are the same, or one of them is not known."""
-    one, other = plain(one), plain(other)
+    one, other = one_spelling(one), one_spelling(other)
     return not one or not other or one == other
 
 
-def plain(unit):
+def one_spelling(unit):
     """Return a unit in one way of writing it: of "Wavenumbers (cm-1)", 1/cm."""
     in_brackets = re.search(r"[(\[](.+)[)\]]", unit)
     unit = "".join((in_brackets[1] if in_brackets else unit).casefold().split())

@@ -27,7 +27,7 @@ class Grid(NamedTuple):
         return (x - (self.range[0] if self.range else 0)) / self.step
 
 
-class Limits(NamedTuple):
+class PeakLimits(NamedTuple):
     """Which peaks of a class stay."""
 
     boundary: int  # fewest datapoints between a peak and either end
@@ -39,7 +39,7 @@ def pattern_of(name, x, heights, grid, limits):
     """Bring the peaks of a class into the form of a class file.
 
     name: of the class, for messages; x (peaks,): in the unit of the Grid's range; heights (peaks,):
-    0 or more and not all 0, of any scale; limits: Limits. Peaks on one datapoint become one, as
+    0 or more and not all 0, of any scale; limits: PeakLimits. Peaks on one datapoint become one, as
     high as both together, as Gaussians that are summed. Of too many, the highest stay.
 
     Returns positions, int64 (peaks,), ascending and each once, and heights, float64, relative to

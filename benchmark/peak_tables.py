@@ -10,7 +10,7 @@ from benchmark.csv_tables import table_rows
 from benchmark.jcamp import JCAMP_LABELS, PAIRS, labelled, tables_of
 from benchmark.jcamp_fields import factor, whole_number
 from benchmark.jcamp_table import pairs
-from benchmark.measurement import plain, same_unit
+from benchmark.measurement import one_spelling, same_unit
 from benchmark.measurement_files import decode, read_content
 from benchmark.number_text import as_written, may_be_thousands, shortened
 from benchmark.sample_labels import tidy
@@ -96,7 +96,7 @@ def read_csv_peaks(path, text):
             texts.append(row[column].strip())
         unit = row.get("unit", "").strip()
         if unit:
-            units.setdefault(plain(unit), unit)
+            units.setdefault(one_spelling(unit), unit)
         if len(units) > 1:
             one, other = units.values()
             raise InputError(
@@ -140,7 +140,7 @@ def read_jcamp_peaks(path, lines):
             raise InputError(
                 f"{path}: PEAK TABLE of {name} is {shortened(table.form)}, accepted: (XY..XY)"
             )
-        if plain(fields.get("YUNITS", "")) in DOWNWARD:
+        if one_spelling(fields.get("YUNITS", "")) in DOWNWARD:
             raise InputError(
                 f"{path}: YUNITS of {name} is {fields['YUNITS']}, accepted: heights from 0 up, "
                 f"such as ABSORBANCE"

@@ -51,7 +51,7 @@ def sum_of_peaks(peaks, datapoints, buffers):
 def sum_of_gaussians(peaks, datapoints, buffers):
     """Return the sums of Gaussians as high as the peaks, whose shares are not looked at."""
     nearest = np.floor(peaks.positions + 0.5).astype(np.int64)
-    kernels = gaussian_kernels(peaks.positions - nearest, peaks.sigmas)
+    kernels = shifted_gaussian_kernels(peaks.positions - nearest, peaks.sigmas)
     width = kernels.shape[2]
     reach = width // 2
     # A peak that far outside the axis has its last datapoint on it; window 0 is the first such.
@@ -66,7 +66,7 @@ def sum_of_gaussians(peaks, datapoints, buffers):
     return padded[:, 2 * reach : 2 * reach + datapoints]
 
 
-def gaussian_kernels(fractions, sigmas):
+def shifted_gaussian_kernels(fractions, sigmas):
     """Sample Gaussians at whole distances from the datapoint next to their peak.
 
     fractions (spectra, peaks): position of the peak beyond that datapoint, -0.5 to 0.5; sigmas

@@ -19,7 +19,7 @@ from benchmark.artefacts import (
     OFF,
     STREAMS,
     Artefacts,
-    Source,
+    RandomSource,
     add_spikes,
     changed_peaks,
     class_that_may_leave,
@@ -69,7 +69,7 @@ def varied(spectra, sigma=3.0, positions=POSITIONS, heights=HEIGHTS):
 
 
 def source(spectra, label=0):
-    return Source(seed=2022, split=0, pieces=[(label, range(spectra))])
+    return RandomSource(seed=2022, split=0, pieces=[(label, range(spectra))])
 
 
 def rendered(artefacts, spectra, **pattern):
@@ -305,7 +305,7 @@ def test_switching_one_off_leaves_the_numbers_of_the_others(artefact):
 
 def test_every_artefact_has_a_random_stream_of_its_own_per_class_and_split():
     draws = {
-        uniform(Source(2022, split, [(label, range(4))]), name, 2).tobytes()
+        uniform(RandomSource(2022, split, [(label, range(4))]), name, 2).tobytes()
         for name in STREAMS
         for split in range(3)
         for label in range(3)
@@ -546,7 +546,7 @@ def test_random_numbers_of_noise_begin_where_the_documentation_says():
     expected = [np.random.PCG64(sequence).advance((i + 1) * 2**40).random_raw(4) for i in (3, 4)]
     found = [
         g.bit_generator.random_raw(4)
-        for g in generators(Source(2022, 1, [(7, range(3, 5))]), "noise")
+        for g in generators(RandomSource(2022, 1, [(7, range(3, 5))]), "noise")
     ]
     np.testing.assert_array_equal(found, expected)
 

@@ -342,7 +342,7 @@ def test_advice_covers_nine_of_ten_peaks_and_gives_as_many_spectra_as_the_paper(
     )
     for classes, n_train, n_val in (10, 500, 100), (100, 250, 50), (1000, 50, 10):
         grid = Grid(1000, (200, 1200))
-        source = class_file_from_peaks.Source(["x"] * classes, [], "", grid, scatter)
+        source = class_file_from_peaks.Classes(["x"] * classes, [], "", grid, scatter)
         assert class_file_from_peaks.advice_for(source) == class_file_from_peaks.Advice(
             n_train=n_train,
             n_val=n_val,

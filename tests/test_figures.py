@@ -13,7 +13,7 @@ from matplotlib.text import Text
 
 import evaluate
 from benchmark import class_figures, figures
-from benchmark.artefacts import Artefacts, Source, render_with_artefacts
+from benchmark.artefacts import Artefacts, RandomSource, render_with_artefacts
 from benchmark.baseline_folder import Baseline
 from benchmark.class_file import ClassFile, read_class_file
 from benchmark.command_line import InputError
@@ -206,7 +206,7 @@ def test_class_artefacts_shows_the_spectrum_that_differs_most(write_classes):
     shown = [("background", strong, False), ("in part", strong, True), ("nothing", none, False)]
     figure = class_figures.class_artefacts(classes, SMALL, 0, shown)
     pattern = np.array([[50, 250]] * 9), np.array([[1, 0.5]] * 9), np.full(9, 2.0)
-    source = Source(SMALL.seed, 0, [(0, range(9))])
+    source = RandomSource(SMALL.seed, 0, [(0, range(9))])
     drawn = render_with_artefacts(pattern, strong, source, 300)
     ideal = render(*(values[:1] for values in pattern), 300)[0]
     most = drawn[np.abs(drawn - ideal).sum(axis=1).argmax()]

@@ -18,7 +18,7 @@ import baselines
 import dataset_config_generator
 import robustness
 from benchmark import robustness_record, robustness_report
-from benchmark.artefacts import Source, render_with_artefacts
+from benchmark.artefacts import RandomSource, render_with_artefacts
 from benchmark.class_figures import class_artefacts
 from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError, parse_flags
@@ -129,7 +129,7 @@ def test_spectra_have_the_artefact_and_nothing_else_beside_the_test_variants(jud
     classes = read_class_file(trained.config)
     split = splits_of(classes, trained.variation)["test"]
     varied = vary_rows(classes, split, range(36))
-    source = Source(trained.variation.seed, 2, [(label, range(9)) for label in range(4)])
+    source = RandomSource(trained.variation.seed, 2, [(label, range(9)) for label in range(4)])
     ideal = np.load(trained.results.parent / "small/x_test.npy")[::9]
     ideal = ideal / np.linalg.norm(ideal, axis=1, keepdims=True)
     found = rows_of(judged[0], "cosine")
