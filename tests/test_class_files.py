@@ -212,7 +212,7 @@ def test_wrong_flags_end_in_one_sentence(run, tmp_path, flags, words):
 
 
 def test_an_output_that_is_a_folder_ends_in_one_sentence(run, tmp_path):
-    for output in "", ".", tmp_path:
+    for output in ".", tmp_path:
         process = run("dataset_config_generator.py", "--output", output, cwd=tmp_path)
         assert_one_sentence(process, 2, "is a folder, accepted: the name of a file")
     assert not list(tmp_path.iterdir())

@@ -19,6 +19,7 @@ import train_models
 from benchmark.checkpoint import Progress
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset
+from benchmark.machine import available_cores
 from benchmark.networks import Network, build, network_builders
 from benchmark.run_folder import (
     Count,
@@ -490,7 +491,8 @@ def test_the_estimate_counts_what_is_left_to_train_and_trains_nothing(dataset, t
         r"about .* if a run takes 30 epochs, .* if it takes 40 \(WORKERS 1\)", total
     )
     assert [path.name for path in (tmp_path / "r").iterdir()] == ["vgg-seed1"]
-    train_models.main(parse_flags(train_models, list(map(str, [*flags, "--workers", 8]))))
+    shared = [*flags, "--workers", 8, "--threads", available_cores()]
+    train_models.main(parse_flags(train_models, list(map(str, shared))))
     assert "(WORKERS 5)" in capsys.readouterr().out  # no more than there are runs left
     write_run(finished._replace(protocol=protocol._replace(lr_patience=5)))
     with pytest.raises(InputError, match="LR_PATIENCE 5, not 10"):  # as training would end
