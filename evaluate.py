@@ -183,12 +183,14 @@ def evaluate(folder, dataset_folder=None, config=None, shipped=()):
 def classes_of(dataset, config):
     """Return ClassFile and Variation of a DatasetRecord; None and None where there are none."""
     recorded = dataset._asdict()
-    if config is None and dataset.class_file and not class_path(recorded).exists():
-        warn(
-            f"{class_path(recorded)} does not exist, so misclassifications are not explained; "
-            f"CONFIG names the dataset's class file"
-        )
-        return None, None
+    if config is None and dataset.class_file:
+        path = class_path(recorded)
+        if not path.exists():
+            warn(
+                f"{path} does not exist, so misclassifications are not explained; CONFIG names the "
+                f"dataset's class file"
+            )
+            return None, None
     return read_classes(recorded, config)
 
 
@@ -267,15 +269,18 @@ def sha256_of_npy(array):
 
 def wrong_predictions(runs, labels):
     """Return split -> network -> bool array (seeds, spectra), true where misclassified."""
-    wrong = {}
-    for split, y in labels.items():
-        seeds = {}
-        for run in runs:
-            count = run.misclassified[split]
-            predictions = read_predictions(run.folder, split, y, run.dataset.classes, count)
-            seeds.setdefault(run.model, []).append(predictions != y)
-        wrong[split] = {model: np.stack(rows) for model, rows in seeds.items()}
-    return wrong
+
+    def wrong_of(run, split, y):
+        count = run.misclassified[split]
+        return read_predictions(run.folder, split, y, run.dataset.classes, count) != y
+
+    return {
+        split: {
+            network: np.stack([wrong_of(run, split, y) for run in seeds])
+            for network, seeds in by_network(runs).items()
+        }
+        for split, y in labels.items()
+    }
 
 
 def significance_text(evaluation):

@@ -245,7 +245,7 @@ def judge_tests(folder, judge, tests, class_file, variation):
             if at_end and classify:
                 write_record(folder, record)
                 tell(progress, name, test.artefact)
-    if record.judged != known:  # the ladder has been shortened or put into another order
+    if classify is None and record.judged != known:  # the ladder is shorter or in another order
         write_record(folder, record)
     return record
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 from benchmark.command_line import InputError
 
@@ -15,7 +16,7 @@ def table_rows(path, text, columns, optional=()):
     optional: those that it may have. Names of columns are in lower case; a short row lacks its last
     columns. Raises InputError naming file, line and what is accepted.
     """
-    header = text.lstrip("\r\n").partition("\n")[0]
+    header = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
     separator = max(SEPARATORS, key=header.count)
     lines = io.StringIO(text, newline="")
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)

@@ -274,6 +274,7 @@ def class_path(recorded, config=None):
     """
     for reason in faults_of_class_file(recorded["class_file"]):
         raise InputError(f"the dataset is not one that {WRITER} renders: {reason}")
+    variation_of(recorded)  # raises, too, even where nobody needs the class file
     return Path(config or Path("dataset_configs", recorded["class_file"]["name"]))
 
 

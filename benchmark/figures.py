@@ -38,9 +38,7 @@ LEGEND_WIDTH = 105  # characters; a column takes LEGEND_MARK more than its longe
 LEGEND_MARK = 8
 NARROW, VERY_NARROW = 300, 20  # the highest by the lowest value of a logarithmic axis
 PUBLISHED_RANGE = {"color": GREY, "alpha": 0.6, "linewidth": 0}
-PUBLISHED_RUN = {
-    **{"marker": "s", "linestyle": "", "color": VERMILION, "fillstyle": "none", "markersize": 4}
-}
+PUBLISHED_RUN = {"marker": "s", "color": VERMILION, "fillstyle": "none", "markersize": 4}
 ROW, LINE = 0.32, 0.15  # inches: height of a row at least, and of a line of text in it
 TICK_ROW = 0.05  # of a panel's height, for the learning-rate ticks of one seed
 TICK_ROWS = 0.5  # of it at most, for those of all seeds
@@ -56,11 +54,8 @@ def misclassifications(runs, baselines, split, published=None):
     networks = by_network(runs)
     counts = {network: counts_of(seeds, split) for network, seeds in networks.items()}
     known = published.networks if published else {}
-    theirs = {
-        row: known[name.removesuffix(SHIPPED_MARK)]
-        for row, name in enumerate(networks)
-        if name.removesuffix(SHIPPED_MARK) in known
-    }
+    unmarked = [network.removesuffix(SHIPPED_MARK) for network in networks]
+    theirs = {row: known[name] for row, name in enumerate(unmarked) if name in known}
     judged = [baseline for baseline in baselines if answered_all(baseline, split)]
     found = [baseline.misclassified[split].misclassified for baseline in judged]
     names = [in_lines(name, 28) for name in [*networks, *(b.method for b in judged)]]
@@ -82,7 +77,7 @@ def misclassifications(runs, baselines, split, published=None):
     if theirs:
         handles.append(Patch(**PUBLISHED_RANGE, label="published: mean ± deviation"))
     if any(network.runs for network in theirs.values()):
-        handles.append(Line2D([], [], **PUBLISHED_RUN, label="published run"))
+        handles.append(Line2D([], [], linestyle="", **PUBLISHED_RUN, label="published run"))
     if judged:
         rows = len(networks) + np.arange(len(judged))
         handles += panel.plot(found, rows, "D", color=VERMILION, markersize=5, label="baseline")
@@ -113,7 +108,7 @@ def draw_published(panel, row, network):
     low, high = network.range()
     panel.barh(row, high - low, 0.72, left=low, **PUBLISHED_RANGE)
     runs = network.runs or []
-    panel.plot(runs, row + np.linspace(-0.3, 0.3, len(runs)), **PUBLISHED_RUN, zorder=2)
+    panel.plot(runs, row + np.linspace(-0.3, 0.3, len(runs)), linestyle="", **PUBLISHED_RUN)
 
 
 def answered_all(baseline, split):

@@ -113,6 +113,13 @@ def test_table_of_any_separator_and_column_order_is_the_same(make, measured, sep
     assert make(*from_table(measured("\ufeff" + text, "other")))[0] == expected
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_header_alone_decides_on_the_separator(make, measured, end):
+    rows = "class,position,height", "a;b;c;d,500,1", "b,300,2", ""
+    config, _, _ = make(*from_table(measured(end.join(rows))))
+    assert [spectrum["name"] for spectrum in config["spectra"].values()] == ["a;b;c;d", "b"]
+
+
 def test_a_name_is_one_class_however_its_letters_are_composed(make, measured):
     composed, decomposed = "Kr\N{LATIN SMALL LETTER O WITH DIAERESIS}hn", "Kro\u0308hn"
     config, *_ = make(

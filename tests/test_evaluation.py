@@ -601,6 +601,10 @@ def test_a_dataset_that_is_not_as_rendered_ends_in_one_sentence(run, tmp_path, f
     words = value.keys() & {"max_shift", "kernel_range"} if len(value) > 2 else [field]
     assert_one_sentence(process, 2, "spectra_from_config.py")
     assert any(word in process.stderr for word in words)
+    absent = {"class_file": PAPER["class_file"] | {"name": "absent.json"}}
+    write_run(tmp_path / "absent", "vgg", 0, 10, dataset=PAPER | absent | {field: value})
+    process = run("evaluate.py", "--results", tmp_path / "absent", cwd=PROJECT)
+    assert_one_sentence(process, 2, "spectra_from_config.py")
 
 
 def test_missing_results_end_in_one_sentence(run, tmp_path):
