@@ -115,9 +115,9 @@ def test_table_of_any_separator_and_column_order_is_the_same(make, measured, sep
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_the_header_alone_decides_on_the_separator(make, measured, end):
-    rows = "class,position,height", "a;b;c;d,500,1", "b,300,2", ""
+    rows = "class,position,height", "a;b;c;d;e;f;g;h,500,1", "b,300,2", ""
     config, _, _ = make(*from_table(measured(end.join(rows))))
-    assert [spectrum["name"] for spectrum in config["spectra"].values()] == ["a;b;c;d", "b"]
+    assert [spectrum["name"] for spectrum in config["spectra"].values()] == ["a;b;c;d;e;f;g;h", "b"]
 
 
 def test_a_name_is_one_class_however_its_letters_are_composed(make, measured):
