@@ -7,6 +7,7 @@ import numpy as np
 from scipy.signal import find_peaks, peak_widths
 
 from benchmark.command_line import InputError
+from benchmark.peak_matching import match_nearest
 
 FWHM = 2 * math.sqrt(2 * math.log(2))  # full width at half maximum of a Gaussian of sigma 1
 # Two equal Gaussians merge into one peak when they are no more than 2 sigma apart, so a peak that
@@ -101,9 +102,9 @@ def scatter_of(classes, patterns, detection):
     """Hold the peaks of single spectra against those of their class. Returns a Scatter.
 
     classes: per class its spectra (n, datapoints) and their samples (n,); patterns: per class its
-    Peaks. Only classes of two or more samples count, as others are their own pattern. For each peak
-    of a class, the nearest detected peak is the same one if it is no more than SAME_PEAK of its
-    widths away.
+    Peaks. Only classes of two or more samples count, as others are their own pattern. A detected
+    peak may be that of the class if it is no more than SAME_PEAK of its widths away; of those that
+    may be, the nearest are taken, each once.
     """
     detection = detection._replace(max_peaks=None)
     counts, found = np.zeros(3, int), []
@@ -127,7 +128,9 @@ def deviations(peaks, pattern):
     if not len(peaks.positions):
         return np.zeros((3, 0))
     shifts = np.abs(peaks.positions - pattern.positions[:, None])
-    shifts = np.where(shifts <= SAME_PEAK * peaks.widths, shifts, np.inf)
-    nearest, shift = shifts.argmin(axis=1), shifts.min(axis=1)
-    changes = np.abs(peaks.heights[nearest] / peaks.heights.max() - pattern.heights)
-    return np.array([peaks.widths[nearest], shift, changes])[:, np.isfinite(shift)]
+    near = shifts <= SAME_PEAK * peaks.widths
+    partners = match_nearest(shifts / (1 + shifts.max()), possible=near)
+    found = np.flatnonzero(partners >= 0)
+    partners = partners[found]
+    changes = np.abs(peaks.heights[partners] / peaks.heights.max() - pattern.heights[found])
+    return np.array([peaks.widths[partners], shifts[found, partners], changes])

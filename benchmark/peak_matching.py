@@ -7,6 +7,7 @@ cheapest counts. What it costs is the rule of the one who asks:
     overlapping classes   every visible peak needs a partner, faint ones may go without
     why misclassified     as many partners as possible
     deciding peaks        as many as possible, and of these choices the nearest
+    scatter of peaks      the same, for peaks of a measured spectrum and of its class
     search_match          costs are differences of height, and heights of peaks left over
 """
 

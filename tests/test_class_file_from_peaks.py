@@ -315,6 +315,16 @@ def test_a_peak_up_to_two_of_its_widths_away_is_that_of_the_class(position, heig
     assert found(111).shape == (3, 1)
 
 
+def test_a_measured_peak_is_that_of_one_peak_of_the_class():
+    pattern = Peaks(np.array([100, 106, 300]), np.array([0.5, 0.4, 1.0]), np.full(3, 3.0))
+    merged = Peaks(np.array([104, 300]), np.array([0.5, 1.0]), np.full(2, 5.0))
+    np.testing.assert_allclose(deviations(merged, pattern), [[5, 5], [2, 0], [0.1, 0]], atol=1e-12)
+    shifted = Peaks(np.array([105, 111, 300]), np.array([0.5, 0.4, 1.0]), np.full(3, 5.0))
+    np.testing.assert_allclose(
+        deviations(shifted, pattern), [[5, 5, 5], [5, 5, 0], [0, 0, 0]], atol=1e-12
+    )
+
+
 def test_peaks_that_the_class_file_lacks_are_named(make, tmp_path):
     folder = write_samples(tmp_path / "files", jitter=0)
     flags = "--measured", folder, "--datapoints", 801, "--unit", "1/cm"
