@@ -53,7 +53,7 @@ def read_baselines(results, run):
 def read_baseline(folder, run):
     path = folder / BASELINE_RECORD
     record = read_json(path, WRITER)
-    for reason in faults_of(record):
+    for reason in faults_of(record, folder.name):
         raise InputError(f"{path} is not what {WRITER} writes: {reason}; run it again")
     hashes = record["dataset"]["sha256"]
     for split in "train", *run.misclassified:
@@ -74,7 +74,9 @@ def read_baseline(folder, run):
     )
 
 
-def faults_of(record):
+def faults_of(record, method):
+    if record.get("method") != method:
+        yield f"method is {record.get('method')!r}, not {method}, the name of its folder"
     if not is_number(record.get("seconds"), 0):
         yield f"seconds is {record.get('seconds')!r}"
     settings = record.get("settings", {})

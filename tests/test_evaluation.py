@@ -88,8 +88,8 @@ def write_run(results, model, seed, test, epochs=60, seconds=90.0, **changes):
 def write_baseline(results, name, test):
     folder = write_run(results, name, 0, test)
     folder = folder.rename(results / name)
-    for name in "run.json", "history.csv":
-        (folder / name).unlink()
+    for file in "run.json", "history.csv":
+        (folder / file).unlink()
     counts = {"val": 1, "test": test, "test_wide": 3 * test}
     misclassified = {
         split: {"spectra": SPECTRA[split], "misclassified": wrong}

@@ -268,6 +268,13 @@ def test_negative_predictions_are_refused(tmp_path):
         evaluate_in(tmp_path)
 
 
+def test_a_method_in_the_folder_of_another_is_refused(tmp_path):
+    write_run(tmp_path, "vgg", 0, 4)
+    write_baseline(tmp_path, "cosine", 3).rename(tmp_path / "search_match")
+    with pytest.raises(InputError, match="method is 'cosine', not search_match, the name of"):
+        evaluate_in(tmp_path)
+
+
 @pytest.mark.parametrize("split", ["val", "test", "test_wide"])
 def test_baselines_are_held_against_every_split_of_the_runs(tmp_path, split):
     write_run(tmp_path, "vgg", 0, 4)
