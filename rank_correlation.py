@@ -82,6 +82,7 @@ def main(settings):
         side_of("FIRST", settings.first, settings.first_split),
         side_of("SECOND", settings.second, settings.second_split),
     ]
+    refuse_twins(settings, sides)
     sides = matched(*sides)
     correlation = correlate(*sides, settings.resamples, settings.seed)
     header, lines = shares_table(*sides)
@@ -91,6 +92,16 @@ def main(settings):
         file.write(f"{as_markdown(header, lines)}\n{sentence}\n".encode())
     save(draw(*sides, correlation), output / "figures", "rank_correlation")
     print(f"{as_plain_text(header, lines)}\n{sentence}\n{output}: table and figure")
+
+
+def refuse_twins(settings, sides):
+    """Raise InputError if both sides are the same split of the same folders or published result."""
+    first, second = (
+        {Path(n).resolve() for n in names} for names in (settings.first, settings.second)
+    )
+    twins = f"{sides[0].name}, as is FIRST"
+    other = sides[0].name != sides[1].name or first != second
+    require(other, "SECOND", twins, "other spectra or another split")
 
 
 def side_of(constant, names, split):

@@ -241,6 +241,14 @@ def test_the_figure_has_a_point_per_network_and_a_tick_per_seed():
             ["FIRST_SPLIT is tset", "val, test, test_wide"],
         ),
         (
+            ["--first", "paper", "--second", "paper"],
+            ["SECOND is published (paper), test_wide, as is"],
+        ),
+        (
+            ["--first", str(SHIPPED), "--second", f"{SHIPPED}/../{SHIPPED.name}"],
+            ["SECOND is dataset500, test_wide, as is FIRST", "another split"],
+        ),
+        (
             ["--first", "paper", "--second-split", "val"],
             ["SECOND_SPLIT is val", "followup", "test"],
         ),
