@@ -471,6 +471,16 @@ def test_of_equally_similar_training_spectra_the_first_counts(monkeypatch):
         assert similarity.nearest_spectrum(training[:2], training, np.arange(5)).tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("datapoints", [8, 100, 1000])
+def test_of_equally_similar_patterns_the_first_counts_on_every_processor(datapoints):
+    patterns = np.tile(np.random.default_rng(0).random(datapoints).astype(np.float32), (403, 1))
+    spectra = np.random.default_rng(1).random((50, datapoints)).astype(np.float32)
+    assert not similarity.most_similar(spectra, patterns).any()
+    assert not similarity.nearest_rows(spectra, patterns).rows.any()
+    patterns[-1] *= 1 + 1e-5
+    assert (similarity.most_similar(spectra, patterns) == 402).all()
+
+
 def test_shares_of_the_blame_have_six_decimals():
     assert count_answers([(0, 1, 2)], np.array([0])).misclassified == 0.666667
 
