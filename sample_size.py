@@ -327,7 +327,7 @@ def is_judged(folder, chosen):
     if not (folder / BASELINE_RECORD).exists():
         return False
     record = read_json(folder / BASELINE_RECORD, baseline_folder.WRITER)
-    if any(baseline_folder.faults_of(record)):  # damaged: to be judged again
+    if any(baseline_folder.faults_of(record, folder.name)):  # damaged: to be judged again
         return False
     features = record.get("settings", {}).get("minirocket_features")
     same = folder.name != "minirocket" or features == baselines.MINIROCKET_FEATURES
