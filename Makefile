@@ -27,7 +27,7 @@ test: .venv/installed
 # Days on a processor, so it says first what it will do and how long that may take.
 paper: .venv/installed
 	@echo "The paper's classes and spectra (0.8 GB), eight networks with five seeds each (24 GB of"
-	@echo "weights), methods that learn nothing, tables and figures, all of it in results/paper."
+	@echo "weights), methods without a network, tables and figures, all of it in results/paper."
 	$(RUN) dataset_config_generator.py
 	$(RUN) spectra_from_config.py
 	$(RUN) train_models.py --results results/paper --workers 2 --estimate

@@ -20,8 +20,10 @@ The others know the class file, and are left out for spectra that were not rende
                        better on average; left out where training spectra have artefacts, of which
                        it knows nothing
 
-These five use no training spectra. Unlike the networks, they know the class file, the width of test
-peaks and how far peaks may shift. A seventh takes minutes and is judged if METHODS names it:
+These five use no training spectra. Unlike the networks, they know the class file and the width of
+test peaks. search_match and ideal_observer are told how far peaks may shift; cross_correlation
+tries shifts of up to MAX_LAG and smoothed_cosine smooths by SMOOTHING, whatever the dataset. A
+seventh takes minutes and is judged if METHODS names it:
 
     minirocket         learns from the training spectra: a ridge classifier on counts of positive
                        values of 84 fixed kernels' convolutions (MiniRocket; Dempster, Schmidt and

@@ -7,7 +7,7 @@ Class B can be mistaken for class A in a test variant of A if a training spectru
 that variant: every visible peak of the variant has a peak of B to itself, within MAX_SHIFT in
 position and MAX_HEIGHT_CHANGE in height, and every other peak of B can vanish because it is not
 higher than MAX_HEIGHT_CHANGE. Heights are relative to the highest peak of the variant. Such a test
-spectrum is ambiguous: no classifier can be blamed for its answer.
+spectrum is ambiguous: training spectra of both classes may look like it.
 
 The nine variants are those of the split `test`; `--test-height-change 0.2` asks about `test_wide`.
 Classes with test variants of their own have those instead, unless `--no-own-variants` is given.

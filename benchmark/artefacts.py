@@ -22,8 +22,9 @@ They come in this order, onto the peaks as the paper varies them (position, heig
 10. With BACKGROUND, HUMP, COUNTS or NOISE, the minimum is subtracted, as it is from measured
     spectra; then the spectrum is divided by its maximum.
 
-Whatever is given as a range is drawn per spectrum, uniform, whole numbers with both ends; STRAIN
-and COMMON_SHIFT are drawn from minus to plus their value.
+Whatever is given as a range is drawn per spectrum, uniform, whole numbers with both ends;
+FOREIGN_HEIGHTS and SPIKE_HEIGHTS are drawn for each peak and spike. STRAIN and COMMON_SHIFT are
+drawn from minus to plus their value.
 
 Each artefact draws from a random stream of its own per class and split, PCG64 of the seed sequence
 (SEED, (split, class, number of the artefact)); texture's u come from (SEED, (class,)). So switching

@@ -41,7 +41,7 @@ def report_text(dataset, rows, shown, published, class_file, variation):
         header.append("published")
         for line, row in zip(lines, rows, strict=True):
             line.append(row.published.text())
-        meanings["published"] = f"results of the paper, to be held against {held.split}"
+        meanings["published"] = f"results that the authors publish, to be held against {held.split}"
     if any(score.unanswered for row in rows for score in row.scores.values()):
         meanings["unanswered"] = "spectra that the method has no answer for, not counted as wrong"
     sentences = (f"{one_line(name)}: {meaning}." for name, meaning in meanings.items())
@@ -88,7 +88,7 @@ def next_step(rows, class_file):
     """Say what to do next with these results; rows: list of tables.Row."""
     networks = [row for row in rows if row.seeds]
     if class_file and len(networks) == len(rows):
-        return "Next: baselines.py adds methods that learn nothing, to compare networks with.\n"
+        return "Next: baselines.py adds methods without a network, to compare networks with.\n"
     own = [row for row in networks if not row.network.endswith(SHIPPED_MARK)]
     if min(row.seeds for row in own) < FEWEST_SEEDS:
         seeds = " ".join(map(str, range(FEWEST_SEEDS)))

@@ -201,7 +201,7 @@ def enough_text(curve):
         return f"not reached (up to {curve.sizes[-1]})"
     if curve.enough <= curve.sizes[0]:
         return f"{curve.sizes[0]} or fewer"
-    return f"{curve.enough:.0f}"
+    return f"{math.ceil(round(curve.enough, 6))}"  # fewer would not do
 
 
 def table_csv(points):

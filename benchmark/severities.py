@@ -1,4 +1,4 @@
-"""The ladder: five severities of every artefact, from mild ones to more than instruments do.
+"""The ladder: five severities of every artefact, from mild ones to what others train with at most.
 
 At a severity all spectra have the artefact in full, except that strain, common shift, and the
 places of foreign peaks, spikes, humps and backgrounds are drawn per spectrum as

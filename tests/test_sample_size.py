@@ -24,6 +24,7 @@ from benchmark.sample_sizes import (
     Fit,
     Point,
     curves_of,
+    enough_text,
     fit_power_law,
     points_of,
     report,
@@ -333,6 +334,11 @@ def test_few_errors_or_nothing_but_errors_fit(errors):
 )
 def test_how_many_are_enough_is_interpolated_in_the_logarithm(errors, enough):
     assert size_for((1, 10, 100, 1000), errors, 0.02) == (enough and pytest.approx(enough))
+
+
+@pytest.mark.parametrize(("enough", "text"), [(2.4, "3"), (5 - 1e-15, "5"), (5 + 1e-15, "5")])
+def test_how_many_are_enough_is_rounded_up(enough, text):
+    assert enough_text(Curve("few", "vgg", "test", [2, 50], None, enough)) == text
 
 
 def test_points_are_means_over_seeds_and_baselines_have_none():
