@@ -72,7 +72,7 @@ class Published(NamedTuple):
 def read_published():
     """Return name -> Published of all datasets in published_results.json."""
     published = {}
-    for name, content in json.loads(PATH.read_text()).items():
+    for name, content in json.loads(PATH.read_bytes()).items():
         content["variation"] = variation_of({"variation": content["variation"] | {"seed": 2022}})
         content["protocol"] = Protocol(**content["protocol"])
         content["networks"] = {

@@ -1,6 +1,7 @@
 import ast
 import importlib
 import json
+import os
 import subprocess
 import sys
 from typing import Annotated, Literal
@@ -66,7 +67,8 @@ def test_wrong_flags_exit_with_status_2_and_one_line(flags, capsys):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help_gives_every_constant_its_sentence(script, run):
+def test_help_gives_every_constant_its_sentence(script, run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")  # argparse breaks lines within words with hyphens
     module = importlib.import_module(script)
     process = run(f"{script}.py", "--help")
     assert process.returncode == 0, process.stderr
@@ -75,6 +77,19 @@ def test_help_gives_every_constant_its_sentence(script, run):
         if name.isupper():
             assert "--" + name.lower().replace("_", "-") in shown
             assert hint.__metadata__[0] in shown
+
+
+def test_a_locale_without_utf_8_changes_nothing(run, tmp_path):
+    locale = os.environ | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    process = run("dataset_config_generator.py", "--output", tmp_path / "a.json", env=locale)
+    assert process.returncode == 0, process.stderr
+    published = "from benchmark.published_results import PUBLISHED as p; print(ascii(p['paper']))"
+    command = [sys.executable, "-c", published]
+    shown = [
+        subprocess.run(command, capture_output=True, check=True, cwd=PROJECT, env=env).stdout
+        for env in (locale, os.environ)
+    ]
+    assert shown[0] == shown[1]
 
 
 def test_an_output_that_takes_nothing_ends_in_one_sentence():
