@@ -11,7 +11,7 @@ from benchmark.figure_style import BLACK, COLOURS, GREY, MARKERS, STYLE, WIDTH, 
 from benchmark.figures import columns_of_legend
 from benchmark.robustness_record import CLEAN
 from benchmark.severities import LADDER
-from benchmark.significance import rank_correlation
+from benchmark.significance import DECIMALS, rank_correlation
 from benchmark.table_formats import as_csv, as_markdown
 
 COLUMNS = 3  # of panels
@@ -78,7 +78,7 @@ def summary_table(records):
 
 
 def best_first(records):
-    return sorted(by_network(records).items(), key=lambda item: -mean_of(item[1]))
+    return sorted(by_network(records).items(), key=lambda item: -round(mean_of(item[1]), DECIMALS))
 
 
 def mean_of(seeds):

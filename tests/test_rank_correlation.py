@@ -68,13 +68,15 @@ def test_equal_shares_have_equal_ranks_as_in_scipy():
         ([1, 1, 2], [1, 1, 2], 1 / 3),
         ([1, 1, 1, 1, 1, 2], [1, 1, 1, 1, 2, 3], 1 / 6),
         ([1, 2, 3, 4], [2, 1, 3, 4], None),
+        ([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6], 2 / 720),
+        ([1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 5, 4, 7, 6], None),
     ],
 )
 def test_the_p_value_is_the_share_of_all_pairings_also_with_ties(a, b, share):
     rho, p_value = significance.rank_correlation(a, b)
     pairings = [stats.spearmanr(a, other).statistic for other in itertools.permutations(b)]
-    assert p_value == pytest.approx(np.mean(np.abs(pairings) >= abs(rho) - 1e-9), rel=0.02)
-    assert share is None or p_value == pytest.approx(share, rel=0.02)
+    assert p_value == pytest.approx(np.mean(np.abs(pairings) >= abs(rho) - 1e-9))
+    assert share is None or p_value == pytest.approx(share)
 
 
 def test_each_folder_counts_alike_however_many_seeds_it_has():

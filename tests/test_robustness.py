@@ -1,6 +1,7 @@
 """The ladder: every run and method judges spectra with one artefact at a time, and can go on."""
 
 import csv
+import itertools
 import json
 import shutil
 import signal
@@ -386,6 +387,21 @@ def test_markdown_gives_deviations_over_seeds_best_network_first():
     assert lines.count(f"| vgg | 1.000 ± 0.000 | {by_severity} |") == len(LADDER)
     assert lines.index("| cosine | 1 | 1.000 | 1.000 |") < len(lines) - 1
     assert text.index("| cosine | 1 |") < text.index("| vgg | 3 |")
+
+
+def test_networks_of_equal_means_stand_in_their_own_order():
+    def record(network, accuracies):
+        judged = [Judged(CLEAN, 0, {}, 0)]
+        accuracies = itertools.cycle(accuracies)
+        judged += [
+            Judged(r.artefact, s, {}, next(accuracies)) for r in LADDER for s in r.severities
+        ]
+        return Record(network, 0, {}, 1000, judged)
+
+    for wrong in ((1, 2, 3, 4, 6), (7, 77, 777, 131, 13)):
+        pair = [record("b", wrong), record("a", wrong[::-1])]
+        assert [name for name, _ in robustness_report.best_first(pair)] == ["b", "a"]
+        assert [name for name, _ in robustness_report.best_first(pair[::-1])] == ["a", "b"]
 
 
 def test_the_csv_table_has_a_line_for_each_severity():
