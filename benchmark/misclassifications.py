@@ -161,7 +161,7 @@ def reason_of(true, predicted, reach):
     if same_count and (match_as_many(near) >= 0).all():
         return "heights only"
     if reach.lowered_by:
-        visible = (heights_a == 1) | (heights_a - reach.lowered_by >= SMALL_PEAK)
+        visible = (heights_a == 1) | (heights_a - reach.lowered_by > SMALL_PEAK + ROUNDING)
         if (match_as_many(near[visible]) >= 0).all():
             return "vanished peaks"
     if same_count and (match_as_many(alike) >= 0).all():

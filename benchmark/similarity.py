@@ -1,5 +1,6 @@
 """Similarity: the class whose pattern, or the training spectrum, that a spectrum resembles most."""
 
+import math
 from functools import partial
 from typing import NamedTuple
 
@@ -11,8 +12,8 @@ from benchmark.rendering import render, stack
 
 BLOCK = 2_000_000  # numbers of training spectra compared at once
 KNOWN_SPECTRA = 1000  # spectra of known classes whose similarity is looked at
-# A sum of 5000 products in float32 differs by up to 4e-7 of itself with their order, which depends
-# on the processor and on the place in the block.
+# A scalar product of 5000 datapoints in float32 differs by up to 4e-7 of the norms with the order
+# of its terms, which depends on the processor and on the place in the block.
 ROUNDING = 1e-6
 UNUSUAL = 5  # percent of them that are less similar than what is unusual
 
@@ -41,23 +42,25 @@ def smoothed_templates(ideal, sigma):
 
 def most_similar(spectra, templates):
     """Return for each spectrum (datapoints,) the template with the largest scalar product."""
-    return first_of_largest(spectra @ templates.T)
+    norms = np.linalg.norm(spectra, axis=1) * np.linalg.norm(templates, axis=1).max()
+    return first_of_largest(spectra @ templates.T, norms)
 
 
-def first_of_largest(similarity):
-    """Return for each row of similarity (n, m) the first column as large as the largest.
+def first_of_largest(products, norms):
+    """Return for each row of scalar products (n, m) the first column as large as the largest.
 
     As large but for rounding, so that on every processor equally similar ones count as equal.
+    norms (n,): the largest that a product of the row could be.
     """
-    largest = similarity.max(axis=1, keepdims=True)
-    return (similarity >= largest - ROUNDING * np.abs(largest)).argmax(axis=1)
+    largest = products.max(axis=1, keepdims=True)
+    return (products >= largest - ROUNDING * norms[:, None]).argmax(axis=1)
 
 
 class Nearest(NamedTuple):
     """The most similar training spectrum of each spectrum."""
 
     rows: np.ndarray  # int64 (n,)
-    cosines: np.ndarray  # float32 (n,), at most 1
+    cosines: np.ndarray  # float64 (n,), at most 1
 
 
 def nearest_spectrum(spectra, training, labels):
@@ -75,20 +78,26 @@ def nearest_rows(spectra, training):
     counts. Spectra of zeros are similar to none.
     """
     spectra = np.asarray(spectra, np.float32)
+    norms = np.linalg.norm(spectra, axis=1)
     rows, best = np.zeros(len(spectra), np.int64), np.full(len(spectra), -np.inf, np.float32)
     step = max(1, BLOCK // training.shape[1])
     for first in range(0, len(training), step):
         block = np.array(training[first : first + step], np.float32)
-        norms = np.linalg.norm(block, axis=1, keepdims=True)
-        # Norms of the spectra change no order, so they are left to the end.
-        similarity = spectra @ np.divide(block, norms, out=block, where=norms > 0).T
-        nearest = first_of_largest(similarity)
-        found = similarity[np.arange(len(spectra)), nearest]
-        nearer = found - best > ROUNDING * np.abs(found)
+        lengths = np.linalg.norm(block, axis=1, keepdims=True)
+        products = spectra @ np.divide(block, lengths, out=block, where=lengths > 0).T
+        nearest = first_of_largest(products, norms)
+        found = products[np.arange(len(spectra)), nearest]
+        nearer = found - best > ROUNDING * norms
         best[nearer], rows[nearer] = found[nearer], first + nearest[nearer]
-    norms = np.linalg.norm(spectra, axis=1)
-    cosines = np.divide(best, norms, out=np.zeros_like(best), where=norms > 0)
-    return Nearest(rows, np.minimum(cosines, 1))
+    pairs = zip(spectra, rows, strict=True)
+    return Nearest(rows, np.array([cosine(spectrum, training[row]) for spectrum, row in pairs]))
+
+
+def cosine(a, b):
+    """Return the cosine of the angle between two spectra (datapoints,), 0 if one is all zeros."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    norms = math.sqrt((a * a).sum() * (b * b).sum())
+    return min(float((a * b).sum() / norms), 1.0) if norms else 0.0
 
 
 def unusual_cosine(known, training):
@@ -125,4 +134,4 @@ def cross_correlation(spectra, sticks, kernel, max_lag):
     best = np.full((sticks.shape[0], len(spectra)), -np.inf, np.float32)
     for lag in range(2 * max_lag + 1):
         np.maximum(best, sticks @ padded[lag : lag + sticks.shape[1]], out=best)
-    return first_of_largest(best.T)
+    return first_of_largest(best.T, np.linalg.norm(spectra, axis=1))

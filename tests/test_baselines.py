@@ -481,6 +481,15 @@ def test_of_equally_similar_patterns_the_first_counts_on_every_processor(datapoi
     assert (similarity.most_similar(spectra, patterns) == 402).all()
 
 
+def test_of_equal_spectra_with_negative_numbers_the_first_counts(monkeypatch):
+    rng = np.random.default_rng(2)
+    training = np.tile(rng.normal(size=1000).astype(np.float32), (403, 1))
+    spectra = rng.normal(size=(200, 1000)).astype(np.float32)
+    for block in 7000, 10**6:
+        monkeypatch.setattr(similarity, "BLOCK", block)
+        assert not similarity.nearest_rows(spectra, training).rows.any()
+
+
 def test_shares_of_the_blame_have_six_decimals():
     assert count_answers([(0, 1, 2)], np.array([0])).misclassified == 0.666667
 

@@ -247,6 +247,15 @@ def test_nearest_training_spectra_are_those_of_the_largest_cosine(monkeypatch):
     assert nearest_rows(np.zeros((1, 30)), training).cosines.tolist() == [0]
 
 
+def test_cosines_depend_on_the_two_spectra_alone():
+    rng = np.random.default_rng(0)
+    spectra, training = rng.random((99, 30)).astype(np.float32), rng.random((50, 30))
+    together = nearest_rows(spectra, training)
+    alone = [nearest_rows(spectrum[None], training).cosines[0] for spectrum in spectra]
+    assert together.cosines.tolist() == alone
+    assert nearest_rows(training[:9].astype(np.float32), training).cosines.max() <= 1
+
+
 def test_other_unit_and_other_range_are_refused(ask, measured):
     with pytest.raises(InputError, match="x is in nm, accepted: 1/cm"):
         ask(measured(spectrum_of(PEAKS["opal"], unit="nm")))

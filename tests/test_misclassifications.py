@@ -76,6 +76,14 @@ def test_peaks_that_lowered_heights_leave_may_match_another_class(class_file):
     assert reason_of(class_file, wide, 2, 7, "test", lowered=True) == "other"
 
 
+@pytest.mark.parametrize(("height", "lowered_by"), [(0.3, 0.2), (0.2, 0.1), (0.4, 0.3)])
+def test_a_peak_that_is_left_at_a_tenth_has_vanished(height, lowered_by):
+    true = np.array([10, 90]), np.array([1, height])
+    predicted = np.array([10, 50, 70]), np.array([1, 0.9, 0.5])
+    reach = misclassifications.Reach(2, 0.1, lowered_by)
+    assert misclassifications.reason_of(true, predicted, reach) == "vanished peaks"
+
+
 def test_the_wider_test_split_allows_larger_height_changes(class_file):
     wide = LIMITS._replace(wide_test_height_change=0.4)
     assert reason_of(class_file, wide, 0, 3, "test") == "heights only"
