@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmark.command_line import InputError, warn
+from benchmark.resampling import nearest_datapoint
 
 MOST_NAMED = 8  # peaks in a message
 
@@ -46,7 +47,7 @@ def pattern_of(name, x, heights, grid, limits):
     the highest, three decimals. What is left out or joined is named on standard error. Raises
     InputError if nothing is left.
     """
-    datapoint = np.rint(np.clip(grid.datapoint_at(x), -1, grid.datapoints)).astype(np.int64)
+    datapoint = nearest_datapoint(np.clip(grid.datapoint_at(x), -1, grid.datapoints))
     heights = heights / heights.max()
     last = grid.datapoints - 1 - limits.boundary
     inside = (datapoint >= limits.boundary) & (datapoint <= last) & (heights > 0)

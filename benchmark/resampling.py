@@ -8,6 +8,7 @@ from benchmark.command_line import InputError
 LEVEL = 51  # datapoints whose median is the level around a datapoint
 SMALL = 0.05  # of the height of a spectrum: what noise may be
 LINE = 0.2  # of the height of a spectrum: what is a line, not noise
+ROUNDING = 1e-6  # of a distance: what decimals may have lost
 WIDEST_GAP = 10  # datapoints that may lie between neighbouring measured points
 
 
@@ -40,7 +41,16 @@ def resample(x, y, datapoints, limits=None):
 
 def covers(x, first, last):
     """Tell whether a measurement, x rising, covers these limits but for one step of its own."""
-    return x[0] - first <= x[1] - x[0] and last - x[-1] <= x[-1] - x[-2]
+    steps = (1 + ROUNDING) * (x[1] - x[0]), (1 + ROUNDING) * (x[-1] - x[-2])
+    return x[0] - first <= steps[0] and last - x[-1] <= steps[1]
+
+
+def nearest_datapoint(places):
+    """Return the datapoints nearest to places in datapoints, int64; from the middle on the next.
+
+    So neighbouring places one datapoint apart never fall on one, as rounding to even would have it.
+    """
+    return np.floor(places + (0.5 + ROUNDING)).astype(np.int64)
 
 
 def widest_gap(x, first, last):
@@ -75,10 +85,10 @@ def at_datapoints(x, y, grid):
 def dense_points(x, grid):
     """Return the indices of measured points that are closer than datapoints, and of the latter."""
     step = (grid[-1] - grid[0]) / (len(grid) - 1)
-    closer = np.diff(x) < step * (1 - 1e-9)  # not by rounding alone
+    closer = np.diff(x) < step * (1 - ROUNDING)  # not by rounding alone
     closer = np.append(closer, False) | np.insert(closer, 0, False)
     points = np.flatnonzero(closer & (x >= grid[0]) & (x <= grid[-1]))
-    return points, np.rint((x[points] - grid[0]) / step).astype(int)
+    return points, nearest_datapoint((x[points] - grid[0]) / step)
 
 
 def losses(x, y, datapoints, limits=None):

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.command_line import InputError
-from benchmark.resampling import losses, resample
+from benchmark.resampling import covers, dense_points, losses, resample
 
 
 def gaussians(x, positions, heights, width):
@@ -28,6 +28,25 @@ def by_hand(x, y, datapoints, first, last):
         spectrum.append(max(values))
     spectrum = np.array(spectrum) - min(spectrum)
     return spectrum / spectrum.max()
+
+
+def test_points_half_way_belong_to_the_next_datapoint_however_x_is_written():
+    x = np.arange(5, 90.001, 0.02)
+    y = np.random.default_rng(0).random(len(x))
+    grid = np.arange(5, 90.001, 0.04)
+    as_text = np.array([float(f"{value:.2f}") for value in x])
+    for written in x, as_text, np.linspace(5, 90, len(x)):
+        _, datapoints = dense_points(written, grid)
+        assert np.unique(np.bincount(datapoints)[1:], return_counts=True)[0].tolist() == [2]
+        assert (resample(written, y, len(grid)) == resample(as_text, y, len(grid))).all()
+
+
+def test_a_range_may_begin_one_step_before_the_measurement_whatever_the_step():
+    for step in 0.1, 0.02, 0.3:
+        for n in range(400):
+            x = np.round(np.arange(10) * step + 5 + n * step, 6)
+            assert covers(x, round(5 + (n - 1) * step, 6), x[-1])
+            assert not covers(x, 5 + (n - 1.01) * step, x[-1])
 
 
 POSITIONS, HEIGHTS = [12.3, 40.07, 77.77], [1.0, 0.52, 0.7]
