@@ -120,6 +120,7 @@ class Measured(NamedTuple):
     labels: np.ndarray  # int64 (n,), the class of each spectrum
     samples: np.ndarray  # (n,), the sample of each
     samples_named: bool  # if not, each spectrum is taken for a sample
+    background: str | None  # that was subtracted; None if none was
     spectra: np.ndarray  # float64 (n, datapoints), each from 0 to 1
 
 
@@ -132,6 +133,7 @@ class Classes(NamedTuple):
     grid: Grid
     scatter: Scatter | None = None  # None unless a class has two samples
     samples: list | None = None  # per class the names of its samples; None if nobody says
+    background: str | None = None  # subtracted from the measurements; None if none was
 
 
 class Advice(NamedTuple):
@@ -231,6 +233,7 @@ def of_measurements(settings):
         grid=grid,
         scatter=scatter if len(scatter.widths) else None,
         samples=samples if measured.samples_named else None,
+        background=measured.background,
     )
 
 
@@ -267,7 +270,9 @@ def read_training_spectra(folder, settings):
     unit = common_unit({str(folder): card.get("unit")}, settings.unit)
     hash_and_check(dataset)
     spectra, labels = dataset.splits["train"]
-    rows = card.get("measured", {}).get("rows", {}).get("train")
+    measured = card.get("measured", {})
+    rows = measured.get("rows", {}).get("train")
+    background = measured.get("parameters", {}).get("background", "none")
     if rows is None:
         warn(f"{folder} does not tell samples, so each spectrum is taken for one of its own")
     samples = range(len(labels)) if rows is None else [row["sample"] for row in rows]
@@ -278,6 +283,7 @@ def read_training_spectra(folder, settings):
         labels=np.asarray(labels),
         samples=np.array(samples),
         samples_named=rows is not None,
+        background=None if background == "none" else background,
         spectra=from_0_to_1(spectra),
     )
 
@@ -316,6 +322,7 @@ def read_files(settings):
         labels=np.array([names.index(spectrum.label.class_name) for spectrum in spectra]),
         samples=np.array([spectrum.label.sample for spectrum in spectra]),
         samples_named=True,
+        background=None,
         spectra=np.array([spectrum.values for spectrum in spectra]),
     )
 
@@ -333,7 +340,11 @@ def class_file_of(classes, limits):
         if classes.samples:
             spectra[str(label)]["samples"] = classes.samples[label]
     counts = [len(spectrum["peak_positions"]) for spectrum in spectra.values()]
-    described = {"unit": classes.unit, "range": classes.grid.range}
+    described = {
+        "unit": classes.unit,
+        "range": classes.grid.range,
+        "background": classes.background,
+    }
     return {
         "datapoints": classes.grid.datapoints,
         "boundary": limits.boundary,

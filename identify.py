@@ -186,7 +186,7 @@ def form_of(run, dataset, given):
         same = np.allclose(given, recorded, rtol=1e-9)
         require(same, "RANGE", f"{given[0]:g} {given[1]:g}", accepted)
     measured = card.get("measured") or (dataset and beside_of(dataset)) or {}
-    background = measured.get("parameters", {}).get("background", "none")
+    background = measured.get("parameters", {}).get("background") or card.get("background", "none")
     require_background_method(background)
     return Form(
         datapoints=run.dataset.datapoints,

@@ -33,6 +33,7 @@ class file's peaks were taken from measured samples, none of these may be among 
 
 import sys
 from collections import Counter
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -73,7 +74,15 @@ from benchmark.measured_samples import (
 )
 from benchmark.measurement import same_unit
 from benchmark.measurement_sources import find_sources
-from benchmark.sample_labels import Label, match_labels, read_labels, rruff_label, split_samples
+from benchmark.sample_labels import (
+    Label,
+    match_labels,
+    read_labels,
+    rruff_label,
+    split_samples,
+    warn_of_alike,
+)
+from benchmark.similarity import nearest_rows
 
 # Files
 MEASURED: Annotated[tuple[str, ...] | None, "Files, folders and zip archives to read."] = None
@@ -111,6 +120,7 @@ VERIFY: Annotated[
 
 SPLITS = "train", "val", "test"
 FEWEST_SAMPLES = 3  # one for each split
+SAME_BUT_SCALE = 1e-6  # 1 - cosine of spectra that are equal but for rounding
 PARAMETERS = (
     *("range", "datapoints", "unit", "background"),
     *("min_samples", "val_share", "test_share", "seed"),
@@ -130,9 +140,11 @@ def main(settings):
         rendered = rendered_card(folder, settings)
         unit = unit or rendered.get("unit")
     table = read_labels(settings.labels) if settings.labels else None
-    spectra, excluded = collect(settings, table, unit)
+    spectra, excluded = collect(settings, table, unit, output=folder)
     splits = split_by_sample(spectra, settings)
+    tell_of_twins(splits)
     if rendered:
+        tell_of_absent_samples({spectrum.label for spectrum in spectra}, rendered)
         splits, excluded = beside(splits, rendered["class_names"], excluded, settings.beside_val)
         refuse_known_samples(splits, rendered)
     parameters = {name: getattr(settings, name) for name in PARAMETERS}
@@ -190,9 +202,12 @@ def require_new(folder):
             )
 
 
-def collect(settings, table, unit):
-    """Read all files; returns a list of Spectrum, by class, sample and file, and of Exclusion."""
-    sources = find_sources(settings.measured)
+def collect(settings, table, unit, output=None):
+    """Read all files; returns a list of Spectrum, by class, sample and file, and of Exclusion.
+
+    output: a folder that is not searched, as it holds what is made of the files.
+    """
+    sources = find_sources(settings.measured, output)
     hidden = {source.name for source in sources if source.of_system}
     if table:
         hidden -= named_all_the_same(table, sources)
@@ -278,6 +293,13 @@ def unit_of(spectra, unit):
             f"{file} has x in {one} and {other_file} in {other}, accepted: one unit, or UNIT with "
             f"the one that is meant"
         )
+    silent = sum(not spectrum.unit for spectrum in spectra)
+    if stated and silent and not unit:
+        (found,) = stated
+        warn(
+            f"{len(spectra) - silent} of {len(spectra)} spectra state the unit of x, {found}, "
+            f"which is taken for all; UNIT names it"
+        )
     return unit or next(iter(stated), None)
 
 
@@ -312,6 +334,9 @@ def rendered_card(folder, settings):
     datapoints = settings.datapoints
     accepted = f"{card.get('datapoints')}, as {folder} has it"
     require(datapoints == card.get("datapoints"), "DATAPOINTS", datapoints, accepted)
+    background = card.get("background", settings.background)
+    accepted = f"{background}, as the peaks of {folder} were measured"
+    require(settings.background == background, "BACKGROUND", settings.background, accepted)
     agree = same_unit(settings.unit or "", card.get("unit") or "")
     require(agree, "UNIT", settings.unit, f"{card.get('unit')}, as {folder} has it")
     return card
@@ -346,14 +371,50 @@ def beside(splits, class_names, excluded, with_val):
     return chosen, sorted(excluded)
 
 
+def known_samples(rendered):
+    """Return the Labels of the samples that peaks were taken from; rendered: a dataset.json."""
+    names = rendered["class_names"]
+    of_classes = zip(names, rendered.get("samples", [()] * len(names)), strict=True)
+    return {Label(name, sample) for name, samples in of_classes for sample in samples}
+
+
+def tell_of_absent_samples(found, rendered):
+    """Warn if samples that the peaks were taken from are not among those found, a set of Label.
+
+    The same samples under other names would be tested on.
+    """
+    known = known_samples(rendered)
+    absent = sorted(known - found)
+    if absent:
+        warn(
+            f"{len(absent)} of {len(known)} samples that the peaks of the class file were taken "
+            f"from are not among MEASURED, such as {shown(absent[0].sample)} of "
+            f"{shown(absent[0].class_name)}; if they have other names here, this is no test on "
+            f"unseen samples: give the LABELS that the class file was made with"
+        )
+
+
+def tell_of_twins(splits):
+    """Warn of spectra in two splits that are the same but for their scale; split -> Spectrums."""
+    for one, other in combinations(splits, 2):
+        values = [np.array([s.values for s in splits[split]]) for split in (one, other)]
+        rows, cosines = nearest_rows(*values)
+        twins = np.flatnonzero(cosines > 1 - SAME_BUT_SCALE)
+        if len(twins):
+            first, second = splits[one][twins[0]], splits[other][rows[twins[0]]]
+            warn(
+                f"{len(twins)} spectra of {one} are in {other}, too, but for their scale, such as "
+                f"{shown(first.file)} and {shown(second.file)}; give spectra of one specimen the "
+                f"same sample name"
+            )
+
+
 def refuse_known_samples(splits, rendered):
     """Raise InputError if spectra are of samples that the peaks of the classes were taken from.
 
     splits: split -> list of Spectrum; rendered: dataset.json of BESIDE.
     """
-    names = rendered["class_names"]
-    of_classes = zip(names, rendered.get("samples", [()] * len(names)), strict=True)
-    known = {Label(name, sample) for name, samples in of_classes for sample in samples}
+    known = known_samples(rendered)
     for split, spectra in splits.items():
         of_known = [spectrum for spectrum in spectra if spectrum.label in known]
         if of_known:
@@ -394,8 +455,12 @@ def tell_of_files(spectra, excluded):
         such = "" if len(noted) == 1 else "such as "
         example = shown(f"{noted[0].file}: {noted[0].notes[0]}")
         print(f"noted: {files} read with assumptions, {such}{example}", file=sys.stderr)
+    samples = samples_of(spectra)
+    labels = set().union(*samples.values())
+    warn_of_alike("classes", samples)
+    warn_of_alike("samples", {label.sample for label in labels})
     rare = {e.class_name: e.reason.rpartition(",")[0] for e in excluded if e.kind == FEW_SAMPLES}
-    usable = samples_of(spectra).keys() | {e.class_name for e in excluded if e.kind == NO_CLASS}
+    usable = samples.keys() | {e.class_name for e in excluded if e.kind == NO_CLASS}
     for name in sorted({e.class_name for e in excluded} - {None} - usable):
         sentence = rare.get(name, f"class {name} has no usable file")
         print(f"left out: {shown(sentence)}", file=sys.stderr)

@@ -348,6 +348,7 @@ def named_fields(class_file):
         "unit": class_file.unit,
         "range": class_file.range,
         "samples": class_file.samples,
+        "background": class_file.background,
     }
     return {name: value for name, value in fields.items() if value}
 

@@ -24,6 +24,7 @@ class ClassFile(NamedTuple):
     unit: str | None = None  # of the measurement that the datapoints stand for
     range: tuple[float, float] | None = None  # x of the first and last datapoint, in that unit
     samples: list | None = None  # per class those measured samples that its peaks come from
+    background: str | None = None  # subtracted from these measurements; None if none was
 
     @property
     def classes(self):
@@ -42,7 +43,7 @@ def read_class_file(path):
     [shift in datapoints, height change], one test spectrum each, and "samples", a list of those
     measured samples that its peaks were taken from. Either all classes or none have a "name",
     different from all others. What the datapoints stand for may be said by "unit" and "range", x of
-    the first and the last one.
+    the first and the last one, and "background" names what was subtracted from the measurements.
 
     Returns a ClassFile. Raises InputError naming the file, the class, the field, the value and
     what is accepted.
@@ -99,9 +100,10 @@ def read_class_file(path):
         sha256=sha256_of(Path(path)),
         test_variants=test_variants,
         names=checked_names(path, names),
-        unit=checked_unit(path, config.get("unit")),
+        unit=checked_text(path, "unit", config.get("unit")),
         range=checked_range(path, config.get("range")),
         samples=samples if any(samples) else None,
+        background=checked_text(path, "background", config.get("background")),
     )
 
 
@@ -130,10 +132,10 @@ def checked_samples(where, samples):
     return samples
 
 
-def checked_unit(where, unit):
-    if unit is not None and not isinstance(unit, str):
-        raise InputError(f"{where}: unit is {unit!r}, accepted: a text")
-    return unit
+def checked_text(where, field, text):
+    if text is not None and not isinstance(text, str):
+        raise InputError(f"{where}: {field} is {text!r}, accepted: a text")
+    return text
 
 
 def checked_range(where, ends):

@@ -69,7 +69,7 @@ def write_dataset(folder, splits, measured, keep_others=False):
         refuse_other_kind(folder, measured=True)
         refuse_to_relabel(folder, names, lambda card: card.get("class_names") == class_names)
         if keep_others:
-            refuse_other_parameters(folder, parameters)
+            refuse_other_dataset(folder, parameters, class_names)
 
         def write():
             return {
@@ -88,8 +88,8 @@ def write_dataset(folder, splits, measured, keep_others=False):
         return replace_arrays(folder, names, [], write)
 
 
-def refuse_other_parameters(folder, parameters):
-    """Raise InputError if the folder holds a measured dataset of other parameters."""
+def refuse_other_dataset(folder, parameters, class_names):
+    """Raise InputError if the folder holds a measured dataset of other parameters or classes."""
     try:
         card = read_json(folder / CARD, MEASURED_WRITER)
     except FileNotFoundError:
@@ -106,6 +106,11 @@ def refuse_other_parameters(folder, parameters):
                 f"{folder} was written with {name.upper()} {before.get(name)}, not {now}; choose "
                 f"another OUTPUT, or delete the folder to replace it"
             )
+    if card.get("class_names") != class_names:
+        raise InputError(
+            f"{folder} holds spectra of other classes; choose another OUTPUT, or delete the folder "
+            f"to replace it"
+        )
 
 
 def write_beside(folder, card, splits, measured):

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from benchmark.command_line import InputError, in_one_line
 from benchmark.measurement import same_unit
 from benchmark.measurement_files import parse_measurement
-from benchmark.resampling import WIDEST_GAP, covers, losses, resample, widest_gap
+from benchmark.resampling import ROUNDING, WIDEST_GAP, covers, losses, resample, widest_gap
 from benchmark.sample_labels import Label
 
 # Why files are left out, as the screen counts them
@@ -135,7 +135,7 @@ def check_usable(measurement, form):
     left, right = widest_gap(x, first, last)
     gap = right - left
     widest = WIDEST_GAP * (last - first) / (form.datapoints - 1)
-    if gap > widest:
+    if gap > widest * (1 + ROUNDING):
         raise Unusable(
             TOO_FEW_POINTS,
             f"points in RANGE are up to {gap:g} apart, accepted: {widest:g}, {WIDEST_GAP} "

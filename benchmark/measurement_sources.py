@@ -37,17 +37,17 @@ class Source(NamedTuple):
         return PurePosixPath(self.name).name
 
 
-def find_sources(paths):
+def find_sources(paths, output=None):
     """Return the Sources of files, folders and zip archives, by name.
 
-    Folders are searched with all their subfolders, links among them. Raises InputError for a path
-    that does not exist, a folder or archive without any file, and an archive that is damaged or
-    unpacks to far more than its size.
+    Folders are searched with all their subfolders, links among them, but for the folder `output`.
+    Raises InputError for a path that does not exist, a folder or archive without any file, and an
+    archive that is damaged or unpacks to far more than its size.
     """
     sources = []
     for path, name in names_of(paths).items():
         if path.is_dir():
-            found = sources_of_folder(path, name)
+            found = sources_of_folder(path, name, output)
         elif not path.exists():
             raise InputError(f"MEASURED is {path}, which does not exist")
         elif begins_with(path, ZIP) and not is_document(path):
@@ -80,8 +80,8 @@ def source(given, inside, read):
     return Source(f"{given}/{inside}", read, system, is_archive=file_name.endswith(ARCHIVES))
 
 
-def sources_of_folder(folder, given):
-    found = []
+def sources_of_folder(folder, given, output=None):
+    found, left_out = [], output and Path(output).resolve()
     for parent, folders, files in os.walk(folder, onerror=raise_error, followlinks=True):
         parts = Path(parent).relative_to(folder).parts
         way = [Path(folder, *parts[:count]).resolve() for count in range(len(parts) + 1)]
@@ -89,7 +89,8 @@ def sources_of_folder(folder, given):
             name
             for name in folders
             if not any(step.is_relative_to(Path(parent, name).resolve()) for step in way)
-        ]  # no links back to where we come from
+            and Path(parent, name).resolve() != left_out
+        ]  # no links back to where we come from, and not what is made of the files
         for file in files:
             path = Path(parent, file)
             inside = path.relative_to(folder).as_posix()

@@ -13,7 +13,7 @@ from benchmark.jcamp_table import pairs
 from benchmark.measurement import one_spelling, same_unit
 from benchmark.measurement_files import decode, read_content
 from benchmark.number_text import as_written, may_be_thousands, shortened
-from benchmark.sample_labels import tidy
+from benchmark.sample_labels import tidy, warn_of_alike
 
 COLUMNS = "class", "position", "height"
 DOWNWARD = "transmittance", "%transmittance", "reflectance", "%reflectance"
@@ -49,6 +49,7 @@ def read_peak_tables(paths):
             if name in tables:
                 refuse_second_table(name, tables[name], table)
             tables[name] = table
+    warn_of_alike("classes", tables)
     return dict(sorted(tables.items()))
 
 

@@ -11,7 +11,7 @@ import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from benchmark.command_line import InputError
+from benchmark.command_line import InputError, warn
 from benchmark.csv_tables import table_rows
 from benchmark.files import sha256_of
 
@@ -46,6 +46,19 @@ def rruff_label(file_name):
 def tidy(text):
     """Return a name in one way of writing it: composed characters, no blanks around it."""
     return unicodedata.normalize("NFC", text).strip()
+
+
+def warn_of_alike(what, names):
+    """Warn of names that differ in capitals, blanks or forms of a character only.
+
+    what: that they name, in the plural.
+    """
+    first = {}
+    for name in sorted(names):
+        key = "".join(unicodedata.normalize("NFKC", name).casefold().split())
+        other = first.setdefault(key, name)
+        if other != name:
+            warn(f"{what} {other} and {name} differ only in how they are written, and count as two")
 
 
 def read_labels(path):

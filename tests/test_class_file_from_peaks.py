@@ -409,6 +409,35 @@ def test_measurements_give_peaks_and_the_scatter_of_their_samples(make, tmp_path
     assert errors == ""
 
 
+def test_the_background_of_the_measurements_is_kept(make, measured_dataset):
+    config, _, _ = make("--measured", measured_dataset)
+    assert "background" not in config
+    card = json.loads((measured_dataset / "dataset.json").read_text())
+    card["measured"]["parameters"]["background"] = "arpls"
+    (measured_dataset / "dataset.json").write_text(json.dumps(card))
+    config, _, _ = make("--measured", measured_dataset, "--output", "other.json")
+    assert config["background"] == "arpls"
+
+
+def test_peaks_one_datapoint_apart_stay_two_wherever_they_lie(make, tmp_path):
+    path = tmp_path / "peaks.csv"
+    for place in 464.5, 465.5, 465.0:
+        peaks = f"a,{place},100\na,{place + 1},60\n"
+        path.write_text("class,position,height\n" + peaks)
+        flags = "--range", 200, 1200, "--datapoints", 1001, "--unit", "1/cm", "--boundary", 0
+        config, _, errors = make("--peaks", path, *flags)
+        at = int(place - 199.5)
+        assert config["spectra"]["0"]["peak_positions"] == [at, at + 1]
+        assert "joined" not in errors
+
+
+def test_classes_of_peak_tables_that_are_written_alike_are_told(make, tmp_path):
+    path = tmp_path / "peaks.csv"
+    path.write_text("class,position,height\nQuartz,400,1\nquartz,500,1\n")
+    _, _, errors = make("--peaks", path, "--range", 200, 1200, "--unit", "1/cm")
+    assert "classes Quartz and quartz differ only in how they are written" in errors
+
+
 def test_printed_command_renders_the_class_file_without_further_help(make, tmp_path, capsys):
     _, output, _ = make(*from_table(write_table(tmp_path), "--output", "my classes.json"))
     command = shlex.split(output.splitlines()[-1])

@@ -3,6 +3,7 @@
 import importlib.machinery
 import json
 import os
+import shutil
 import sys
 import types
 import zipfile
@@ -688,6 +689,54 @@ def test_the_background_is_subtracted_before_spectra_are_divided_by_their_maximu
     np.testing.assert_allclose(x, expected, atol=1e-6)
 
 
+def test_copies_on_another_scale_in_two_splits_are_told(files, tmp_path, capsys):
+    for path in sorted(files.glob("Quartz*")):
+        y = np.loadtxt(path, delimiter=",")[:, 1]
+        mineral, sample, *rest = path.name.split("__")
+        copy = "__".join([mineral, sample.replace("R", "X"), *rest])
+        (files / copy).write_text("".join(f"{x}, {v / 7:.9f}\n" for x, v in zip(X, y, strict=True)))
+    make(tmp_path / "out", "--measured", files)
+    errors = capsys.readouterr().err
+    assert "are in test, too, but for their scale, such as raman/Quartz__" in errors
+    assert "give spectra of one specimen the same sample name" in errors
+    shutil.rmtree(files)
+    make(tmp_path / "out2", "--measured", write_samples(files))
+    assert "scale" not in capsys.readouterr().err
+
+
+def test_names_that_differ_only_in_how_they_are_written_are_told(files, tmp_path, capsys):
+    write_samples(files, minerals=("Halite",))
+    for path in sorted(files.glob("Halite*")):
+        path.rename(path.with_name(path.name.replace("Halite", "quartz")))
+    table = tmp_path / "labels.csv"
+    lines = [
+        f"{path.name},{path.name[:1]},{path.name[:1]}{'' if n % 2 else ' '}{n // 2}"
+        for n, path in enumerate(sorted(files.glob("[CGQ]*")))
+    ]
+    make(tmp_path / "out", "--measured", files)
+    assert "warning: classes Quartz and quartz differ only in" in capsys.readouterr().err
+    table.write_text("\n".join(["file,class,sample", *lines]))
+    make(tmp_path / "out2", "--measured", files, "--labels", table)
+    assert "warning: samples C 0 and C0 differ only in how" in capsys.readouterr().err
+
+
+def test_a_unit_that_only_some_files_state_is_told(files, tmp_path, capsys):
+    first = min(files.iterdir())
+    first.write_text("Wavelength (nm), Intensity\n" + first.read_text())
+    assert make(tmp_path / "out", "--measured", files)["unit"] == "nm"
+    assert "1 of 30 spectra state the unit of x, nm, which is taken for all" in (
+        capsys.readouterr().err
+    )
+    make(tmp_path / "out", "--measured", files, "--unit", "nm")
+    assert "unit" not in capsys.readouterr().err
+
+
+def test_what_was_made_of_the_files_is_not_read_as_one_of_them(files, capsys):
+    card = make(files / "out", "--measured", files)
+    assert make(files / "out", "--measured", files) == card
+    assert "left out" not in capsys.readouterr().err
+
+
 # Beside a rendered dataset
 
 
@@ -746,6 +795,28 @@ def test_samples_that_the_peaks_were_taken_from_are_not_tested(files, reference,
     with pytest.raises(InputError, match=r"of 6 spectra for test_measured are of samples that the"):
         make(None, "--measured", files, "--beside", folder, "--seed", 1)
     assert arrays_of(folder) == before
+
+
+def test_samples_of_the_peaks_that_are_not_found_are_told(files, reference, tmp_path, capsys):
+    samples = samples_in(make(tmp_path / "full", "--measured", files))
+    reference()
+    spectra = json.loads((tmp_path / "reference.json").read_text())["spectra"]
+    for pattern in spectra.values():
+        pattern["samples"] = [f"lab {s}" for s in samples["train"].get(pattern["name"], ())]
+    folder = reference(spectra=spectra)
+    make(None, "--measured", files, "--beside", folder)
+    errors = capsys.readouterr().err
+    assert "9 of 9 samples that the peaks of the class file were taken from are not among" in errors
+    assert "such as lab R67000" in errors
+
+
+def test_another_background_than_that_of_the_peaks_is_refused(files, reference):
+    folder = reference(background="arpls")
+    assert json.loads((folder / "dataset.json").read_text())["background"] == "arpls"
+    with pytest.raises(InputError, match="BACKGROUND is none, accepted: arpls, as the peaks of"):
+        make(None, "--measured", files, "--beside", folder)
+    with pytest.raises(InputError, match="background is 3, accepted: a text"):
+        reference(background=3)
 
 
 def test_measured_splits_are_verified_with_the_rendered_ones(files, reference, capsys):
