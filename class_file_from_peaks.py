@@ -371,12 +371,13 @@ def advice_for(classes):
     spectra = {"n_train": n_train, "n_val": math.ceil(n_train / VALIDATION_SHARE)}
     if scatter is None:
         share = classes.grid.datapoints / dataset_config_generator.DATAPOINTS
+        max_shift = round(paper.max_shift * share)
         return Advice(
             **spectra,
-            max_shift=round(paper.max_shift * share),
+            max_shift=max_shift,
             max_height_change=paper.max_height_change,
             kernel_range=paper.kernel_range,
-            test_shift=round(paper.test_shift * share),
+            test_shift=min(max_shift, max(1, round(paper.test_shift * share))),
             test_kernel=paper.test_kernel,
         )
     # Rendered spectra have one width for all their peaks.
@@ -389,7 +390,7 @@ def advice_for(classes):
         max_shift=shift,
         max_height_change=min(0.99, float(change)),
         kernel_range=(max(0.1, float(narrow)), max(0.1, float(wide))),
-        test_shift=shift // 2,
+        test_shift=max(min(1, shift), shift // 2),  # at 0 a third of the test spectra would be left
         test_kernel=max(0.1, float(median)),
     )
 

@@ -34,6 +34,7 @@ from benchmark.artefacts import names_of_those_on, one_by_one
 from benchmark.baseline_folder import read_baselines
 from benchmark.class_file import ClassFile
 from benchmark.command_line import InputError, require, require_folder, run_script, warn
+from benchmark.data_card import main_split
 from benchmark.dataset_folder import class_path, read_classes
 from benchmark.figure_style import save
 from benchmark.files import open_array, replace_file
@@ -158,9 +159,7 @@ def evaluate(folder, dataset_folder=None, config=None, shipped=()):
     published = published_beside(own[0])
     tell_other_protocol(own[0])
     # What is held against the published results, if it is there.
-    shown = "test_wide" if "test_wide" in labels else list(labels)[-1]
-    if published and published.split in labels:
-        shown = published.split
+    shown = published.split if published and published.split in labels else main_split(labels)
     misclassified = list_misclassifications(runs, labels)
     if class_file:
         misclassified = explain(misclassified, class_file, variation)

@@ -34,6 +34,7 @@ from scipy import stats
 
 from benchmark import significance
 from benchmark.command_line import InputError, require, require_folder, run_script, warn
+from benchmark.data_card import main_split
 from benchmark.figure_style import BLUE, GREY, STYLE, in_lines, plain, save
 from benchmark.files import replace_file
 from benchmark.published_results import PUBLISHED
@@ -48,8 +49,11 @@ SECOND: Annotated[tuple[str, ...], "The same of the other kind of spectra."] = (
 OUTPUT: Annotated[str, "Folder for table and figure."] = "results/rank_correlation"
 
 # What is compared
-FIRST_SPLIT: Annotated[str | None, "Split that FIRST is judged by; by default its last."] = None
-SECOND_SPLIT: Annotated[str | None, "Split that SECOND is judged by; by default its last."] = None
+FIRST_SPLIT: Annotated[
+    str | None,
+    "Split that FIRST is judged by; by default test_measured, or test_wide, or its last.",
+] = None
+SECOND_SPLIT: Annotated[str | None, "Split that SECOND is judged by; by default likewise."] = None
 
 # Uncertainty
 RESAMPLES: Annotated[int, "Draws of the bootstrap."] = 2000
@@ -62,6 +66,7 @@ class Side(NamedTuple):
     name: str  # of folders or published result, and split
     shares: dict  # network -> list over folders of float64 (seeds,), misclassified shares
     repeats: str  # how many folders and seeds there are, for the reader
+    split: str = ""
 
 
 class Correlation(NamedTuple):
@@ -99,8 +104,8 @@ def refuse_twins(settings, sides):
     first, second = (
         {Path(n).resolve() for n in names} for names in (settings.first, settings.second)
     )
-    twins = f"{sides[0].name}, as is FIRST"
-    other = sides[0].name != sides[1].name or first != second
+    twins = f"{sides[1].name}, as is FIRST"
+    other = sides[0].split != sides[1].split or first != second
     require(other, "SECOND", twins, "other spectra or another split")
 
 
@@ -113,7 +118,7 @@ def side_of(constant, names, split):
         return published_side(published)
     results = [read_results(Path(name)) for name in names]
     check_divisions(constant, names, results)
-    split = split or list(results[0][0].misclassified)[-1]
+    split = split or main_split(results[0][0].misclassified)
     shares = {}
     for name, runs in zip(names, results, strict=True):
         known = runs[0].misclassified
@@ -128,9 +133,10 @@ def side_of(constant, names, split):
             warn(f"{network} is left out, as it is in {places}")
     complete = {network: found for network, found in shares.items() if len(found) == len(names)}
     folder = Path(names[0])
+    folder = folder.resolve()
     name = folder.parent.name if len(names) > 1 else folder.name
     repeats = f"folders: {len(names)}, seeds in each: {numbers_of_seeds(complete)}"
-    return Side(f"{name}, {split}", complete, repeats)
+    return Side(f"{name}, {split}", complete, repeats, split)
 
 
 def check_divisions(constant, names, results):
@@ -185,7 +191,8 @@ def published_side(published):
     }
     runs = {len(counts) for (counts,) in shares.values()}
     repeats = "only means are published" if runs == {1} else f"published runs: {max(runs)}"
-    return Side(f"published ({published.name}), {published.split}", shares, repeats)
+    name = f"published ({published.name}), {published.split}"
+    return Side(name, shares, repeats, published.split)
 
 
 def matched(first, second):
@@ -204,6 +211,9 @@ def shared_networks(first, second):
     """
     own, other = by_short_name(first.shares), by_short_name(second.shares)
     shared = {name: (own[name], other[name]) for name in own if name in other}
+    for one, another in shared.values():
+        if one != another:
+            warn(f"{one} of {first.name} is compared with {another} of {second.name}")
     for side, names in ((first, own), (second, other)):
         lonely = [name for short, name in names.items() if short not in shared]
         if lonely:

@@ -257,9 +257,10 @@ def complete_run(folder, identity, build_for, dataset, environment, checkpoint_m
         if unjudged:
             model = build_for(dataset, identity.protocol.learning_rate)
             load_weights(model, folder / WEIGHTS, run.weights_sha256, unjudged)
-    counts = {split: count for split, count in run.misclassified.items() if split in dataset.splits}
+    counts = dict(run.misclassified)
     for split in unjudged:
         counts[split] = judge(model, split, dataset, folder, identity.protocol.batch_size)
+    counts = {split: counts[split] for split in dataset.splits if split in counts}
     refuse_overwritten(dataset, identity.dataset.sha256)
     completed = run._replace(dataset=identity.dataset, misclassified=counts)
     if completed != run:

@@ -22,6 +22,17 @@ BESIDE_SPLITS = {"test": "test_measured", "val": "test_measured_val"}  # those i
 MEASURED_WRITER = "measured_dataset.py"
 
 
+def main_split(splits):
+    """Return the split that results are about unless another is named.
+
+    That is the measured test spectra, or else the rendered ones that vary most, or else the last;
+    never those that settings are chosen by.
+    """
+    preferred = [split for split in (BESIDE_SPLITS["test"], "test_wide") if split in splits]
+    others = [split for split in splits if split != BESIDE_SPLITS["val"]]
+    return [*preferred, others[-1]][0]
+
+
 def versions():
     """Return what a data card records of the software that wrote it."""
     return {

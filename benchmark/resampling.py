@@ -9,6 +9,8 @@ LEVEL = 51  # datapoints whose median is the level around a datapoint
 SMALL = 0.05  # of the height of a spectrum: what noise may be
 LINE = 0.2  # of the height of a spectrum: what is a line, not noise
 ROUNDING = 1e-6  # of a distance: what decimals may have lost
+FEW = 0.1  # of the points: those without a value
+SATURATED = 3  # neighbouring points at the highest y
 WIDEST_GAP = 10  # datapoints that may lie between neighbouring measured points
 
 
@@ -92,9 +94,9 @@ def dense_points(x, grid):
 
 
 def losses(x, y, datapoints, limits=None):
-    """Return a sentence for each way in which datapoints differ from the measurement."""
+    """Return a sentence for each way in which datapoints may not be what was to be measured."""
     first, last = limits or (x[0], x[-1])
-    notes = []
+    notes = doubts(y[(x >= first) & (x <= last)])
     if first < x[0]:
         notes.append(
             f"x begins at {x[0]:g}: datapoints from {first:g} on take the first y, {y[0]:g}"
@@ -114,6 +116,26 @@ def losses(x, y, datapoints, limits=None):
         notes.append(
             f"lines are narrower than the distance of {datapoints} datapoints: their heights are "
             f"kept, their widths are not; DATAPOINTS of {enough} would resolve them"
+        )
+    return notes
+
+
+def doubts(y):
+    """Return a sentence for what in y (points,) is hardly measured: codes, or a full detector."""
+    notes = []
+    values = np.unique(y)
+    rare = np.mean(y == y.min(initial=np.inf)) < FEW if len(y) else False
+    if rare and len(values) > 2 and values[1] - values[0] > values[-1] - values[1]:
+        notes.append(
+            f"the lowest y, {values[0]:g}, lies further below all others than these span: it may "
+            f"be a code for a missing value"
+        )
+    highest = np.flatnonzero(np.diff(y == values[-1], prepend=False, append=False))
+    longest = np.diff(highest)[::2].max(initial=0)
+    if longest >= SATURATED and len(values) > 1:
+        notes.append(
+            f"the highest y, {values[-1]:g}, stands at {longest} neighbouring points, as where a "
+            f"detector is saturated"
         )
     return notes
 

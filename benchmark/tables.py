@@ -21,8 +21,8 @@ class Score(NamedTuple):
     max: int
     spectra: int
     unanswered: int
-    accuracy: float  # of the answers
-    macro_f1: float
+    accuracy: float | None  # of the answers; None without any
+    macro_f1: float | None
 
 
 class Row(NamedTuple):
@@ -105,8 +105,10 @@ def score(split, judged, labels, classes):
         max=max(wrong),
         spectra=len(labels),
         unanswered=counts[0].unanswered,
-        accuracy=1 - mean(wrong) / answered if answered else 0,
-        macro_f1=mean(macro_f1(p[p >= 0], labels[p >= 0], classes) for p in predictions),
+        accuracy=1 - mean(wrong) / answered if answered else None,
+        macro_f1=mean(macro_f1(p[p >= 0], labels[p >= 0], classes) for p in predictions)
+        if answered
+        else None,
     )
 
 
@@ -162,7 +164,7 @@ def details_table(rows):
     for row in rows:
         line = [row.network]
         for judged in row.scores.values():
-            line.append(f"{100 * judged.accuracy:.2f} %, {judged.macro_f1:.4f}")
+            line.append(accuracies(judged))
         same = row.epochs_min == row.epochs_max
         line += [
             row.weights,
@@ -173,6 +175,13 @@ def details_table(rows):
         ]
         lines.append(line)
     return header, as_text(lines)
+
+
+def accuracies(judged):
+    """Return accuracy and macro-F1 of a Score as text, None without any answer."""
+    if judged.accuracy is None:
+        return None
+    return f"{100 * judged.accuracy:.2f} %, {judged.macro_f1:.4f}"
 
 
 def spread(judged):

@@ -21,6 +21,7 @@ from benchmark.number_text import (
     shortened,
 )
 
+MANY = 20  # points: fewer may well lie at 1, 2, 3 and so on
 COMMENT_SIGNS = ("#", "'", "!", ";", "%", "//")  # at the beginning of a line
 TRAILING_COMMENT = re.compile(r"#|!|//|%|[;']\s*(?=[^\W\d])")  # after numbers
 DECIMAL_COMMA = re.compile(r"[-+−–]?(\d+(,\d+)?|,\d+)([eEdD][+-]?\d+)?")
@@ -293,7 +294,10 @@ def units_of(names):
 
 
 def check_columns(path, table, names):
-    """Return a note where a third column is not read. Raises InputError for other columns."""
+    """Return a note where a third column is not read, or where x may be no more than a count.
+
+    Raises InputError for other columns.
+    """
     count, numbered = len(table[0].numbers), ""
     first, second = np.array([line.numbers[:2] for line in table]).T
     if counts_rows(first) and count > 2 and goes_on(second):
@@ -306,7 +310,10 @@ def check_columns(path, table, names):
         if len(line.numbers) != count:
             refuse(path, line, f"{len(line.numbers)} columns after {count}")
     if count == 2:
-        return []
+        whole = len(table) >= MANY and all(fields(line.content)[0].isdigit() for line in table)
+        if not (whole and counts_rows(first)) or (names and NAME_OF_X.match(names[0])):
+            return []
+        return [f"x counts {first[0]:g}, {first[1]:g} and so on, as the numbers of points do"]
     _, y, errors = np.array([line.numbers for line in table]).T
     if not are_errors(y, errors, names):
         refuse(path, table[0], "3 columns, of which the third is not an error of y")

@@ -371,6 +371,18 @@ def test_advice_covers_nine_of_ten_peaks_and_gives_as_many_spectra_as_the_paper(
         )
 
 
+@pytest.mark.parametrize(("shifts", "test_shift"), [(0, 0), (1, 1), (2, 1), (7, 3)])
+def test_test_spectra_shift_where_peaks_do(shifts, test_shift):
+    five = np.full(5, 1.0)
+    scatter = Scatter(5, 3, 5, five, five, shifts=five * shifts, height_changes=five / 10)
+    source = class_file_from_peaks.Classes(["x"], [], "", Grid(1000, (200, 1200)), scatter)
+    assert class_file_from_peaks.advice_for(source).test_shift == test_shift
+    few = class_file_from_peaks.Classes(["x"], [], "", Grid(100, (200, 1200)))
+    assert class_file_from_peaks.advice_for(few)[2:3] + class_file_from_peaks.advice_for(few)[
+        5:6
+    ] == (1, 1)
+
+
 def test_a_mean_that_is_constant_has_no_peak_and_no_warning():
     with np.errstate(all="raise"):
         mean = mean_spectrum(np.array([[0, 0.5, 1], [1, 0.5, 0]]), ["a", "b"])

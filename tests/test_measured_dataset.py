@@ -17,6 +17,7 @@ import measured_dataset
 import spectra_from_config
 from benchmark import VERSION, measured_folder, measurement_sources
 from benchmark.command_line import InputError, parse_flags
+from benchmark.data_card import main_split
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.measured_samples import Form, Unusable, check_usable
 from benchmark.measurement import Measurement
@@ -670,6 +671,22 @@ def test_background_subtraction_asks_for_its_library(files, tmp_path, monkeypatc
         make(tmp_path / "out", "--measured", files, "--background", "arpls")
 
 
+def test_a_dataset_of_other_classes_is_not_replaced_unless_it_is_named(
+    files, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    make(None, "--measured", files)
+    before = arrays_of(tmp_path / "datasets/raman")
+    assert before
+    for path in files.glob("Quartz*"):
+        path.unlink()
+    with pytest.raises(InputError, match="raman holds spectra of other classes; choose another"):
+        make(None, "--measured", files)
+    assert arrays_of(tmp_path / "datasets/raman") == before
+    make(tmp_path / "datasets/raman", "--measured", files)
+    assert arrays_of(tmp_path / "datasets/raman") != before
+
+
 def test_the_background_is_subtracted_before_spectra_are_divided_by_their_maximum(
     files, tmp_path, monkeypatch
 ):
@@ -777,6 +794,7 @@ def test_measured_test_spectra_stand_beside_synthetic_ones(files, reference, tmp
         names = read_dataset(full).class_names
         named = [names[label] for label in np.load(full / f"y_{split}.npy")]
         assert [dataset.class_names[label] for label in y] == named
+    assert main_split(dataset.splits) == "test_measured"
     hash_and_check(dataset)
     make(None, *flags)
     assert "test_measured_val" not in read_dataset(folder).splits

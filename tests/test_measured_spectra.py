@@ -169,6 +169,16 @@ def test_files_in_different_units_are_warned_of(measured, run, tmp_path):
         assert (process.returncode, process.stderr) == (0, stderr)
 
 
+@pytest.mark.parametrize("header", ["", "pixel;intensity\n"])
+def test_numbers_of_points_that_pass_for_x_are_told(measured, run, tmp_path, header):
+    rows = "".join(f"{x};{1 + x % 7}\n" for x in range(50))
+    flags = "--datapoints", 50, "--measured"
+    process = run("measured_spectra.py", *flags, measured(header + rows), cwd=tmp_path)
+    assert_one_sentence(process, 0, "x counts 0, 1 and so on, as the numbers of points do")
+    process = run("measured_spectra.py", *flags, measured("2theta;I\n" + rows), cwd=tmp_path)
+    assert process.stderr == ""
+
+
 def test_block_chooses_among_the_spectra_of_a_file(measured, run, tmp_path):
     two = measured(JCAMP + JCAMP.replace("= 409", "= 418").replace("= t", "= film"), "two.jdx")
     flags = "--measured", two, measured(COMMA)

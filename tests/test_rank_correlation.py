@@ -14,6 +14,7 @@ from scipy import stats
 import rank_correlation
 from benchmark import significance
 from benchmark.command_line import InputError
+from benchmark.data_card import main_split
 from benchmark.published_results import PUBLISHED
 from benchmark.results_folder import read_results
 from rank_correlation import (
@@ -140,6 +141,7 @@ def test_networks_on_one_side_only_are_named_and_arguments_count_where_there_are
     }
     warned = capsys.readouterr().err.splitlines()
     assert warned == [
+        "warning: cnn2:dropout=0.5 of a is compared with cnn2 of b",
         "warning: left out, as only a has them: own, inc3",
         "warning: left out, as only b has them: vgg:dropout=0.5, inc6",
     ]
@@ -260,6 +262,26 @@ def test_bad_input_gets_one_sentence(run, tmp_path, flags, words):
     process = run("rank_correlation.py", *flags, "--output", str(tmp_path))
     assert_one_sentence(process, 2, *words)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_split_is_not_compared_with_itself_through_a_link(run, tmp_path):
+    (tmp_path / "link").symlink_to(SHIPPED)
+    flags = "--first", str(SHIPPED), "--second", str(tmp_path / "link")
+    process = run("rank_correlation.py", *flags, "--output", str(tmp_path / "out"))
+    assert_one_sentence(process, 2, "SECOND is dataset500, test_wide, as is FIRST")
+
+
+@pytest.mark.parametrize(
+    ("splits", "meant"),
+    [
+        (["val", "test", "test_wide"], "test_wide"),
+        (["val", "test", "test_measured", "test_measured_val", "test_wide"], "test_measured"),
+        (["val", "test", "test_measured_val"], "test"),
+        (["val"], "val"),
+    ],
+)
+def test_results_are_about_the_test_split_whatever_the_order(splits, meant):
+    assert main_split(splits) == main_split(["val", *splits[:0:-1]]) == meant
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(run, tmp_path):

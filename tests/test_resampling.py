@@ -49,6 +49,17 @@ def test_a_range_may_begin_one_step_before_the_measurement_whatever_the_step():
             assert not covers(x, 5 + (n - 1.01) * step, x[-1])
 
 
+def test_codes_for_missing_values_and_saturated_detectors_are_told():
+    x = np.linspace(200, 1200, 1000)
+    y = np.round(gaussians(x, [400, 700], [100, 60], width=20), 1) + 5
+    assert losses(x, y, 1000) == []
+    gap = np.where(abs(x - 900) < 1, -9999, y)
+    assert "the lowest y, -9999, lies further below all others than" in losses(x, gap, 1000)[0]
+    assert losses(x, gap, 1000, limits=(200, 800)) == []
+    (note,) = losses(x, np.minimum(y, 80), 1000)
+    assert "the highest y, 80, stands at 30 neighbouring points" in note
+
+
 POSITIONS, HEIGHTS = [12.3, 40.07, 77.77], [1.0, 0.52, 0.7]
 
 

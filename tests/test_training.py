@@ -331,7 +331,7 @@ def test_a_split_that_was_renamed_or_removed_is_no_longer_counted(dataset, tmp_p
     for axis in "xy":
         (dataset / f"{axis}_test_old.npy").rename(dataset / f"{axis}_test_new.npy")
     run, folder = train(dataset, tmp_path)
-    assert list(run.misclassified) == ["val", "test", "test_wide", "test_new"]
+    assert list(run.misclassified) == ["val", "test", "test_new", "test_wide"]
     for axis in "xy":
         (dataset / f"{axis}_test_new.npy").unlink()
     run, _ = train(dataset, tmp_path)
