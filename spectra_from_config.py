@@ -199,6 +199,17 @@ def warn_of_overlap(overlap, ignored, settings):
         )
 
 
+def warn_of_equal_variants(variants):
+    """Warn if a class has equal test spectra; variants: split -> per class a list of Variant."""
+    for split, of_classes in variants.items():
+        equal = sum(len(own) - len(set(own)) for own in of_classes)
+        if equal:
+            warn(
+                f"{equal} of {sum(map(len, of_classes))} spectra of {split} are copies of others, "
+                f"as their variants are equal: they decide nothing and count as often"
+            )
+
+
 class Split(NamedTuple):
     """How the spectra of a split come about; they are ordered by class."""
 
@@ -304,6 +315,7 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
     require_folder("OUTPUT", folder)
     folder.mkdir(parents=True, exist_ok=True)
     splits = splits_of(class_file, variation)
+    warn_of_equal_variants(variants_of(class_file, variation))
     ignored = names_of_those_on(variation.artefacts)
     names = [name for split in splits for name in array_names(split)]
     outdated = [name for split in RENDERED_SPLITS for name in array_names(split)]

@@ -218,6 +218,17 @@ def test_classes_keep_their_spectra_when_others_or_more_spectra_are_added(class_
     np.testing.assert_array_equal(more[:3, :5], fewer)
 
 
+def test_test_spectra_that_are_copies_are_told(class_file, tmp_path, capsys):
+    render_dataset(class_file[0], tmp_path / "a", SMALL)
+    assert "copies" not in capsys.readouterr().err
+    card = render_dataset(class_file[0], tmp_path / "b", SMALL._replace(test_shift=0))
+    spectra = card["files"]["x_test.npy"]["shape"][0]
+    errors = capsys.readouterr().err
+    for split in "test", "test_wide":
+        assert f"{spectra * 2 // 3} of {spectra} spectra of {split} are copies of others" in errors
+    assert len(np.unique(np.load(tmp_path / "b/x_test.npy"), axis=0)) <= spectra // 3
+
+
 def test_another_seed_gives_other_spectra(class_file, tmp_path):
     one, two = (
         render_dataset(class_file[0], tmp_path / str(seed), SMALL._replace(seed=seed))
