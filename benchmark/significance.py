@@ -151,7 +151,7 @@ def rank_correlation(a, b):
         return abs(correlation(first, axis))
 
     # Not scipy's two-sided p-value, which is twice that of the nearer end, however long the other.
-    # With both sides given, scipy would permute both, and so try too few of that many ways.
+    # Given both sides, scipy permutes both, and from six networks on tries only some of the ways.
     found = stats.permutation_test(
         ranks[:1],
         strength,

@@ -12,10 +12,10 @@ from benchmark.rendering import render, stack
 
 BLOCK = 2_000_000  # numbers of training spectra compared at once
 KNOWN_SPECTRA = 1000  # spectra of known classes whose similarity is looked at
+UNUSUAL = 5  # percent of them that are less similar than what is unusual
 # A scalar product of 5000 datapoints in float32 differs by up to 4e-7 of itself, or of the norms if
 # terms cancel, with the order of its terms, which depends on processor and place in the block.
 ROUNDING = 1e-6
-UNUSUAL = 5  # percent of them that are less similar than what is unusual
 
 
 def ideal_patterns(class_file, kernel):
