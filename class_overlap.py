@@ -9,6 +9,10 @@ position and MAX_HEIGHT_CHANGE in height, and every other peak of B can vanish b
 higher than MAX_HEIGHT_CHANGE. Heights are relative to the highest peak of the variant. Such a test
 spectrum is ambiguous: training spectra of both classes may look like it.
 
+The numbers are lower bounds: where the highest peak varies too, so do all heights relative to it,
+and training spectra of B can look like further variants. `ideal_observer` of baselines.py takes
+that into account.
+
 The nine variants are those of the split `test`; `--test-height-change 0.2` asks about `test_wide`.
 Classes with test variants of their own have those instead, unless `--no-own-variants` is given.
 
@@ -45,6 +49,9 @@ TEST_SHIFT: Annotated[int, "Shift of all peaks of a test spectrum, in datapoints
 TEST_HEIGHT_CHANGE: Annotated[float, "Height change of all but the highest test peak."] = (
     spectra_from_config.TEST_HEIGHT_CHANGE
 )
+VARY_HIGHEST: Annotated[bool, "Whether the height of the highest training peak varies, too."] = (
+    spectra_from_config.VARY_HIGHEST
+)
 OWN_VARIANTS: Annotated[
     bool, "Use the test variants that the class file gives for single classes."
 ] = True
@@ -66,7 +73,7 @@ def main(settings):
     nine = nine_variants(settings.test_shift, settings.test_height_change)
     own = class_file.test_variants if settings.own_variants else {}
     variants = [own.get(label, nine) for label in range(class_file.classes)]
-    limits = Limits(settings.max_shift, settings.max_height_change, variants)
+    limits = Limits(settings.max_shift, settings.max_height_change, variants, settings.vary_highest)
     overlaps = find_overlaps(class_file, limits)
     for overlap in overlaps:
         print(
@@ -84,7 +91,8 @@ def main(settings):
     if settings.json:
         result = {
             "class_file": {"name": Path(settings.config).name, "sha256": class_file.sha256},
-            "limits": {name: getattr(settings, name) for name in LIMITS},
+            "limits": {name: getattr(settings, name) for name in LIMITS}
+            | ({} if settings.vary_highest else {"vary_highest": False}),
             "pairs": [
                 {
                     "class_a": overlap.class_a,

@@ -209,13 +209,16 @@ def shared_networks(first, second):
     A network is the same on both sides if it has the same name and arguments, or if there is only
     one of its name on each side, whatever its arguments.
     """
-    own, other = by_short_name(first.shares), by_short_name(second.shares)
-    shared = {name: (own[name], other[name]) for name in own if name in other}
-    for one, another in shared.values():
-        if one != another:
-            warn(f"{one} of {first.name} is compared with {another} of {second.name}")
-    for side, names in ((first, own), (second, other)):
-        lonely = [name for short, name in names.items() if short not in shared]
+    own, other = list(first.shares), list(second.shares)
+    shared = {name: (name, name) for name in own if name in other}
+    for name in own:
+        alike, opposite = alike_in(own, name), alike_in(other, name)
+        if name not in shared and len(alike) == len(opposite) == 1:
+            warn(f"{name} of {first.name} is compared with {opposite[0]} of {second.name}")
+            shared[short_name(name)] = name, opposite[0]
+    paired = {name for names in shared.values() for name in names}
+    for side in first, second:
+        lonely = [name for name in side.shares if name not in paired]
         if lonely:
             warn(f"left out, as only {side.name} has them: {', '.join(lonely)}")
     if len(shared) < significance.FEWEST_NETWORKS:
@@ -226,12 +229,14 @@ def shared_networks(first, second):
     return shared
 
 
-def by_short_name(names):
-    """Return what identifies a network -> its name: the part before its arguments, if unique."""
-    short = [name.partition(":")[0] for name in names]
-    return {
-        name if short.count(own) > 1 else own: name for name, own in zip(names, short, strict=True)
-    }
+def short_name(name):
+    """Return the name of a network without its arguments."""
+    return name.partition(":")[0]
+
+
+def alike_in(names, name):
+    """Return those names that differ from a name in nothing but arguments."""
+    return [other for other in names if short_name(other) == short_name(name)]
 
 
 def correlate(first, second, resamples, seed):

@@ -171,6 +171,8 @@ def command_of_overlap(settings, split):
         values["test_height_change"] = settings.wide_test_height_change
         if settings.wide_test:  # asked for, as the class file may have test variants of its own
             flags.append("--no-own-variants")
+    if not settings.vary_highest:
+        flags.append("--no-vary-highest")
     for name in "config", "max_shift", "max_height_change", "test_shift", "test_height_change":
         if values[name] != globals()[name.upper()]:
             flags += [f"--{name.replace('_', '-')}", str(values[name])]

@@ -13,7 +13,7 @@ import numpy as np
 from benchmark.command_line import InputError
 from benchmark.files import open_array
 from benchmark.overlap import ROUNDING, find_overlaps, limits_of
-from benchmark.peak_matching import match_as_many
+from benchmark.peak_matching import match_as_many, match_peaks
 from benchmark.run_folder import confidences_name, predictions_name
 from benchmark.table_formats import as_markdown, markdown_text, mean_text
 from benchmark.variants import variant_numbers, variants_of
@@ -112,13 +112,13 @@ def explain(found, class_file, variation):
         if (m.true_class, m.predicted_class, variant) in overlaps.get(m.split, ()):
             reason = "overlapping classes"
         else:
-            lowered = variant != "" and variants[variant].height_change < 0
-            key = m.true_class, m.predicted_class, m.split, lowered
+            lowered_by = max(0, -variants[variant].height_change) if variants else 0
+            key = m.true_class, m.predicted_class, m.split, lowered_by
             if key not in reasons:
                 patterns = (
                     (class_file.positions[label], class_file.heights[label]) for label in key[:2]
                 )
-                reasons[key] = reason_of(*patterns, reach_of(variation, variants, lowered))
+                reasons[key] = reason_of(*patterns, reach_of(variation, variants, lowered_by))
             reason = reasons[key]
         explained.append(m._replace(variant=variant, reason=reason))
     return explained
@@ -134,14 +134,16 @@ def ambiguous_spectra(class_file, limits):
     return found
 
 
-def reach_of(variation, variants, lowered):
-    """Return the Reach of spectra that vary at random, or of test variants (list of Variant)."""
+def reach_of(variation, variants, lowered_by):
+    """Return the Reach of spectra that vary at random, or of test variants (list of Variant).
+
+    lowered_by: how much the heights of the spectrum are lowered, 0 or more.
+    """
     shift, change = variation.max_shift, variation.max_height_change
     if not variants:
         return Reach(2 * shift, 2 * change, lowered_by=0)
     test_shift = max(abs(variant.shift) for variant in variants)
     test_change = max(abs(variant.height_change) for variant in variants)
-    lowered_by = test_change if lowered else 0
     return Reach(shift + test_shift, change + test_change, lowered_by)
 
 
@@ -153,10 +155,11 @@ def reason_of(true, predicted, reach):
     (positions_a, heights_a), (positions_b, heights_b) = true, predicted
     near = np.abs(positions_a[:, None] - positions_b) <= reach.shift
     alike = np.abs(heights_a[:, None] - heights_b) <= reach.height_change + ROUNDING
-    partners = match_as_many(near & alike)
-    left_over = [*heights_a[partners < 0], *np.delete(heights_b, partners[partners >= 0])]
-    if all(height < SMALL_PEAK for height in left_over):
-        return "a small peak" if left_over else "nearly overlapping"
+    costs = np.where(near & alike, 0, np.inf)
+    alone = [np.where(heights < SMALL_PEAK, 1, np.inf) for heights in (heights_a, heights_b)]
+    _, small_peaks = match_peaks(costs, *alone)
+    if small_peaks < np.inf:
+        return "a small peak" if small_peaks else "nearly overlapping"
     same_count = len(heights_a) == len(heights_b)
     if same_count and (match_as_many(near) >= 0).all():
         return "heights only"

@@ -3,13 +3,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from conftest import PROJECT, assert_one_sentence
+from conftest import PROJECT, assert_one_sentence, variation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.class_file import ClassFile, read_class_file
+from benchmark.ideal_observer import IdealObserver
 from benchmark.overlap import Limits, find_overlaps, summarise
-from benchmark.variants import nine_variants
+from benchmark.variants import change_heights, nine_variants
 from dataset_config_generator import distinct_classes, draw_classes
 
 ROUNDING = 1e-9
@@ -300,6 +301,28 @@ def test_json_does_not_replace_what_shares_a_key_with_it(run, class_file, datase
     process = run("class_overlap.py", "--config", class_file[0], "--json", card)
     assert_one_sentence(process, 2, "JSON", card, "holds something else")
     assert card.read_bytes() == before
+
+
+def test_a_highest_peak_that_does_not_vary_fits_only_one_as_high(run, tmp_path):
+    classes = [([100, 300], [1, 0.97]), ([100, 300], [0.955, 1])]
+    spectra = {str(n): {"peak_positions": x, "peak_heights": h} for n, (x, h) in enumerate(classes)}
+    path = tmp_path / "two.json"
+    path.write_text(json.dumps({"datapoints": 400, "classes": 2, "spectra": spectra}))
+    flags = "--config", path, "--max-shift", 5, "--test-shift", 2, "--json", tmp_path / "a.json"
+    found = run("class_overlap.py", *flags)
+    assert "1 overlapping pairs among 2 classes, 15 of 18" in found.stdout
+    assert "vary_highest" not in json.loads((tmp_path / "a.json").read_text())["limits"]
+    found = run("class_overlap.py", *flags, "--no-vary-highest")
+    assert "0 overlapping pairs among 2 classes, 0 of 18" in found.stdout
+    assert json.loads((tmp_path / "a.json").read_text())["limits"]["vary_highest"] is False
+    variants = nine_variants(2, 0.02)
+    fixed = variation(max_shift=5, test_shift=2, vary_highest=False)
+    observer = IdealObserver(read_class_file(path), fixed)
+    for label, other in (0, 1), (1, 0):
+        x, h = map(np.array, classes[label])
+        for shift, change in variants:
+            varied = change_heights(h, change)
+            assert observer.likelihood(other, x + shift, varied / varied.max())[1] == 0
 
 
 def test_json_records_the_limits(run, class_file, tmp_path):

@@ -40,12 +40,12 @@ def class_file(tmp_path):
     return read_class_file(tmp_path / "classes.json")
 
 
-def reason_of(class_file, limits, true, predicted, split, lowered=False):
+def reason_of(class_file, limits, true, predicted, split, lowered_by=0):
     patterns = (
         (class_file.positions[label], class_file.heights[label]) for label in (true, predicted)
     )
     tests = variants_of(class_file, limits)
-    reach = reach_of(limits, tests[split][true] if split in tests else None, lowered)
+    reach = reach_of(limits, tests[split][true] if split in tests else None, lowered_by)
     return misclassifications.reason_of(*patterns, reach)
 
 
@@ -71,9 +71,34 @@ def test_reason_of_each_kind(class_file, predicted, reason):
 
 def test_peaks_that_lowered_heights_leave_may_match_another_class(class_file):
     wide = LIMITS._replace(wide_test_height_change=0.45)  # leaves the peaks at 100 and 300
-    for lowered, reason in (False, "other"), (True, "vanished peaks"):
-        assert reason_of(class_file, wide, 2, 7, "test_wide", lowered) == reason
-    assert reason_of(class_file, wide, 2, 7, "test", lowered=True) == "other"
+    for lowered_by, reason in (0, "other"), (0.02, "other"), (0.45, "vanished peaks"):
+        assert reason_of(class_file, wide, 2, 7, "test_wide", lowered_by) == reason
+    assert reason_of(class_file, wide, 2, 7, "test", lowered_by=0.02) == "other"
+
+
+def test_peaks_vanish_by_what_their_own_variant_lowers(tmp_path):
+    spectra = {
+        "0": {
+            "peak_positions": [100, 300],
+            "peak_heights": [1, 0.35],
+            "test_variants": [[0, 0.3], [0, -0.02], [0, -0.3]],
+        },
+        "1": {"peak_positions": [100], "peak_heights": [1]},
+    }
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps({"datapoints": 400, "classes": 2, "spectra": spectra}))
+    labels = np.repeat([0, 1], [3, 9])
+    run = run_of(tmp_path / "vgg", np.where(labels == 0, 1, labels), "test")
+    found = explained([run], {"test": labels}, read_class_file(path), LIMITS)
+    assert [m.reason for m in found] == ["other", "other", "vanished peaks"]
+
+
+@pytest.mark.parametrize("heights", [[1, 0.12, 0.08], [1, 0.08, 0.12]])
+def test_of_two_peaks_that_fit_the_small_one_is_left_over(heights):
+    true, predicted = (np.array([500, 100, 110]), np.array(heights)), ([500, 105], [1, 0.1])
+    predicted = tuple(map(np.array, predicted))
+    for pair in (true, predicted), (predicted, true):
+        assert misclassifications.reason_of(*pair, Reach(10, 0.05, 0)) == "a small peak"
 
 
 @pytest.mark.parametrize(("height", "lowered_by"), [(0.3, 0.2), (0.2, 0.1), (0.4, 0.3)])
@@ -111,7 +136,7 @@ def test_heights_match_up_to_the_limit_though_it_is_no_binary_fraction():
 
 def test_the_highest_peak_never_vanishes(class_file):
     wide = LIMITS._replace(wide_test_height_change=0.95)
-    assert reason_of(class_file, wide, 0, 5, "test_wide", lowered=True) == "other"
+    assert reason_of(class_file, wide, 0, 5, "test_wide", lowered_by=0.95) == "other"
 
 
 def run_of(folder, predictions, split="test"):
@@ -213,5 +238,5 @@ def test_classes_come_in_the_order_of_runs_then_of_test_spectra(class_file, tmp_
 def test_reach_of_own_variants_is_that_of_the_largest_whatever_its_sign():
     change = LIMITS.max_height_change
     variants = [Variant(-5, 0.1), Variant(2, -0.4)]
-    assert reach_of(LIMITS, variants, False) == Reach(15, change + 0.4, 0)
-    assert reach_of(LIMITS, variants, True) == Reach(15, change + 0.4, 0.4)
+    assert reach_of(LIMITS, variants, 0) == Reach(15, change + 0.4, 0)
+    assert reach_of(LIMITS, variants, 0.1) == Reach(15, change + 0.4, 0.1)

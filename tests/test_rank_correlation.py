@@ -147,6 +147,19 @@ def test_networks_on_one_side_only_are_named_and_arguments_count_where_there_are
     ]
 
 
+def test_a_network_with_the_same_arguments_comes_before_one_with_others(capsys):
+    first = Side(
+        "a", dict.fromkeys(["cnn2", "cnn2:x=1", "inc3", "inc3:x=1", "vgg", "cnn3:x=1"]), ""
+    )
+    second = Side("b", dict.fromkeys(["cnn2:x=2", "inc3:x=1", "vgg", "cnn3"]), "")
+    assert shared_networks(first, second) == {
+        "inc3:x=1": ("inc3:x=1", "inc3:x=1"),
+        "vgg": ("vgg", "vgg"),
+        "cnn3": ("cnn3:x=1", "cnn3"),
+    }
+    assert "only a has them: cnn2, cnn2:x=1, inc3\n" in capsys.readouterr().err
+
+
 def test_networks_without_an_order_are_refused():
     with pytest.raises(InputError, match="equal: all networks misclassify the same share"):
         correlation(side([[1], [2], [3], [4], [5]]), side([[2]] * 5, "equal"))
