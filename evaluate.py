@@ -75,7 +75,8 @@ FIGURES: Annotated[bool, "Draw the figures."] = True
 class Evaluation(NamedTuple):
     """All that the tables and figures show."""
 
-    runs: list  # of Run, ordered by network and seed
+    runs: list  # of Run, ordered by network and seed, shipped ones among them
+    own: list  # those that are the user's: the rest of this is about them
     baselines: list  # of Baseline
     shown: str  # the split that figures and groups in the table are about
     rows: list  # of tables.Row
@@ -97,6 +98,7 @@ def main(settings):
     evaluation = evaluate(folder, settings.dataset, settings.config, settings.shipped)
     texts = {
         "table.md": tables.markdown_tables(evaluation.rows, evaluation.published)
+        + tables.group_text(evaluation.rows, evaluation.shown)
         + tables.distance_from_ideal(evaluation.rows)
         + tables.shipped_text(evaluation.runs)
         + tables.times_text(evaluation.runs),
@@ -106,7 +108,7 @@ def main(settings):
         "significance.csv": significance_csv(evaluation),
         "misclassified.csv": misclassified_csv(evaluation),
         "misclassified.md": summarise(
-            evaluation.misclassified, evaluation.runs, evaluation.class_names
+            evaluation.misclassified, evaluation.own, evaluation.class_names
         )
         + artefacts_text(evaluation.variation),
     }
@@ -153,18 +155,19 @@ def evaluate(folder, dataset_folder=None, config=None, shipped=()):
         split: read_labels(dataset, split, count.spectra, rendered.get(split), dataset_folder)
         for split, count in runs[0].misclassified.items()
     }
-    wrong = wrong_predictions(runs, labels)
+    wrong = wrong_predictions(own, labels)  # shipped runs may be copies of own ones
     comparisons = {split: compare_networks(wrong[split]) for split in labels}
     letters = {split: groups(wrong[split], comparisons[split]) for split in labels}
     published = published_beside(own[0])
     tell_other_protocol(own[0])
     # What is held against the published results, if it is there.
     shown = published.split if published and published.split in labels else main_split(labels)
-    misclassified = list_misclassifications(runs, labels)
+    misclassified = list_misclassifications(own, labels)
     if class_file:
         misclassified = explain(misclassified, class_file, variation)
     return Evaluation(
         runs=runs,
+        own=own,
         baselines=baselines,
         shown=shown,
         rows=tables.table(runs, baselines, labels, letters[shown], published),

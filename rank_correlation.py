@@ -87,9 +87,9 @@ def main(settings):
         side_of("FIRST", settings.first, settings.first_split),
         side_of("SECOND", settings.second, settings.second_split),
     ]
-    refuse_twins(settings, sides)
+    paired = same_runs(settings, sides)
     sides = matched(*sides)
-    correlation = correlate(*sides, settings.resamples, settings.seed)
+    correlation = correlate(*sides, settings.resamples, settings.seed, paired)
     header, lines = shares_table(*sides)
     sentence = sentence_of(correlation, networks=len(lines))
     output = Path(settings.output)
@@ -99,14 +99,21 @@ def main(settings):
     print(f"{as_plain_text(header, lines)}\n{sentence}\n{output}: table and figure")
 
 
-def refuse_twins(settings, sides):
-    """Raise InputError if both sides are the same split of the same folders or published result."""
+def same_runs(settings, sides):
+    """Tell whether both sides are other splits of the same folders, in the same order.
+
+    Raises InputError if they have folders in common in any other way, for the errors of a run would
+    be held against themselves.
+    """
     first, second = (
-        {Path(n).resolve() for n in names} for names in (settings.first, settings.second)
+        [Path(n).resolve() for n in names] for names in (settings.first, settings.second)
     )
-    twins = f"{sides[1].name}, as is FIRST"
-    other = sides[0].split != sides[1].split or first != second
-    require(other, "SECOND", twins, "other spectra or another split")
+    if not set(first) & set(second):
+        return False
+    other = first == second and sides[0].split != sides[1].split
+    twins = f"{sides[1].name}, with runs of FIRST"
+    require(other, "SECOND", twins, "other runs, or the same folders and another split")
+    return True
 
 
 def side_of(constant, names, split):
@@ -239,10 +246,11 @@ def alike_in(names, name):
     return [other for other in names if short_name(other) == short_name(name)]
 
 
-def correlate(first, second, resamples, seed):
+def correlate(first, second, resamples, seed, paired=False):
     """Return the Correlation of two sides that are `matched`.
 
-    resamples: draws of the bootstrap; seed: of them. Raises InputError if all networks of a side
+    resamples: draws of the bootstrap; seed: of them; paired: whether both are of the same runs, of
+    which the same are drawn then. Raises InputError if all networks of a side
     misclassify the same share: they have no order.
     """
     own, other = list(first.shares.values()), list(second.shares.values())
@@ -253,7 +261,8 @@ def correlate(first, second, resamples, seed):
                 f"{side.name}: all networks misclassify the same share, so they have no order"
             )
     rng = np.random.default_rng(seed)
-    drawn = [spearman(resampled(own, rng), resampled(other, rng)) for _ in range(resamples)]
+    other_rng = np.random.default_rng(seed) if paired else rng
+    drawn = [spearman(resampled(own, rng), resampled(other, other_rng)) for _ in range(resamples)]
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return Correlation(*significance.rank_correlation(*means), float(low), float(high))
 

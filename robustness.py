@@ -194,7 +194,7 @@ def judges_of(results, runs, class_file, variation, start):
         judges[results / FOLDER / baseline.folder.name] = Judge(
             network=baseline.method,
             seed=None,
-            depends_on={"settings": own},
+            depends_on={"settings": own, "max_shift": variation.max_shift},
             classifier=partial(
                 method_classifier, baseline.method, class_file, variation, SimpleNamespace(**own)
             ),

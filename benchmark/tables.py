@@ -22,7 +22,7 @@ class Score(NamedTuple):
     spectra: int
     unanswered: int
     accuracy: float | None  # of the answers; None without any
-    macro_f1: float | None
+    macro_f1: float | None  # None where several classes were equally likely, too
 
 
 class Row(NamedTuple):
@@ -107,7 +107,7 @@ def score(split, judged, labels, classes):
         unanswered=counts[0].unanswered,
         accuracy=1 - mean(wrong) / answered if answered else None,
         macro_f1=mean(macro_f1(p[p >= 0], labels[p >= 0], classes) for p in predictions)
-        if answered
+        if answered and not any(count.tied for count in counts)
         else None,
     )
 
@@ -181,7 +181,8 @@ def accuracies(judged):
     """Return accuracy and macro-F1 of a Score as text, None without any answer."""
     if judged.accuracy is None:
         return None
-    return f"{100 * judged.accuracy:.2f} %, {judged.macro_f1:.4f}"
+    accuracy = f"{100 * judged.accuracy:.2f} %"
+    return accuracy if judged.macro_f1 is None else f"{accuracy}, {judged.macro_f1:.4f}"
 
 
 def spread(judged):
@@ -220,6 +221,16 @@ def csv_table(rows):
             cells[f"published_{column.replace(' ', '_')}"] = published[column]
         flat.append(cells)
     return as_csv(flat[0], flat)
+
+
+def group_text(rows, shown):
+    """Say in Markdown what the groups mean; shown: the split that they are about."""
+    if not any(row.group for row in rows):
+        return ""
+    return (
+        f"\ngroup: networks with a common letter were not shown to differ on "
+        f"{markdown_text(shown)}.\n"
+    )
 
 
 def distance_from_ideal(rows):
@@ -350,7 +361,7 @@ def agreement_text(agreements, published):
             f"{a.difference:+.1f}",
             "" if a.low is None else f"{a.low:+.1f} to {a.high:+.1f}",
             f"{a.mann_whitney:.2g}",
-            "one distribution" if a.mann_whitney >= ALPHA else "differ",
+            "not shown to differ" if a.mann_whitney >= ALPHA else "differ",
         ]
         for a in agreements
     ]

@@ -160,6 +160,25 @@ def test_a_network_with_the_same_arguments_comes_before_one_with_others(capsys):
     assert "only a has them: cnn2, cnn2:x=1, inc3\n" in capsys.readouterr().err
 
 
+def test_of_the_same_runs_the_same_are_drawn_on_both_sides(run, tmp_path):
+    rng = np.random.default_rng(0)
+    shares = {name: [rng.random(5), rng.random(5)] for name in NAMES}
+    both = Side("a", shares, ""), Side("b", {n: [2 * s for s in f] for n, f in shares.items()}, "")
+    assert correlate(*both, 200, 0, paired=True)[2:] == pytest.approx((1, 1))
+    assert correlate(*both, 200, 0)[2] < 0.9
+    split0, split1 = (str(MINERALS / name) for name in ("split0", "split1"))
+    flags = "--output", str(tmp_path / "out"), "--first", split0, split1, "--second"
+    process = run("rank_correlation.py", *flags, split0)
+    assert process.returncode == 2
+    assert "SECOND is split0, test, with runs of FIRST" in process.stderr
+    process = run("rank_correlation.py", *flags, split1, split0, "--second-split", "val")
+    assert process.returncode == 2
+    assert "the same folders and another split" in process.stderr
+    assert (
+        run("rank_correlation.py", *flags, split0, split1, "--second-split", "val").returncode == 0
+    )
+
+
 def test_networks_without_an_order_are_refused():
     with pytest.raises(InputError, match="equal: all networks misclassify the same share"):
         correlation(side([[1], [2], [3], [4], [5]]), side([[2]] * 5, "equal"))
@@ -259,11 +278,11 @@ def test_the_figure_has_a_point_per_network_and_a_tick_per_seed():
         ),
         (
             ["--first", "paper", "--second", "paper"],
-            ["SECOND is published (paper), test_wide, as is"],
+            ["SECOND is published (paper), test_wide, with runs of FIRST"],
         ),
         (
             ["--first", str(SHIPPED), "--second", f"{SHIPPED}/../{SHIPPED.name}"],
-            ["SECOND is dataset500, test_wide, as is FIRST", "another split"],
+            ["SECOND is dataset500, test_wide, with runs of FIRST", "another split"],
         ),
         (
             ["--first", "paper", "--second-split", "val"],
@@ -281,7 +300,7 @@ def test_a_split_is_not_compared_with_itself_through_a_link(run, tmp_path):
     (tmp_path / "link").symlink_to(SHIPPED)
     flags = "--first", str(SHIPPED), "--second", str(tmp_path / "link")
     process = run("rank_correlation.py", *flags, "--output", str(tmp_path / "out"))
-    assert_one_sentence(process, 2, "SECOND is dataset500, test_wide, as is FIRST")
+    assert_one_sentence(process, 2, "SECOND is dataset500, test_wide, with runs of FIRST")
 
 
 @pytest.mark.parametrize(

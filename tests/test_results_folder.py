@@ -3,11 +3,12 @@
 import csv
 import shutil
 
-from conftest import assert_one_sentence
+from conftest import PROJECT, assert_one_sentence
 from test_evaluation import DATASET, HASHES, PROTOCOL, write_run
 
 from benchmark.results_folder import rank
 from benchmark.run_folder import Run
+from evaluate import evaluate as evaluated
 
 
 def networks(folder):
@@ -83,3 +84,19 @@ def test_own_networks_stand_before_shipped_ones_whatever_their_seeds():
     run = Run(**dict.fromkeys(Run._fields))
     runs = [run._replace(model="vgg (shipped)", seed=0), run._replace(model="vgg", seed=1)]
     assert [one.model for one in sorted(runs, key=rank)] == ["vgg", "vgg (shipped)"]
+
+
+def test_shipped_runs_change_nothing_that_is_said_of_ones_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    shipped = PROJECT / "results/challenge"
+    for name in "cnn2", "cnn2+hidden_activation=relu", "vgg":
+        for seed in range(3):
+            folder = f"{name}-seed{seed}"
+            shutil.copytree(shipped / folder, tmp_path / folder)
+    alone, beside = evaluated(tmp_path), evaluated(tmp_path, shipped=[shipped])
+    assert len(beside.runs) > len(alone.runs) == len(beside.own)
+    assert beside.comparisons == alone.comparisons
+    assert beside.letters == alone.letters
+    assert beside.misclassified == alone.misclassified
+    for row in beside.rows:
+        assert bool(row.group) == (not row.network.endswith("(shipped)"))
