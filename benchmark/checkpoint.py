@@ -86,11 +86,7 @@ class Checkpoint:
             with open(self.path, "rb") as file, np.load(file) as content:
                 arrays = dict(content)
             kept = json.loads(arrays.pop("text").tobytes())
-            identity = Identity(**kept["identity"])
-            identity = identity._replace(
-                protocol=Protocol(**identity.protocol), dataset=DatasetRecord(**identity.dataset)
-            )
-            check_same(self.path.parent, identity, self.identity)
+            check_same(self.path.parent, identity_in(kept), self.identity)
             for i, variable in enumerate(changing_variables(self.model)):
                 variable.assign(arrays.pop(f"variable{i}"))
             self.stopping.best_weights = [arrays[f"best{i}"] for i in range(len(arrays))] or None
@@ -103,10 +99,7 @@ class Checkpoint:
         except (InputError, MemoryError):
             raise
         except Exception as error:  # a damaged archive raises nearly anything, OSError included
-            raise InputError(
-                f"{self.path} is damaged or that of another network "
-                f"({type(error).__name__}: {error}); delete it to train this run from its start"
-            ) from None
+            raise damaged(self.path, error) from None
 
     def check_signals(self):
         """Raise Terminated if a signal has come."""
@@ -139,6 +132,30 @@ class Checkpoint:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+
+def damaged(path, error):
+    return InputError(
+        f"{path} is damaged or that of another network ({type(error).__name__}: {error}); delete "
+        f"it to train this run from its start"
+    )
+
+
+def identity_in(kept):
+    """Return the Identity in the text that a checkpoint keeps, a dict."""
+    identity = Identity(**kept["identity"])
+    return identity._replace(
+        protocol=Protocol(**identity.protocol), dataset=DatasetRecord(**identity.dataset)
+    )
+
+
+def read_identity(path):
+    """Return the Identity of the training that left a checkpoint. Raises InputError."""
+    try:
+        with open(path, "rb") as file, np.load(file) as content:
+            return identity_in(json.loads(content["text"].tobytes()))
+    except Exception as error:
+        raise damaged(path, error) from None
 
 
 def changing_variables(model):

@@ -11,9 +11,11 @@ from contextlib import contextmanager, suppress
 from tqdm import tqdm
 
 from benchmark import files
+from benchmark.checkpoint import read_identity
 from benchmark.command_line import InputError
 from benchmark.files import replace_file
 from benchmark.run_folder import (
+    CHECKPOINT,
     FAILURE,
     HISTORY,
     RUN_RECORD,
@@ -192,4 +194,11 @@ def state_of(folder, identity=None):
     if failed:
         first, _, _ = (folder / FAILURE).read_text(errors="replace").partition("\n")
         return "failed", first
-    return "waiting", done if epochs else ""
+    if not (folder / CHECKPOINT).exists():
+        return "waiting", f"starts anew, as {done} left no checkpoint" if epochs else ""
+    try:
+        if identity:
+            check_same(folder, read_identity(folder / CHECKPOINT), identity)
+    except InputError as error:
+        return "refused", str(error).partition(";")[0]
+    return "waiting", done

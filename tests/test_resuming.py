@@ -107,6 +107,21 @@ def interrupted(dataset, folder, monkeypatch, steps=4):
     return folder / "checkpoint.npz"
 
 
+def test_status_refuses_the_checkpoint_that_training_would_refuse(dataset, tmp_path, monkeypatch):
+    path = interrupted(dataset, tmp_path, monkeypatch)
+    read = read_dataset(dataset)
+    identity = Identity("changeable", 0, PROTOCOL, record_of(read, hash_and_check(read)))
+    assert state_of(tmp_path, identity)[0] == "waiting"
+    other = identity._replace(protocol=PROTOCOL._replace(lr_patience=77))
+    state, why = state_of(tmp_path, other)
+    assert state == "refused"
+    assert "LR_PATIENCE" in why
+    path.write_bytes(b"")
+    state, why = state_of(tmp_path, identity)
+    assert state == "refused"
+    assert "checkpoint.npz is damaged" in why
+
+
 def test_a_damaged_or_foreign_checkpoint_is_refused(dataset, tmp_path, monkeypatch):
     checkpoint = interrupted(dataset, tmp_path / "run", monkeypatch)
     with pytest.raises(InputError, match="was trained with EPOCHS 20, not 8"):
@@ -374,6 +389,8 @@ def test_a_run_that_fails_by_its_input_gives_status_2_any_other_1(tmp_path, erro
 
 def test_epochs_done_are_those_that_the_history_holds(tmp_path):
     write_history(tmp_path, {"loss": [3, 2, 1]})
+    assert state_of(tmp_path) == ("waiting", "starts anew, as 3 epochs done left no checkpoint")
+    (tmp_path / "checkpoint.npz").touch()
     assert state_of(tmp_path) == ("waiting", "3 epochs done")
 
 
