@@ -171,16 +171,19 @@ def errors_table(points):
     header = ["network", *(f"n = {size}" for size in sizes)]
     lines = []
     for network in dict.fromkeys(point.network for point in points):
-        cells = {p.per_class: error_text(p) for p in points if p.network == network}
+        own = [p for p in points if p.network == network]
+        most = max(len(p.errors) for p in own)
+        cells = {p.per_class: error_text(p, most) for p in own}
         lines.append([network, *(cells.get(size, "") for size in sizes)])
     return header, lines
 
 
-def error_text(point):
+def error_text(point, most):
+    """Return the error of a Point, and of how many seeds it is if others have more; most: those."""
     text = f"{100 * point.error:.3g} %"
     if min(point.errors) < max(point.errors):
         text += f" ({100 * min(point.errors):.3g}–{100 * max(point.errors):.3g})"
-    return text
+    return text if len(point.errors) == most else f"{text}, {len(point.errors)} of {most} seeds"
 
 
 def curves_table(curves, target):

@@ -25,6 +25,7 @@ from benchmark.sample_sizes import (
     Point,
     curves_of,
     enough_text,
+    errors_table,
     fit_power_law,
     points_of,
     report,
@@ -334,6 +335,13 @@ def test_few_errors_or_nothing_but_errors_fit(errors):
 )
 def test_how_many_are_enough_is_interpolated_in_the_logarithm(errors, enough):
     assert size_for((1, 10, 100, 1000), errors, 0.02) == (enough and pytest.approx(enough))
+
+
+def test_an_error_of_fewer_seeds_than_others_says_so():
+    points = [point(2, 40, 42, 44), point(5, 20, 22), point(2, 9, network="minirocket")]
+    _, lines = errors_table(points)
+    assert lines[0][1:] == ["42 % (40–44)", "21 % (20–22), 2 of 3 seeds"]
+    assert lines[1][1:] == ["9 %", ""]
 
 
 @pytest.mark.parametrize(("enough", "text"), [(2.4, "3"), (5 - 1e-15, "5"), (5 + 1e-15, "5")])
