@@ -101,6 +101,7 @@ def main(settings):
         + tables.group_text(evaluation.rows, evaluation.shown)
         + tables.distance_from_ideal(evaluation.rows)
         + tables.shipped_text(evaluation.runs)
+        + tables.versions_text(evaluation.runs)
         + tables.times_text(evaluation.runs),
         "table.csv": tables.csv_table(evaluation.rows),
         "table.tex": tables.latex_tables(evaluation.rows, evaluation.published),

@@ -11,6 +11,8 @@ from benchmark.run_folder import read_predictions
 from benchmark.significance import ALPHA, LETTERS
 from benchmark.table_formats import as_csv, as_latex, as_markdown, markdown_text, mean_text
 
+VERSIONS = "tensorflow", "keras", "onednn", "benchmark"  # that may change what runs compute
+
 
 class Score(NamedTuple):
     """The results of a network or method on one split, over its seeds."""
@@ -266,6 +268,21 @@ def shipped_text(runs):
     names = names_text(dict.fromkeys(folders))
     marked = f"Rows marked{SHIPPED_MARK} come with the project, from {names}"
     return f"\n{marked}; all others are yours.\n"
+
+
+def versions_text(runs):
+    """Say by which versions runs were trained if that differs, for then their results may, too."""
+    sentences = []
+    for name in VERSIONS:
+        networks = {}
+        for run in runs:
+            for environment in run.environments:
+                networks.setdefault(environment.get(name), {})[run.model] = None
+        networks.pop(None, None)  # runs that did not record it
+        if len(networks) > 1:
+            parts = [f"{names_text(models)} with {value}" for value, models in networks.items()]
+            sentences.append(f"{name} differs: {'; '.join(parts)}; results may differ by that.")
+    return "".join(f"\n{sentence}\n" for sentence in sentences)
 
 
 def times_text(runs):
