@@ -283,14 +283,14 @@ def test_figure_of_cost_says_where_machines_differ(tmp_path):
     assert "machines differ" in drawn_of(tmp_path)["cost"].axes[0].get_xlabel()
 
 
-def test_versions_that_differ_are_told(tmp_path):
+def test_versions_that_differ_are_told(run, tmp_path):
     old, new = {"tensorflow": "2.10", "keras": "3"}, {"tensorflow": "2.21", "keras": "3"}
     write_run(tmp_path, "cnn2", 0, 4, environments=[{}])
     write_run(tmp_path, "vgg", 0, 4, environments=[old])
-    evaluate_in(tmp_path)
+    run("evaluate.py", "--results", tmp_path, "--no-figures")
     assert "differs:" not in (tmp_path / "table.md").read_text()
     write_run(tmp_path, "vgg", 1, 4, environments=[old, new])
-    evaluate_in(tmp_path)
+    run("evaluate.py", "--results", tmp_path, "--no-figures")
     told = "tensorflow differs: vgg with 2.10; vgg with 2.21; results may differ by that."
     assert told in (tmp_path / "table.md").read_text()
 
