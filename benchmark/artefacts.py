@@ -35,9 +35,10 @@ after the start. They are made by numpy's Generator, and may change with numpy's
 What others use: XRD-AutoAnalyzer (doi 10.1021/acs.chemmater.1c01071) strains by 3 to 4 %, shifts by
 0.5 of 70 degrees, changes heights by texture of 50 to 60 %, adds noise of 0.25 % and up to 70 % of
 an impurity; python-powder-diffraction (doi 10.1107/S2052252521002402) strains by 1 to 4 %, has
-texture of 40 to 60 %, Chebyshev backgrounds of up to 10 %, noise of 0.5 to 1.5 %; SimXRD has shifts
-of 0.1 degrees, backgrounds of 5 %, noise of 2 %; RamanSPy has noise of amplitude 0.1, baselines of
-amplitude 2 and spikes of 5.
+texture of 40 to 60 %, Chebyshev backgrounds of up to 10 %, noise of amplitude 0.5 to 1.5 %, whose
+standard deviation is about a sixth of that; SimXRD has shifts of 0.1 degrees, backgrounds of 5 %,
+noise uniform up to 2 %; RamanSPy has noise of 0.1, baselines of amplitude 2 and spikes of 5 on
+spectra whose maximum is about 2.
 """
 
 from typing import NamedTuple

@@ -188,7 +188,9 @@ def verify(folder):
     for record, name, entry in tqdm(recorded, "verifying", unit="file", disable=None):
         if sha256_of(folder / name) != entry["sha256"]:
             raise InputError(f"{folder}/{name} is not the file that {record} records")
-    print(f"{folder}: {len(card['files'])} files intact, checksum {checksum(card['files'])}")
+    if card.get("checksum") != checksum(card["files"]):
+        raise InputError(f"{folder}/{CARD} has another checksum than that of the files it records")
+    print(f"{folder}: {len(card['files'])} files intact, checksum {card['checksum']}")
     if beside:
         print(f"{folder}: {len(beside['files'])} files of {BESIDE_CARD} intact")
 

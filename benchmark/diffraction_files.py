@@ -14,7 +14,8 @@ from benchmark.measurement import Measurement, chosen
 from benchmark.number_text import as_numbers, points, shortened
 
 UXD_START = re.compile(r"\s*_(FILEVERSION|SAMPLE)\s*=")
-UXD_TABLE = re.compile(r"_(2THETA)?(COUNTS|CPS)(TIME)?\s*$", re.IGNORECASE)
+UXD_TABLE = re.compile(r"_(?:(2THETA)(COUNTS|CPS)(TIME)?|(COUNTS|CPS))\s*$", re.IGNORECASE)
+OF_RANGE = "START", "2THETA", "STEPSIZE", "STEPCOUNT"  # keys that hold for one range only
 UXD_KEY = re.compile(r"_(\w+)\s*=\s*(.*)")
 RAS_KEY = re.compile(r"\*(\w+)\s+\"?([^\"]*)")
 
@@ -143,6 +144,8 @@ def read_uxd(path, lines, block=None):
         elif content.startswith("_"):
             rows = None
             if key:
+                if key[1].upper() == "DRIVE" and ranges:  # begins the next range
+                    keys = {name: value for name, value in keys.items() if name not in OF_RANGE}
                 keys[key[1].upper()] = key[2].strip().strip("'\"")
         elif content and rows is not None:
             rows.append((number, content))
@@ -150,7 +153,7 @@ def read_uxd(path, lines, block=None):
         raise InputError(f"{path} is UXD without data, accepted: _COUNTS, _CPS or _2THETACOUNTS")
     titles = [f"{keys.get('DRIVE', 'scan')} from {start_of(keys)}" for _, keys, _ in ranges]
     table, keys, rows = ranges[chosen(path, titles, block, "ranges")]
-    paired, unit, timed = table.groups()
+    paired, unit, timed, alone = table.groups()
     columns = 1 if not paired else 3 if timed else 2
     values = []
     for number, content in rows:
@@ -172,7 +175,7 @@ def read_uxd(path, lines, block=None):
     drive = keys.get("DRIVE", "COUPLED")
     if drive.upper() not in ("COUPLED", "2THETA", "DETECTOR"):
         notes = (f"x is {drive}, as _DRIVE says", *notes)
-    return Measurement(x, y, "deg", unit.lower(), keys.get("SAMPLE", ""), notes)
+    return Measurement(x, y, "deg", (unit or alone).lower(), keys.get("SAMPLE", ""), notes)
 
 
 def start_of(keys):

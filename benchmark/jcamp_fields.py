@@ -91,7 +91,9 @@ def equidistant_x(path, fields, lines, count, points):
             steps = None
     agrees = delta is None or is_near(delta, step, fields["DELTAX"], points)
     if points != count:
-        if points < 2 or not (agrees and disprove(count, points, step, delta, steps)):
+        # Half as many again may be decimal commas, which separate numbers here.
+        far = max(points, count) >= 1.5 * min(points, count)
+        if points < 2 or far or not (agrees and disprove(count, points, step, delta, steps)):
             raise InputError(f"{path}: NPOINTS is {count}, but the file holds {points} points")
         notes.append(f"NPOINTS is {count}, but FIRSTX, LASTX and their steps agree on {points}")
     said = f"FIRSTX, LASTX and NPOINTS give steps of {step:.7g}"

@@ -16,7 +16,8 @@ from benchmark.number_text import as_written, may_be_thousands, shortened
 from benchmark.sample_labels import tidy, warn_of_alike
 
 COLUMNS = "class", "position", "height"
-DOWNWARD = "transmittance", "%transmittance", "reflectance", "%reflectance"
+# Units of heights in which peaks point down, in whatever brackets
+DOWNWARD = re.compile(r"transmi|reflect|%\s*[tr]\b|\b[tr]\s*[(\[]?\s*%", re.IGNORECASE)
 
 
 class PeakTable(NamedTuple):
@@ -141,7 +142,7 @@ def read_jcamp_peaks(path, lines):
             raise InputError(
                 f"{path}: PEAK TABLE of {name} is {shortened(table.form)}, accepted: (XY..XY)"
             )
-        if one_spelling(fields.get("YUNITS", "")) in DOWNWARD:
+        if DOWNWARD.search(fields.get("YUNITS", "")):
             raise InputError(
                 f"{path}: YUNITS of {name} is {fields['YUNITS']}, accepted: heights from 0 up, "
                 f"such as ABSORBANCE"

@@ -31,7 +31,8 @@ def search_match(spectra, class_file, max_shift, detection_height):
     summed = heights + np.where(others, heights[:, None, :], 0).sum(axis=2)
     predictions = np.empty(len(spectra), np.int64)
     for row, spectrum in enumerate(spectra):
-        found, properties = find_peaks(spectrum, height=detection_height)
+        found, properties = find_peaks(np.pad(spectrum, 1), height=detection_height)
+        found -= 1  # padded, as peaks may stand at the ends
         detected = properties["peak_heights"]
         shifts = np.abs(found[:, None] - positions[:, None, :])
         excess = detected[:, None] - np.clip(detected[:, None], heights[:, None], summed[:, None])

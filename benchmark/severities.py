@@ -83,7 +83,7 @@ LADDER = [
         unit="height of the curve, maximum 1",
         severities=(0.05, 0.1, 0.2, 0.4, 0.8),
         settings=lambda s, n: Artefacts(background=(s, s)),
-        source="SimXRD 0.05, python-powder-diffraction 0.1, RamanSPy 2",
+        source="SimXRD 0.05, python-powder-diffraction 0.1, RamanSPy 2 on a maximum of about 2",
     ),
     Rung(
         artefact="hump",
@@ -104,14 +104,15 @@ LADDER = [
         unit=f"height of {SPIKES} spikes, maximum 1",
         severities=(0.2, 0.5, 1, 2, 5),
         settings=lambda s, n: Artefacts(spikes=(SPIKES, SPIKES), spike_heights=(s, s)),
-        source="RamanSPy 5",
+        source="RamanSPy 5 on spectra whose maximum is about 2",
     ),
     Rung(
         artefact="noise",
         unit="standard deviation, maximum 1",
         severities=(0.0025, 0.01, 0.02, 0.05, 0.1),
         settings=lambda s, n: Artefacts(noise=(s, s)),
-        source="XRD-AutoAnalyzer 0.0025, SimXRD 0.02, python-powder-diffraction 0.005 to 0.015, "
-        "RamanSPy 0.1",
+        source="XRD-AutoAnalyzer 0.0025; SimXRD about 0.006 (uniform, up to 0.02); "
+        "python-powder-diffraction about 0.001 to 0.0025 (amplitude 0.005 to 0.015); RamanSPy 0.1 "
+        "on spectra whose maximum is about 2",
     ),
 ]

@@ -274,7 +274,7 @@ def refuse(path, line, reason):
 def column_names(header, table):
     """Return the names of the columns that the last header line gives, or None."""
     names = fields(header[-1].content) if header else []
-    if len(names) != len(table[0].numbers):
+    if len(names) != len(table[0].numbers) or any(as_numbers([name]) for name in names):
         return None
     if len(names) == 3 and not re.search(r"[;\t,]", header[-1].content):
         return names if NAME_OF_ERROR.match(names[2]) else None  # three words may be a title
@@ -332,12 +332,14 @@ def are_errors(y, errors, names):
     """Tell whether a third column is clearly the error of y: by its name, or as errors behave.
 
     They do not fall below 0, and are as the square root of the counts, or else small where y is
-    large.
+    large. A second column that only rises or falls may be another x, and the third its y.
     """
-    if not (errors >= 0).all():
+    if not (errors >= 0).all() or (names and NAME_OF_X.match(names[1])):
         return False
     if names and NAME_OF_ERROR.match(names[2]):
         return True
+    if goes_on(y):  # as another x does
+        return False
     if names and NAME_OF_X.match(names[0]):
         return False
     with np.errstate(all="ignore"):

@@ -16,8 +16,9 @@ from scipy.signal import find_peaks
 
 import baselines
 from baselines import count_answers
+from benchmark import search_match as search_match_module
 from benchmark import similarity
-from benchmark.class_file import read_class_file
+from benchmark.class_file import ClassFile, read_class_file
 from benchmark.command_line import parse_flags
 from benchmark.dataset_folder import read_dataset, recorded_hashes
 from benchmark.peak_matching import match_peaks
@@ -488,6 +489,17 @@ def test_of_equal_spectra_with_negative_numbers_the_first_counts(monkeypatch):
     for block in 7000, 10**6:
         monkeypatch.setattr(similarity, "BLOCK", block)
         assert not similarity.nearest_rows(spectra, training).rows.any()
+
+
+def test_search_match_sees_peaks_at_both_ends():
+    heights = np.array([1, 0.6])
+    positions = [np.array([50, 200]), np.array([150, 349])]
+    classes = ClassFile(400, positions, [heights, heights[::-1]], "", {})
+    spectra = render(
+        np.array([[0, 150], [200, 399]]), np.stack([heights, heights[::-1]]), np.full(2, 4.0), 400
+    )
+    found = search_match_module.search_match(spectra, classes, 50, 0.01)
+    assert found.tolist() == [0, 1]
 
 
 def test_shares_of_the_blame_have_six_decimals():

@@ -443,6 +443,16 @@ def test_peaks_one_datapoint_apart_stay_two_wherever_they_lie(make, tmp_path):
         assert "joined" not in errors
 
 
+@pytest.mark.parametrize(
+    "unit", ["TRANSMITTANCE (%)", "PERCENT TRANSMITTANCE", "% Transmission", "T (%)", "%R"]
+)
+def test_peaks_that_point_down_are_refused_however_their_unit_is_written(make, tmp_path, unit):
+    path = tmp_path / "peaks.jdx"
+    path.write_text(jcamp().replace("ARBITRARY UNITS", unit))
+    message = refused(make, "--peaks", path, "--range", 200, 1200)
+    assert f"YUNITS of calcite is {unit}, accepted: heights from 0 up" in message
+
+
 def test_classes_of_peak_tables_that_are_written_alike_are_told(make, tmp_path):
     path = tmp_path / "peaks.csv"
     path.write_text("class,position,height\nQuartz,400,1\nquartz,500,1\n")

@@ -33,6 +33,20 @@ TWO_THETA = f'<positions axis="2Theta" unit="deg">{ENDS}</positions>'
 FIXED = '<positions axis="Chi" unit="deg"><commonPosition>0</commonPosition></positions>'
 FACTORS = "<beamAttenuationFactors>1 1 188 1 1</beamAttenuationFactors>"
 
+TWO_RANGES = """_SAMPLE='x'
+_DRIVE='COUPLED'
+_STEPSIZE=0.1
+_START=10
+_STEPCOUNT=3
+_COUNTS
+1 2 3
+_DRIVE='COUPLED'
+_STEPSIZE=0.2
+_2THETA=40
+_COUNTS
+4 5 6 7
+"""
+
 UXD = """; (Data for Range number 1)
 _FILEVERSION=2
 _SAMPLE='quartz'
@@ -212,3 +226,17 @@ def test_the_title_is_the_id_of_the_sample_or_else_its_name(measured):
     named = xrdml(scan()).replace("<id>quartz</id>", "<id>quartz</id><name>other</name>")
     assert read_measurement(measured(named)).title == "quartz"
     assert read_measurement(measured(named.replace("<id>quartz</id>", "<id/>"))).title == "other"
+
+
+def test_a_range_of_uxd_takes_nothing_of_the_one_before_it(measured):
+    path = measured(TWO_RANGES)
+    second = read_measurement(path, block="2")
+    np.testing.assert_allclose(second.x, [40, 40.2, 40.4, 40.6])
+    assert read_measurement(path, block="1").x.tolist() == pytest.approx([10, 10.1, 10.2])
+    without_step = TWO_RANGES.replace("_STEPSIZE=0.2\n", "")
+    with pytest.raises(InputError, match="STEPSIZE is missing"):
+        read_measurement(measured(without_step), block="2")
+    with pytest.raises(InputError, match="is UXD without data"):
+        read_measurement(
+            measured("_FILEVERSION=2\n_DRIVE='COUPLED'\n_START=1\n_COUNTSTIME\n1 1\n2 1\n")
+        )

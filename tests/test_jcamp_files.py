@@ -415,3 +415,16 @@ def test_a_step_of_three_digits_is_taken_for_exact(measured):
 def test_more_than_ten_million_points_are_refused(measured):
     with pytest.raises(InputError, match=r"accepted: a whole number from 2 to 10000000$"):
         read_measurement(measured(steps(npoints=10**7 + 1)))
+
+
+def test_decimal_commas_do_not_double_the_points(measured):
+    lines = [f"{400 + 10 * n} " + " ".join(f"0,{n + k + 10}" for k in range(10)) for n in range(5)]
+    text = (
+        "##TITLE= A\n##JCAMP-DX= 4.24\n##DATA TYPE= RAMAN SPECTRUM\n##XUNITS= 1/CM\n"
+        "##YUNITS= COUNTS\n##FIRSTX= 400\n##LASTX= 449\n##NPOINTS= 50\n##XFACTOR= 1\n"
+        "##YFACTOR= 1\n##XYDATA= (X++(Y..Y))\n{}\n##END=\n"
+    )
+    with pytest.raises(InputError, match="NPOINTS is 50, but the file holds 100 points"):
+        read_measurement(measured(text.format("\n".join(lines))))
+    points = read_measurement(measured(text.format("\n".join(lines).replace("0,", "0."))))
+    assert points.x.tolist() == list(range(400, 450))

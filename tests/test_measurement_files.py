@@ -409,3 +409,20 @@ def test_errors_are_below_half_of_large_y(measured):
         else:
             with pytest.raises(InputError, match="the third is not an error of y"):
                 read_measurement(measured(text))
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["d (Å);2Theta (deg);Irel", "s;Raman shift (cm-1);Intensity", "no\twavenumber\tintensity", ""],
+)
+def test_a_second_x_is_not_taken_for_y(measured, header):
+    separator = "\t" if "\t" in header else ";"
+    rows = [separator.join(f"{n}" for n in (5 + k, 400 + k / 2, k % 7 / 9)) for k in range(40)]
+    with pytest.raises(InputError, match="3 columns, of which the third is not an error of y"):
+        read_measurement(measured("\n".join([header, *rows])))
+
+
+@pytest.mark.parametrize("header", ["532 nm", "785 cm-1"])
+def test_a_number_with_its_unit_is_no_name_of_two_columns(measured, header):
+    rows = "".join(f"{x} {x % 7}\n" for x in range(400, 440))
+    assert read_measurement(measured(f"{header}\n{rows}")).y_unit == ""

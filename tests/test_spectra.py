@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter1d
 from benchmark import VERSION, block_writer
 from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError
-from benchmark.dataset_folder import read_dataset
+from benchmark.dataset_folder import read_dataset, verify
 from benchmark.rendering import exp_of_negative, render
 from benchmark.variants import nine_variants
 from benchmark.variation import check_variation
@@ -216,6 +216,14 @@ def test_classes_keep_their_spectra_when_others_or_more_spectra_are_added(class_
     more = np.load(tmp_path / "more/x_train.npy").reshape(4, 8, 120)
     fewer = np.load(tmp_path / "fewer/x_train.npy").reshape(3, 5, 120)
     np.testing.assert_array_equal(more[:3, :5], fewer)
+
+
+def test_verify_holds_the_checksum_of_the_card_against_its_files(dataset):
+    path = dataset / "dataset.json"
+    verify(dataset)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"checksum": "0" * 64}))
+    with pytest.raises(InputError, match=r"dataset.json has another checksum than that of the"):
+        verify(dataset)
 
 
 def test_test_spectra_that_are_copies_are_told(class_file, tmp_path, capsys):
