@@ -139,8 +139,7 @@ def side_of(constant, names, split):
             places = f"{len(found)} of {len(names)} folders of {constant}"
             warn(f"{network} is left out, as it is in {places}")
     complete = {network: found for network, found in shares.items() if len(found) == len(names)}
-    folder = Path(names[0])
-    folder = folder.resolve()
+    folder = Path(names[0]).absolute()  # "." has no name
     name = folder.parent.name if len(names) > 1 else folder.name
     repeats = f"folders: {len(names)}, seeds in each: {numbers_of_seeds(complete)}"
     return Side(f"{name}, {split}", complete, repeats, split)

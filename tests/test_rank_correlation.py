@@ -300,7 +300,7 @@ def test_a_split_is_not_compared_with_itself_through_a_link(run, tmp_path):
     (tmp_path / "link").symlink_to(SHIPPED)
     flags = "--first", str(SHIPPED), "--second", str(tmp_path / "link")
     process = run("rank_correlation.py", *flags, "--output", str(tmp_path / "out"))
-    assert_one_sentence(process, 2, "SECOND is dataset500, test_wide, with runs of FIRST")
+    assert_one_sentence(process, 2, "SECOND is link, test_wide, with runs of FIRST")
 
 
 @pytest.mark.parametrize(
