@@ -330,15 +330,24 @@ def draw(first, second, correlation):
         for share in single if len(single) > 1 else []:
             panel.plot(100 * share, 100 * other, "|", color=BLUE, zorder=2)
         panel.plot(100 * own, 100 * other, "o", color=BLUE, markersize=6, zorder=3)
-        place = {"xytext": (5, 5), "textcoords": "offset points", "fontsize": 8}
-        panel.annotate(plain(network), (100 * own, 100 * other), **place)
     panel.margins(x=0.15, y=0.1)
+    for network, own, other in means_of(first, second):
+        left = in_the_way(panel, own, other, means_of(first, second))
+        place = {"xytext": (-5 if left else 5, 5), "ha": "right" if left else "left"}
+        at = 100 * own, 100 * other
+        panel.annotate(plain(network), at, textcoords="offset points", fontsize=8, **place)
     panel.set_xlabel(f"misclassified / %: {in_lines(first.name, 40)}")
     panel.set_ylabel(f"misclassified / %: {in_lines(second.name, 40)}")
     panel.set_title(
         f"rank correlation {correlation.rho:.2f} ({correlation.low:.2f} to {correlation.high:.2f})"
     )
     return figure
+
+
+def in_the_way(panel, own, other, means):
+    """Tell whether a point lies where the label of a point would stand, right of it."""
+    width, height = (np.ptp(ends) / 100 for ends in (panel.get_xlim(), panel.get_ylim()))
+    return any(0 < x - own < 0.2 * width and abs(y - other) < 0.05 * height for _, x, y in means)
 
 
 if __name__ == "__main__":

@@ -264,6 +264,11 @@ def test_the_figure_has_a_point_per_network_and_a_tick_per_seed():
     assert points == pytest.approx(np.array([[2, 1], [3, 2], [3, 3], [4, 4], [5, 5]]))
     assert ticks == pytest.approx(np.array([[1, 1], [3, 1], [2, 2], [4, 2]]))
     assert [text.get_text() for text in panel.texts] == list(NAMES)
+    assert {text.get_ha() for text in panel.texts} == {"left"}
+    first, second = side([[10], [12], [30], [40], [50]]), side([[2], [2], [7], [8], [9]])
+    figure = rank_correlation.draw(*matched(first, second), correlation(first, second))
+    sides = [text.get_ha() for text in figure.axes[0].texts]
+    assert sides == ["right", "left", "left", "left", "left"]  # not over the second point
 
 
 @pytest.mark.parametrize(
