@@ -122,9 +122,10 @@ def losses(x, y, datapoints, limits=None):
 
 def doubts(y):
     """Return a sentence for what in y (points,) is hardly measured: codes, or a full detector."""
-    notes = []
-    values = np.unique(y)
-    rare = np.mean(y == y.min(initial=np.inf)) < FEW if len(y) else False
+    notes, values = [], np.unique(y)
+    if len(values) < 2:
+        return []
+    rare = np.mean(y == values[0]) < FEW
     if rare and len(values) > 2 and values[1] - values[0] > values[-1] - values[1]:
         notes.append(
             f"the lowest y, {values[0]:g}, lies further below all others than these span: it may "
@@ -132,7 +133,7 @@ def doubts(y):
         )
     highest = np.flatnonzero(np.diff(y == values[-1], prepend=False, append=False))
     longest = np.diff(highest)[::2].max(initial=0)
-    if longest >= SATURATED and len(values) > 1:
+    if longest >= SATURATED:
         notes.append(
             f"the highest y, {values[-1]:g}, stands at {longest} neighbouring points, as where a "
             f"detector is saturated"

@@ -56,6 +56,8 @@ def test_codes_for_missing_values_and_saturated_detectors_are_told():
     gap = np.where(abs(x - 900) < 1, -9999, y)
     assert "the lowest y, -9999, lies further below all others than" in losses(x, gap, 1000)[0]
     assert losses(x, gap, 1000, limits=(200, 800)) == []
+    (note,) = losses(np.array([0.0, 1500.0]), np.array([1.0, 2.0]), 1000, limits=(200, 800))
+    assert "interpolated" in note  # no point lies within
     (note,) = losses(x, np.minimum(y, 80), 1000)
     assert "the highest y, 80, stands at 30 neighbouring points" in note
 
