@@ -249,8 +249,8 @@ def correlate(first, second, resamples, seed, paired=False):
     """Return the Correlation of two sides that are `matched`.
 
     resamples: draws of the bootstrap; seed: of them; paired: whether both are of the same runs, of
-    which the same are drawn then. Raises InputError if all networks of a side
-    misclassify the same share: they have no order.
+    which the same are drawn then. Raises InputError if all networks of a side misclassify the same
+    share: they have no order.
     """
     own, other = list(first.shares.values()), list(second.shares.values())
     means = mean_shares(own), mean_shares(other)
@@ -324,15 +324,16 @@ def draw(first, second, correlation):
     figure = Figure((4.2, 3.6), layout="constrained")
     panel = figure.subplots()
     panel.grid(color=GREY, alpha=0.5, linewidth=0.5)
-    for network, own, other in means_of(first, second):
+    means = means_of(first, second)
+    for network, own, other in means:
         folders = first.shares[network]
         single = [seeds.mean() for seeds in folders] if len(folders) > 1 else folders[0]
         for share in single if len(single) > 1 else []:
             panel.plot(100 * share, 100 * other, "|", color=BLUE, zorder=2)
         panel.plot(100 * own, 100 * other, "o", color=BLUE, markersize=6, zorder=3)
     panel.margins(x=0.15, y=0.1)
-    for network, own, other in means_of(first, second):
-        left = in_the_way(panel, own, other, means_of(first, second))
+    for network, own, other in means:
+        left = in_the_way(panel, own, other, means)
         place = {"xytext": (-5 if left else 5, 5), "ha": "right" if left else "left"}
         at = 100 * own, 100 * other
         panel.annotate(plain(network), at, textcoords="offset points", fontsize=8, **place)

@@ -29,8 +29,9 @@ def main_split(splits):
     never those that settings are chosen by.
     """
     preferred = [split for split in (BESIDE_SPLITS["test"], "test_wide") if split in splits]
-    others = [split for split in splits if split != BESIDE_SPLITS["val"]]
-    return [*preferred, others[-1]][0]
+    if preferred:
+        return preferred[0]
+    return [split for split in splits if split != BESIDE_SPLITS["val"]][-1]
 
 
 def versions():

@@ -4,7 +4,7 @@ Class B can be mistaken for class A in a test variant of A if a training spectru
 that variant: every visible peak of the variant has a peak of B to itself, within the largest shift
 in position and the largest change in height, and every other peak of B can vanish because it is not
 higher than the largest change. Heights are relative to the highest peak of the variant. Such a test
-spectrum is ambiguous: no classifier can be blamed for its answer.
+spectrum is ambiguous: training spectra of both classes may look like it.
 
 So the numbers are lower bounds: where the highest peak varies too, all heights relative to it do,
 and a training spectrum of B can look like further variants. `benchmark.ideal_observer` takes that

@@ -58,8 +58,13 @@ def first_of_largest(spectra, templates):
     if spectra.min() < 0 or templates.min() < 0:  # terms cancel: the sum may be less than each
         norms = np.linalg.norm(spectra, axis=1) * np.linalg.norm(templates, axis=1).max()
         rounding = ROUNDING * norms
-    rows = (products >= (largest - rounding)[:, None]).argmax(axis=1)
+    rows = first_within(products, rounding)
     return rows, products[np.arange(len(rows)), rows], rounding
+
+
+def first_within(products, rounding):
+    """Return the first column within rounding (n,) of the largest, for each row of (n, m)."""
+    return (products >= (products.max(axis=1) - rounding)[:, None]).argmax(axis=1)
 
 
 class Nearest(NamedTuple):
@@ -138,5 +143,4 @@ def cross_correlation(spectra, sticks, kernel, max_lag):
     best = np.full((sticks.shape[0], len(spectra)), -np.inf, np.float32)
     for lag in range(2 * max_lag + 1):
         np.maximum(best, sticks @ padded[lag : lag + sticks.shape[1]], out=best)
-    largest = best.max(axis=0)
-    return (best >= largest - ROUNDING * np.abs(largest)).argmax(axis=0)
+    return first_within(best.T, ROUNDING * np.abs(best.max(axis=0)))

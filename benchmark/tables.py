@@ -100,6 +100,8 @@ def score(split, judged, labels, classes):
         for one, count in zip(judged, counts, strict=True)
     ]
     answered = len(labels) - counts[0].unanswered
+    decided = answered and not any(count.tied for count in counts)
+    f1_scores = [macro_f1(p[p >= 0], labels[p >= 0], classes) for p in predictions]
     return Score(
         mean=mean(wrong),
         std=stdev(wrong) if len(wrong) > 1 else None,
@@ -108,9 +110,7 @@ def score(split, judged, labels, classes):
         spectra=len(labels),
         unanswered=counts[0].unanswered,
         accuracy=1 - mean(wrong) / answered if answered else None,
-        macro_f1=mean(macro_f1(p[p >= 0], labels[p >= 0], classes) for p in predictions)
-        if answered and not any(count.tied for count in counts)
-        else None,
+        macro_f1=mean(f1_scores) if decided else None,
     )
 
 
