@@ -27,11 +27,12 @@ How spectra should vary is told by the measurements, from classes of two or more
 of each spectrum are held against those of its class; a peak that lies further away than two of its
 widths sigma is another one. MAX_SHIFT and MAX_HEIGHT_CHANGE hold for nine of ten peaks. As rendered
 spectra have one width for all their peaks, KERNEL_RANGE goes by the median width of each spectrum:
-a tenth of them are below the range, and a tenth above; TEST_KERNEL is their median. N_TRAIN gives
-as many training spectra as the paper has, 25,000, but no more than 500 of a class. Where nothing is
-measured, the flags are those of the paper, shifts in proportion to the datapoints (Schuetzke,
-Szymanski and Reischl, "A universal synthetic dataset for machine learning on spectroscopic data",
-2022).
+a tenth of them are below the range, and a tenth above; TEST_KERNEL is their median. PEAK_SHAPE is
+pseudo_voigt if single peaks have tails more like those of a profile that is half Lorentzian than
+like a Gaussian's. N_TRAIN gives as many training spectra as the paper has, 25,000, but no more than
+500 of a class. Where nothing is measured, the flags are those of the paper, shifts in proportion to
+the datapoints (Schuetzke, Szymanski and Reischl, "A universal synthetic dataset for machine
+learning on spectroscopic data", 2022).
 
 The class file lists the samples whose spectra gave the peaks of each class, so that
 measured_dataset.py can refuse to test on them.
@@ -54,6 +55,8 @@ from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.files import refuse_input
 from benchmark.measured_samples import samples_of
 from benchmark.peak_detection import (
+    GAUSSIAN_TAILS,
+    LORENTZIAN_TAILS,
     Detection,
     Scatter,
     class_peaks,
@@ -109,6 +112,8 @@ COVERED = 90  # percent of the measured peaks that the advised variation covers
 TRAINING_SPECTRA = 25_000  # of the paper, 50 of each of 500 classes
 MOST_PER_CLASS = 500  # training spectra
 VALIDATION_SHARE = 5  # training spectra for one validation spectrum, as in the paper
+# Median tails: midway between a Gaussian's, 1.41, and a half Lorentzian profile's, 1.52.
+PSEUDO_VOIGT_TAILS = 1.47
 
 
 class Measured(NamedTuple):
@@ -146,6 +151,7 @@ class Advice(NamedTuple):
     kernel_range: tuple[float, float]
     test_shift: int
     test_kernel: float
+    peak_shape: str | None = None  # None for the default
 
 
 def main(settings):
@@ -392,7 +398,12 @@ def advice_for(classes):
         kernel_range=(max(0.1, float(narrow)), max(0.1, float(wide))),
         test_shift=max(min(1, shift), shift // 2),  # at 0 a third of the test spectra would be left
         test_kernel=max(0.1, float(median)),
+        peak_shape="pseudo_voigt" if has_lorentzian_tails(scatter) else None,
     )
+
+
+def has_lorentzian_tails(scatter):
+    return len(scatter.tails) > 0 and np.median(scatter.tails) > PSEUDO_VOIGT_TAILS
 
 
 def tell(classes, config, output, digest):
@@ -416,12 +427,16 @@ def tell(classes, config, output, digest):
         f"{scatter.expected} peaks of their classes are found ({found / scatter.expected:.0%}):"
     )
     unit = f" ({classes.grid.step:.3g} {classes.unit} each)" if classes.unit else ""
+    of_shapes = f"Gaussian {GAUSSIAN_TAILS:.2f}, Lorentzian {LORENTZIAN_TAILS:.2f}"
     for name, values in (
         (f"width sigma in datapoints{unit}", scatter.widths),
         ("median width of a spectrum", scatter.spectrum_widths),
         ("shift in datapoints", scatter.shifts),
         ("height change", scatter.height_changes),
+        (f"width at a quarter of the height by that at half ({of_shapes})", scatter.tails),
     ):
+        if not len(values):
+            continue
         tenth, middle, most = np.percentile(values, (100 - COVERED, 50, COVERED))
         print(
             f"    {name}: median {middle:.3g}, {100 - COVERED} % below {tenth:.3g}, "
@@ -433,6 +448,8 @@ def command_for(output, advice):
     """Return the command line that renders spectra of the class file as the Advice says."""
     flags = []
     for name, value in advice._asdict().items():
+        if value is None:
+            continue
         values = value if isinstance(value, tuple) else (value,)
         flags += ["--" + name.replace("_", "-"), *map(str, values)]
     return shlex.join(["python", "spectra_from_config.py", "--config", str(output), *flags])

@@ -13,6 +13,10 @@ FWHM = 2 * math.sqrt(2 * math.log(2))  # full width at half maximum of a Gaussia
 # Two equal Gaussians merge into one peak when they are no more than 2 sigma apart, so a peak that
 # is further than 2 sigma from that of its class is another one.
 SAME_PEAK = 2
+# How much wider a peak is at a quarter of its height than at half of it: a Gaussian, a Lorentzian.
+GAUSSIAN_TAILS, LORENTZIAN_TAILS = math.sqrt(2), math.sqrt(3)
+FREE = 0.9  # of its height, by which a peak rises that has its tails to itself
+SHARPEST = 1  # sigma in datapoints, below which three or four of them cannot tell a shape
 
 
 class Detection(NamedTuple):
@@ -29,6 +33,7 @@ class Peaks(NamedTuple):
     positions: np.ndarray  # int64 (peaks,), in datapoints
     heights: np.ndarray  # float64 (peaks,)
     widths: np.ndarray  # float64 (peaks,), sigma in datapoints
+    tails: np.ndarray  # float64 (peaks,), width at a quarter of the height by that at half; or NaN
 
 
 class Scatter(NamedTuple):
@@ -41,20 +46,27 @@ class Scatter(NamedTuple):
     spectrum_widths: np.ndarray  # float64 (spectra with found peaks,), the median of each
     shifts: np.ndarray  # float64 (found,), in datapoints, 0 or more
     height_changes: np.ndarray  # float64 (found,), relative to the highest peak, 0 or more
+    tails: np.ndarray  # float64 (found free peaks,), as in Peaks
 
 
 def detect(spectrum, detection):
     """Return the Peaks of a spectrum (datapoints,) that goes from 0 to 1.
 
-    A width is that of the Gaussian as wide as the peak is at half its prominence.
+    A width is that of the Gaussian as wide as the peak is at half its prominence. Tails are those
+    of peaks that rise by FREE of their height and are no sharper than SHARPEST; others have NaN.
     """
     spectrum = np.asarray(spectrum, np.float64)
     found, properties = find_peaks(
         spectrum, height=detection.min_height, prominence=detection.prominence
     )
     most_prominent = np.argsort(-properties["prominences"], kind="stable")
-    found = np.sort(found[most_prominent[: detection.max_peaks]])
-    return Peaks(found, spectrum[found], peak_widths(spectrum, found, rel_height=0.5)[0] / FWHM)
+    stay = np.sort(most_prominent[: detection.max_peaks])
+    found, prominences = found[stay], properties["prominences"][stay]
+    heights = spectrum[found]
+    at_half, at_quarter = (peak_widths(spectrum, found, rel_height=r)[0] for r in (0.5, 0.75))
+    widths = at_half / FWHM
+    free = (prominences >= FREE * heights) & (widths >= SHARPEST)
+    return Peaks(found, heights, widths, tails=np.where(free, at_quarter / at_half, np.nan))
 
 
 def cut_off(spectrum, detection):
@@ -114,23 +126,25 @@ def scatter_of(classes, patterns, detection):
             continue
         counts += len(spectra), distinct, len(spectra) * len(pattern.positions)
         found += [deviations(detect(spectrum, detection), pattern) for spectrum in spectra]
-    widths, shifts, changes = np.concatenate([np.zeros((3, 0)), *found], axis=1)
+    widths, shifts, changes, tails = np.concatenate([np.zeros((4, 0)), *found], axis=1)
     medians = np.array([np.median(of_spectrum[0]) for of_spectrum in found if of_spectrum.size])
-    return Scatter(*counts.tolist(), widths, medians, shifts, changes)
+    tails = tails[np.isfinite(tails)]
+    return Scatter(*counts.tolist(), widths, medians, shifts, changes, tails)
 
 
 def deviations(peaks, pattern):
-    """Return width, shift and height change of the pattern's peaks in a spectrum, (3, found).
+    """Return width, shift, height change and tails of the pattern's peaks, float64 (4, found).
 
     Heights are relative to the highest peak, on both sides: the spectrum itself may be higher where
     a peak is cut off by its end.
     """
     if not len(peaks.positions):
-        return np.zeros((3, 0))
+        return np.zeros((4, 0))
     shifts = np.abs(peaks.positions - pattern.positions[:, None])
     near = shifts <= SAME_PEAK * peaks.widths
     partners = match_nearest(shifts / (1 + shifts.max()), possible=near)
     found = np.flatnonzero(partners >= 0)
     partners = partners[found]
     changes = np.abs(peaks.heights[partners] / peaks.heights.max() - pattern.heights[found])
-    return np.array([peaks.widths[partners], shifts[found, partners], changes])
+    widths, tails = peaks.widths[partners], peaks.tails[partners]
+    return np.array([widths, shifts[found, partners], changes, tails])

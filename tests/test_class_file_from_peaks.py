@@ -303,25 +303,36 @@ def test_of_too_many_detected_peaks_the_most_prominent_stay_not_the_highest():
 
 @pytest.mark.parametrize(("position", "height"), [(110, 0.3), (90, 0.3), (100, 0.7)])
 def test_a_peak_up_to_two_of_its_widths_away_is_that_of_the_class(position, height):
-    pattern = Peaks(np.array([100, 300]), np.array([0.5, 1.0]), np.array([9.0, 9.0]))
+    pattern = peaks([100, 300], [0.5, 1.0], widths=9)
 
     def found(at):
-        heights = 0.8 * np.array([height, 1.0])  # relative to what is not a peak of the class
-        return deviations(Peaks(np.array([at, 300]), heights, np.array([5.0, 5.0])), pattern)
+        # relative to what is not a peak of the class
+        return deviations(peaks([at, 300], [0.8 * height, 0.8], widths=5, tails=1.5), pattern)
 
     np.testing.assert_allclose(
-        found(position), [[5, 5], [abs(position - 100), 0], [0.2, 0]], atol=1e-12
+        found(position),
+        [[5, 5], [abs(position - 100), 0], [0.2, 0], [1.5, 1.5]],
+        atol=1e-12,
     )
-    assert found(111).shape == (3, 1)
+    assert found(111).shape == (4, 1)
+
+
+def peaks(positions, heights, widths, tails=np.nan):
+    shape = len(positions)
+    return Peaks(
+        np.array(positions), np.array(heights), np.full(shape, widths), np.full(shape, tails)
+    )
 
 
 def test_a_measured_peak_is_that_of_one_peak_of_the_class():
-    pattern = Peaks(np.array([100, 106, 300]), np.array([0.5, 0.4, 1.0]), np.full(3, 3.0))
-    merged = Peaks(np.array([104, 300]), np.array([0.5, 1.0]), np.full(2, 5.0))
-    np.testing.assert_allclose(deviations(merged, pattern), [[5, 5], [2, 0], [0.1, 0]], atol=1e-12)
-    shifted = Peaks(np.array([105, 111, 300]), np.array([0.5, 0.4, 1.0]), np.full(3, 5.0))
+    pattern = peaks([100, 106, 300], [0.5, 0.4, 1.0], widths=3)
+    merged = peaks([104, 300], [0.5, 1.0], widths=5)
     np.testing.assert_allclose(
-        deviations(shifted, pattern), [[5, 5, 5], [5, 5, 0], [0, 0, 0]], atol=1e-12
+        deviations(merged, pattern)[:3], [[5, 5], [2, 0], [0.1, 0]], atol=1e-12
+    )
+    shifted = peaks([105, 111, 300], [0.5, 0.4, 1.0], widths=5)
+    np.testing.assert_allclose(
+        deviations(shifted, pattern)[:3], [[5, 5, 5], [5, 5, 0], [0, 0, 0]], atol=1e-12
     )
 
 
@@ -337,10 +348,9 @@ def test_peaks_that_the_class_file_lacks_are_named(make, tmp_path):
 
 
 def test_scatter_is_of_classes_with_two_samples_and_of_all_their_peaks():
-    peaks = np.array([[100, 200]] * 3), np.array([[1, 0.5]] * 3)
-    spectra = render(*peaks, np.full(3, 5.0), 300)
+    spectra = render(np.array([[100, 200]] * 3), np.array([[1, 0.5]] * 3), np.full(3, 5.0), 300)
     classes = [(spectra, np.array(["a", "a", "b"])), (spectra, np.array(["c", "c", "c"]))]
-    pattern = Peaks(np.array([100, 200]), np.array([1, 0.5]), np.array([5.0, 5.0]))
+    pattern = peaks([100, 200], [1, 0.5], widths=5)
     found = scatter_of(classes, [pattern] * 2, Detection(0.04, 0.02, max_peaks=1))
     assert (found.spectra, found.samples, found.expected) == (3, 2, 6)
     assert len(found.widths) == 6
@@ -356,6 +366,7 @@ def test_advice_covers_nine_of_ten_peaks_and_gives_as_many_spectra_as_the_paper(
         spectrum_widths=1.0 + eleven,
         shifts=1.1 * eleven,
         height_changes=eleven / 100,
+        tails=np.array([1.5]),
     )
     for classes, n_train, n_val in (10, 500, 100), (100, 250, 50), (1000, 50, 10):
         grid = Grid(1000, (200, 1200))
@@ -368,19 +379,48 @@ def test_advice_covers_nine_of_ten_peaks_and_gives_as_many_spectra_as_the_paper(
             kernel_range=(2, 10),
             test_shift=5,
             test_kernel=6,
+            peak_shape="pseudo_voigt",
         )
 
 
 @pytest.mark.parametrize(("shifts", "test_shift"), [(0, 0), (1, 1), (2, 1), (7, 3)])
 def test_test_spectra_shift_where_peaks_do(shifts, test_shift):
     five = np.full(5, 1.0)
-    scatter = Scatter(5, 3, 5, five, five, shifts=five * shifts, height_changes=five / 10)
+    scatter = Scatter(5, 3, 5, five, five, five * shifts, height_changes=five / 10, tails=five[:0])
     source = class_file_from_peaks.Classes(["x"], [], "", Grid(1000, (200, 1200)), scatter)
     assert class_file_from_peaks.advice_for(source).test_shift == test_shift
     few = class_file_from_peaks.Classes(["x"], [], "", Grid(100, (200, 1200)))
-    assert class_file_from_peaks.advice_for(few)[2:3] + class_file_from_peaks.advice_for(few)[
-        5:6
-    ] == (1, 1)
+    advice = class_file_from_peaks.advice_for(few)
+    assert (advice.max_shift, advice.test_shift) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("peak_shape", "tails", "advised"),
+    [
+        ("gaussian", 2**0.5, None),
+        ("pseudo_voigt", 1.525, "pseudo_voigt"),  # half Lorentzian, half Gaussian
+        ("lorentzian", 3**0.5, "pseudo_voigt"),
+    ],
+)
+def test_the_shape_of_the_peaks_is_advised_by_their_tails(peak_shape, tails, advised):
+    x, share = np.arange(2000), {"gaussian": 0, "pseudo_voigt": 0.5, "lorentzian": 1}[peak_shape]
+    classes, patterns = [], []
+    for position, sigma in (900, 3), (1000, 8), (1100, 15):
+        d = (x - position) / (sigma * (2 * np.log(2)) ** 0.5)
+        spectrum = share / (1 + d**2) + (1 - share) * 2 ** -(d**2)
+        classes.append((np.array([spectrum, spectrum]), np.array(["a", "b"])))
+        patterns.append(peaks([position], [1.0], widths=sigma))
+    scatter = scatter_of(classes, patterns, Detection(0.04, 0.02))
+    np.testing.assert_allclose(scatter.tails, [tails] * 6, rtol=0.01)
+    source = class_file_from_peaks.Classes(["x"], [], "", Grid(2000, None), scatter)
+    assert class_file_from_peaks.advice_for(source).peak_shape == advised
+
+
+def test_peaks_on_the_flank_of_others_and_peaks_too_sharp_tell_no_shape():
+    x = np.arange(400)
+    flank = np.exp(-(((x - 100) / 20) ** 2)) + 0.3 * np.exp(-(((x - 130) / 4) ** 2))
+    assert np.isfinite(detect(flank, Detection(0.04, 0.02)).tails).tolist() == [True, False]
+    assert np.isnan(detect(1.0 * (x == 100), Detection(0.04, 0.02)).tails).all()
 
 
 def test_a_mean_that_is_constant_has_no_peak_and_no_warning():
@@ -621,7 +661,7 @@ def test_the_width_of_a_spectrum_is_the_median_of_its_peaks():
     spectrum = sum(
         np.exp(-(((x - p) / w) ** 2) / 2) for p, w in zip(positions, widths, strict=True)
     )
-    pattern = Peaks(positions, np.ones(3), widths)
+    pattern = peaks(positions, np.ones(3), widths)
     classes = [(np.array([spectrum, spectrum]), np.array(["a", "b"]))]
     found = scatter_of(classes, [pattern], Detection(0.04, 0.02))
     np.testing.assert_allclose(found.spectrum_widths, [4, 4], atol=0.05)

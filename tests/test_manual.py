@@ -10,6 +10,7 @@ from conftest import PROJECT
 
 from benchmark import VERSION
 from benchmark.command_line import parse_flags
+from results.rruff.peaks import compare
 
 MANUAL = sorted((PROJECT / "docs").glob("*.md"))
 PAGES = [
@@ -73,3 +74,14 @@ def test_the_version_is_one_number_everywhere():
     assert re.search(r'^version: "(.*)"$', citation, re.MULTILINE)[1] == VERSION
     changes = (PROJECT / "CHANGELOG.md").read_text()
     assert re.search(r"^## (.*)$", changes, re.MULTILINE)[1] == VERSION
+
+
+def test_the_minerals_page_shows_what_its_script_makes_of_the_runs(capsys, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(compare, "save", lambda figure, *_: drawn.append(figure) or [])
+    compare.main()
+    printed = capsys.readouterr().out
+    assert printed in (PROJECT / "results/rruff/README.md").read_text()
+    panels = drawn[0].axes[::2]  # the left ones
+    texts = [label.get_text() for panel in panels for label in panel.get_yticklabels()]
+    assert [row.split(" | ")[1] for row in printed.splitlines()[2:]] == texts
