@@ -51,6 +51,7 @@ from benchmark.artefacts import names_of_those_on
 from benchmark.baseline_folder import Baseline, write_baseline
 from benchmark.command_line import InputError, require, require_folder, run_script
 from benchmark.dataset_folder import hash_and_check, read_classes, read_dataset
+from benchmark.files import is_whole
 from benchmark.ideal_observer import IdealObserver
 from benchmark.minirocket import KERNELS, count_positive, fit_features
 from benchmark.ridge import answer, train_ridge
@@ -116,7 +117,7 @@ def main(settings):
     class_file = variation = None
     if set(settings.methods) & set(NEED_CLASS_FILE):
         if card.get("class_file"):
-            check_methods(settings, dataset.datapoints)
+            check_methods(settings.methods, settings, dataset.datapoints)
         class_file, variation = read_classes(card, settings.config)
     results = Path(settings.results or Path("results", dataset.name))
     require_folder("RESULTS", results)
@@ -150,14 +151,17 @@ def refuse_other_runs(results, dataset, hashes):
             )
 
 
-def check_methods(settings, datapoints):
-    """Raise InputError unless the constants of the methods fit spectra of so many datapoints."""
+def check_methods(methods, settings, datapoints):
+    """Raise InputError unless the constants of these methods fit spectra of so many datapoints."""
     height, smoothing, lag = settings.detection_height, settings.smoothing, settings.max_lag
-    require(0 < height < 1, "DETECTION_HEIGHT", height, "a number above 0 and below 1")
-    require(
-        0.1 <= smoothing <= datapoints, "SMOOTHING", smoothing, f"0.1 to {datapoints} datapoints"
-    )
-    require(0 <= lag <= datapoints, "MAX_LAG", lag, f"0 to {datapoints} datapoints")
+    if "search_match" in methods:
+        require(0 < height < 1, "DETECTION_HEIGHT", height, "a number above 0 and below 1")
+    if "smoothed_cosine" in methods:
+        accepted = f"0.1 to {datapoints} datapoints"
+        require(0.1 <= smoothing <= datapoints, "SMOOTHING", smoothing, accepted)
+    if "cross_correlation" in methods:
+        accepted = f"a whole number from 0 to {datapoints}, in datapoints"
+        require(is_whole(lag, 0, datapoints), "MAX_LAG", lag, accepted)
 
 
 def judges_of(dataset, class_file, variation, settings):

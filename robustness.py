@@ -32,10 +32,10 @@ from tqdm import tqdm
 
 import baselines
 from benchmark import robustness_report
-from benchmark.artefacts import class_that_may_leave, those_on
-from benchmark.baseline_folder import read_baselines
+from benchmark.artefacts import may_leave, those_on
+from benchmark.baseline_folder import BASELINE_RECORD, read_baselines
 from benchmark.class_figures import class_artefacts, most_telling_class
-from benchmark.command_line import InputError, require_folder, run_script
+from benchmark.command_line import InputError, require_folder, run_script, warn
 from benchmark.dataset_folder import read_classes
 from benchmark.figure_style import save
 from benchmark.files import replace_file
@@ -53,7 +53,7 @@ from benchmark.run_folder import FAILURE, WEIGHTS
 from benchmark.run_sharing import holder, share
 from benchmark.severities import LADDER
 from benchmark.tensorflow_startup import gpu_required, release_memory, start_tensorflow
-from benchmark.variants import variants_of
+from benchmark.variants import change_heights, variants_of
 from benchmark.workers import check_processes, divided, run_workers
 from spectra_from_config import labels_of, render_rows, splits_of
 
@@ -74,6 +74,7 @@ THREADS: Annotated[
 WORKER: Annotated[int | None, "Which of several processes this is; set by WORKERS."] = None
 
 SPLIT = "test"
+JUDGING = set(baselines.NEED_CLASS_FILE) - {"ideal_observer"}  # methods
 CHUNK = 2_000_000  # numbers classified at once: spectra times the larger of datapoints and classes
 
 
@@ -93,6 +94,11 @@ class Test(NamedTuple):
     severity: float
     artefacts: object  # Artefacts; None for the clean spectra
 
+    @property
+    def key(self):
+        """What `Judged.test` is of this test."""
+        return self.artefact, self.severity, those_on(self.artefacts)
+
 
 def main(settings):
     check_processes(settings.workers, settings.threads)
@@ -100,10 +106,13 @@ def main(settings):
     require_folder("RESULTS", results)
     runs = read_results(results)
     class_file, variation = classes_of(runs[0], settings.config)
-    tests = tests_for(class_file, variation)
+    tests = tests_for(class_file.datapoints)
     start = cache(
         partial(start_tensorflow, settings.threads, gpu_required(None), runs[0].protocol.precision)
     )
+    if settings.worker is None:
+        warn_of_empty_spectra(tests, class_file, variation)
+        tell_of_methods_left_out(results, runs[0])
     judges = judges_of(results, runs, class_file, variation, start)
     if settings.workers > 1:
         script = sys.modules[__name__]
@@ -122,7 +131,7 @@ def main(settings):
     wanted = {
         folder: empty_record(judge, class_file, variation) for folder, judge in judges.items()
     }
-    complete, missing = records_of(wanted)
+    complete, missing = records_of(wanted, [test.key for test in tests])
     if missing:
         status = max(status, 1)
     if complete:
@@ -142,26 +151,50 @@ def classes_of(run, config):
     return read_classes(run.dataset._asdict(), config)
 
 
-def tests_for(class_file, variation):
+def tests_for(datapoints):
     """Return a list of Test: the clean spectra, then the ladder from its first rung on."""
-    variants = [v for own in variants_of(class_file, variation)[SPLIT] for v in own]
-    limits = variation._replace(
-        max_shift=max(abs(variant.shift) for variant in variants),
-        max_height_change=max(abs(variant.height_change) for variant in variants),
-    )
-    tests = [Test(CLEAN, 0, None)]
-    for rung in LADDER:
-        for severity in rung.severities:
-            artefacts = rung.settings(severity, class_file.datapoints)
-            label = class_that_may_leave(artefacts, class_file, limits)
-            if label is not None:
-                print(
-                    f"warning: {rung.artefact} {severity:g} can move all peaks off the axis, of "
-                    f"class {label} to begin with; such spectra are empty",
-                    file=sys.stderr,
-                )
-            tests.append(Test(rung.artefact, severity, artefacts))
-    return tests
+    ladder = [
+        Test(rung.artefact, severity, rung.settings(severity, datapoints))
+        for rung in LADDER
+        for severity in rung.severities
+    ]
+    return [Test(CLEAN, 0, None), *ladder]
+
+
+def warn_of_empty_spectra(tests, class_file, variation):
+    """Name the tests that can move all peaks of a test spectrum off the axis."""
+    variants = variants_of(class_file, variation)[SPLIT]
+    for test in tests[1:]:
+        label = class_with_empty_tests(test.artefacts, class_file, variants)
+        if label is not None:
+            warn(
+                f"{test.artefact} {test.severity:g} can move all peaks off the axis, of class "
+                f"{label} to begin with; such spectra are empty"
+            )
+
+
+def class_with_empty_tests(artefacts, class_file, variants):
+    """Return the first class whose test spectra may be empty, None without one.
+
+    variants: per class a list of Variant.
+    """
+    for label, own in enumerate(variants):
+        positions, heights = class_file.positions[label], class_file.heights[label]
+        for variant in own:
+            shifted = positions[change_heights(heights, variant.height_change) > 0] + variant.shift
+            if may_leave(artefacts, shifted, shifted, class_file.datapoints):
+                return label
+    return None
+
+
+def tell_of_methods_left_out(results, run):
+    left_out = [b.method for b in read_baselines(results, run) if b.method not in JUDGING]
+    if left_out:
+        print(
+            f"not judged: {', '.join(left_out)}; only methods that compare a spectrum with the "
+            f"classes' patterns are",
+            file=sys.stderr,
+        )
 
 
 def judges_of(results, runs, class_file, variation, start):
@@ -177,20 +210,10 @@ def judges_of(results, runs, class_file, variation, start):
             depends_on={"weights_sha256": run.weights_sha256},
             classifier=partial(network_classifier, run, start),
         )
-    methods = read_baselines(results, runs[0])
-    judging = set(baselines.NEED_CLASS_FILE) - {"ideal_observer"}
-    left_out = [baseline.method for baseline in methods if baseline.method not in judging]
-    if left_out:
-        print(
-            f"not judged: {', '.join(left_out)}; only methods that compare a spectrum with the "
-            f"classes' patterns are",
-            file=sys.stderr,
-        )
-    for baseline in methods:
-        if baseline.method not in judging:
+    for baseline in read_baselines(results, runs[0]):
+        if baseline.method not in JUDGING:
             continue
-        defaults = {name: getattr(baselines, name.upper()) for name in baselines.SETTINGS}
-        own = defaults | baseline.settings  # a record may lack some of them
+        own = settings_of(baseline, class_file.datapoints)
         judges[results / FOLDER / baseline.folder.name] = Judge(
             network=baseline.method,
             seed=None,
@@ -200,6 +223,21 @@ def judges_of(results, runs, class_file, variation, start):
             ),
         )
     return judges
+
+
+def settings_of(baseline, datapoints):
+    """Return the constants that a method was judged with, of those not recorded the defaults.
+
+    Raises InputError naming the record if it holds one that is not accepted.
+    """
+    defaults = {name: getattr(baselines, name.upper()) for name in baselines.SETTINGS}
+    own = defaults | baseline.settings
+    try:
+        baselines.check_methods([baseline.method], SimpleNamespace(**own), datapoints)
+    except InputError as error:
+        record = baseline.folder / BASELINE_RECORD
+        raise InputError(f"{record} is not what baselines.py writes: {error}") from None
+    return own
 
 
 def network_classifier(run, start):
@@ -231,22 +269,23 @@ def judge_tests(folder, judge, tests, class_file, variation):
     split = splits_of(class_file, variation)[SPLIT]
     record = empty_record(judge, class_file, variation)
     known = known_answers(folder, record)
-    name, classify = folder.name, None
+    left, name, classify = list(known), folder.name, None
     with tqdm(tests, name, unit="test", leave=False, disable=None) as progress:
         for number, test in enumerate(progress):
-            key = test.artefact, test.severity, those_on(test.artefacts)
-            judged = next((j for j in known if (j.artefact, j.severity, j.settings) == key), None)
-            if judged is None:
+            judged = next((each for each in left if each.test == test.key), None)
+            if judged:
+                left.remove(judged)
+            else:
                 classify = classify or judge.classifier()
                 wrong = misclassified(classify, split, test.artefacts, class_file)
-                judged = Judged(*key, misclassified=wrong)
+                judged = Judged(*test.key, misclassified=wrong)
             record.judged.append(judged)
             at_end = number + 1 == len(tests) or tests[number + 1].artefact != test.artefact
             if at_end and classify:
-                write_record(folder, record)
+                write_record(folder, record._replace(judged=[*record.judged, *left]))
                 tell(progress, name, test.artefact)
-    if classify is None and record.judged != known:  # the ladder is shorter or in another order
-        write_record(folder, record)
+    if record.judged != known:
+        write_record(folder, record)  # without what the ladder no longer has
     return record
 
 
@@ -263,19 +302,14 @@ def empty_record(judge, class_file, variation):
 
 
 def known_answers(folder, record):
-    """Return what was recorded of the same judge, a list of Judged with settings as they are."""
+    """Return what was recorded of the same judge, a list of Judged."""
     earlier = read_record(folder)
     if earlier is None:
         return []
     if earlier._replace(judged=[]) != record:
         print(f"{folder} was judged with other weights or settings: anew", file=sys.stderr)
         return []
-    return [
-        judged._replace(
-            settings={n: tuple(v) if isinstance(v, list) else v for n, v in judged.settings.items()}
-        )
-        for judged in earlier.judged
-    ]
+    return earlier.judged
 
 
 def misclassified(classify, split, artefacts, class_file):
@@ -303,23 +337,26 @@ def summary(record):
     return f"{name}: accuracy {clean:.4f} without artefacts, {record.mean_accuracy():.4f} with them"
 
 
-def records_of(wanted):
+def records_of(wanted, tests):
     """Return the complete Records, and the folders of the others, which it names.
 
-    wanted: folder -> Record as it begins; one of other weights or settings is not complete.
+    wanted: folder -> Record as it begins; one of other weights or settings is not complete, nor is
+    one of other tests; tests: list of `Test.key`.
     """
-    complete, missing = [], []
+    complete, missing, refused = [], [], False
     for folder, begun in wanted.items():
         record, reason = None, "not judged yet"
         try:
             record = read_record(folder)
         except InputError as error:
-            reason = error
+            reason, refused = error, True
         if record and record._replace(judged=[]) != begun:
             record, reason = None, "judged with other weights or settings"
-        if record and record.is_complete():
+        if record and record.is_complete(tests):
             complete.append(record)
             continue
+        if record:
+            reason = "not judged to the end"
         missing.append(folder)
         if who := holder(folder):
             reason = f"being judged by {who}"
@@ -327,10 +364,8 @@ def records_of(wanted):
             reason = (folder / FAILURE).read_text(errors="replace").partition("\n")[0]
         print(f"{folder} is left out: {reason}", file=sys.stderr)
     if missing:
-        print(
-            f"{len(missing)} of {len(wanted)} are not complete; the same command goes on",
-            file=sys.stderr,
-        )
+        goes_on = "" if refused else "; the same command goes on"
+        print(f"{len(missing)} of {len(wanted)} are not complete{goes_on}", file=sys.stderr)
     return complete, missing
 
 

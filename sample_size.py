@@ -35,7 +35,6 @@ So the largest of N_TRAIN is part of the protocol: smaller numbers may be added 
 named beside the others, a larger one needs another RESULTS folder.
 """
 
-import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -62,12 +61,19 @@ from benchmark.dataset_folder import read_dataset, recorded_hashes
 from benchmark.figure_style import save
 from benchmark.files import read_json, replace_file
 from benchmark.machine import available_cores
-from benchmark.run_folder import Identity, Protocol, finished_run, protocol_of, record_of
-from benchmark.run_sharing import run_lock, state_of, status_of_workers
+from benchmark.run_folder import (
+    RUN_RECORD,
+    Identity,
+    Protocol,
+    finished_run,
+    protocol_of,
+    record_of,
+)
+from benchmark.run_sharing import holder, run_lock, state_of, status_of_workers
 from benchmark.sample_size_figure import draw
 from benchmark.sample_sizes import curves_csv, curves_of, points_of, report, table_csv
 from benchmark.variation import Variation, check_variation, variation_of, with_wide_test
-from benchmark.workers import divided, run_workers
+from benchmark.workers import MOST_WORKERS, divided, run_workers
 
 # Files
 CONFIG: Annotated[tuple[str, ...], "Class files to render, of different names."] = (
@@ -158,7 +164,7 @@ def check_settings(settings):
         shown = " ".join(map(str, given))
         require(len(set(given)) == len(given), name.upper(), shown, "each once")
     for name in baselines_of(settings):
-        accepted = f"none, or {', '.join(baselines.LEARN)}"
+        accepted = f"{', '.join(baselines.LEARN)}, or none and nothing else"
         require(name in baselines.LEARN, "BASELINES", name, accepted)
     require(0 < settings.target < 1, "TARGET", settings.target, "a number above 0 and below 1")
     require_folder("DATASETS", settings.datasets)
@@ -169,9 +175,19 @@ def check_settings(settings):
 
 def check_split(split, sets):
     for chosen in sets:  # class files with test variants have no test_wide
-        splits = [name for name in read_dataset(chosen.dataset).splits if name != "train"]
+        splits = judged_splits(read_dataset(chosen.dataset))
         accepted = f"{', '.join(splits)} (the splits of {chosen.dataset})"
         require(split in splits, "SPLIT", split, accepted)
+
+
+def judged_splits(dataset):
+    """Return the names of the rendered splits but train.
+
+    A further test split that somebody puts there is judged by train_models.py, not here.
+    """
+    recorded = recorded_hashes(dataset)
+    rendered = [name for name in dataset.splits if array_names(name)[0] in recorded]
+    return [name for name in rendered if name != "train"]
 
 
 def baselines_of(settings):
@@ -228,7 +244,10 @@ def render_missing(sets, settings):
             if is_rendered(chosen):
                 continue
             card = spectra_from_config.render_dataset(
-                chosen.config, chosen.dataset, chosen.variation, workers=available_cores()
+                chosen.config,
+                chosen.dataset,
+                chosen.variation,
+                workers=min(available_cores(), MOST_WORKERS),
             )
             number = chosen.variation.n_train
             print(f"{chosen.dataset}: {number} training spectra per class, {card['checksum']}")
@@ -296,15 +315,19 @@ def runs_of(settings, chosen):
     """
     dataset = read_dataset(chosen.dataset)
     record = record_of(dataset, recorded_hashes(dataset))
-    # A further test split that somebody puts there is judged by train_models.py, not here.
-    rendered = [split for split in dataset.splits if array_names(split)[0] in record.sha256]
+    splits = judged_splits(dataset)
     runs = {}
     for folder, model, seed in networks_of(settings, chosen):
         run = finished_run(folder, Identity(model, seed, chosen.protocol, record))
-        if run and train_models.changed_splits(run, record.sha256, rendered):
+        if run and train_models.changed_splits(run, record.sha256, splits):
             run = None
-        runs[model, seed] = run
+        runs[model, seed] = only(splits, run) if run else None
     return runs
+
+
+def only(splits, judged):
+    """Return a Run or Baseline with nothing but these splits."""
+    return judged._replace(misclassified={name: judged.misclassified[name] for name in splits})
 
 
 def judge_baselines(settings, chosen):
@@ -313,7 +336,11 @@ def judge_baselines(settings, chosen):
     for name in baselines_of(settings):
         folder = chosen.results / name
         with run_lock(folder) as mine:
-            if not mine or is_judged(folder, chosen):
+            if is_judged(folder, chosen):
+                continue
+            if not mine:
+                print(f"{folder}: being judged by {holder(folder)}", file=sys.stderr)
+                status = max(status, 1)
                 continue
             own = {"dataset": str(chosen.dataset), "config": str(chosen.config)}
             own |= {"results": str(chosen.results), "methods": (name,)}
@@ -326,8 +353,11 @@ def is_judged(folder, chosen):
     """Tell whether a baseline has learned from this training set, with the constants of today."""
     if not (folder / BASELINE_RECORD).exists():
         return False
-    record = read_json(folder / BASELINE_RECORD, baseline_folder.WRITER)
-    if any(baseline_folder.faults_of(record, folder.name)):  # damaged: to be judged again
+    try:
+        record = read_json(folder / BASELINE_RECORD, baseline_folder.WRITER)
+    except InputError:  # damaged: to be judged again
+        return False
+    if any(baseline_folder.faults_of(record, folder.name)):
         return False
     features = record.get("settings", {}).get("minirocket_features")
     same = folder.name != "minirocket" or features == baselines.MINIROCKET_FEATURES
@@ -347,34 +377,48 @@ def print_states(settings, sets):
         for name in baselines_of(settings):
             folder = chosen.results / name
             judged = rendered and is_judged(folder, chosen)
-            print(f"{number:4}  {folder}  {'finished' if judged else 'waiting'}")
+            state = "finished" if judged else "running" if holder(folder) else "waiting"
+            print(f"{number:4}  {folder}  {state}")
         number += bool(baselines_of(settings))
 
 
-def tell_of_other_sizes(settings, sets):
-    """Name the folders of further numbers of spectra, which these tables lack."""
-    named = {chosen.results.name for chosen in sets}
-    stems = "|".join(re.escape(chosen.config.stem) for chosen in sets)
-    other = [
-        path.name
-        for path in sorted(Path(settings.results).iterdir())
-        if re.fullmatch(rf"({stems})-n\d+", path.name) and path.name not in named
+def tell_of_others(settings, named):
+    """Say which finished runs and baselines of the study are in no table.
+
+    named: the folders of the runs and baselines that the settings ask for.
+    """
+    records = [
+        path
+        for name in (RUN_RECORD, BASELINE_RECORD)
+        for path in Path(settings.results).glob(f"*-n*/*/{name}")
     ]
-    if other:
-        warn(f"not in the tables, as N_TRAIN does not name their numbers: {', '.join(other)}")
+    others = sorted({path.parent for path in records} - set(named))
+    if others:
+        warn(
+            f"not in the tables, as CONFIG, N_TRAIN, MODELS, SEEDS and BASELINES do not name them: "
+            f"{len(others)} finished runs, the first of them {others[0]}"
+        )
+
+
+def baselines_judged(folders, chosen):
+    """Return the Baselines in these folders of a training set."""
+    dataset = read_dataset(chosen.dataset)
+    hashes, splits = recorded_hashes(dataset), judged_splits(dataset)
+    return [only(splits, read_baseline(folder, hashes, splits)) for folder in folders]
 
 
 def write_tables(settings, sets):
     """Write tables and figure of all that is finished, and say what is not."""
-    points, missing = [], []
+    points, missing, named = [], [], []
     for chosen in sets:
         runs = runs_of(settings, chosen)
+        named += [folder for folder, _, _ in networks_of(settings, chosen)]
         missing += [chosen.results / f"{m} seed {s}" for (m, s), run in runs.items() if not run]
         finished = [run for run in runs.values() if run]
         folders = [chosen.results / name for name in baselines_of(settings)]
+        named += folders
         missing += [folder for folder in folders if not is_judged(folder, chosen)]
-        readable = [folder for folder in folders if finished and folder not in missing]
-        judged = [read_baseline(folder, finished[0]) for folder in readable]
+        judged = baselines_judged([f for f in folders if f not in missing], chosen)
         points += points_of(chosen.config.stem, chosen.variation.n_train, finished, judged)
     if missing:
         print(
@@ -382,7 +426,7 @@ def write_tables(settings, sets):
             f"{missing[0]}",
             file=sys.stderr,
         )
-    tell_of_other_sizes(settings, sets)
+    tell_of_others(settings, named)
     if not points:
         return
     curves = curves_of(points, settings.target)

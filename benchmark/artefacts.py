@@ -196,17 +196,22 @@ def check_artefacts(artefacts, class_file, config, variation):
 
 
 def class_that_may_leave(artefacts, class_file, variation):
-    """Return the first class all of whose peaks can leave the axis together, None without one."""
-    strain, shift = artefacts.strain, artefacts.common_shift
+    """Return the first class whose training spectra may be empty, None without one."""
+    shift = variation.max_shift
     for label, (positions, heights) in enumerate(
         zip(class_file.positions, class_file.heights, strict=True)
     ):
         certain = positions[heights > variation.max_height_change]
-        lowest = (certain - variation.max_shift) * (1 - strain) - shift
-        highest = (certain + variation.max_shift) * (1 + strain) + shift
-        if not ((lowest >= 0) & (highest <= class_file.datapoints - 1)).any():
+        if may_leave(artefacts, certain - shift, certain + shift, class_file.datapoints):
             return label
     return None
+
+
+def may_leave(artefacts, lowest, highest, datapoints):
+    """Tell whether all peaks can leave the axis; each lies from lowest to highest (peaks,)."""
+    lowest = lowest * (1 - artefacts.strain) - artefacts.common_shift
+    highest = highest * (1 + artefacts.strain) + artefacts.common_shift
+    return not ((lowest >= 0) & (highest <= datapoints - 1)).any()
 
 
 def render_with_artefacts(varied, artefacts, source, datapoints, buffers=None):

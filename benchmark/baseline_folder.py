@@ -46,20 +46,26 @@ def read_baselines(results, run):
     Returns a list of Baseline. Raises InputError if one was judged on other data than `run`, a Run.
     """
     return [
-        read_baseline(path.parent, run) for path in sorted(results.glob(f"*/{BASELINE_RECORD}"))
+        read_baseline(path.parent, run.dataset.sha256, run.misclassified)
+        for path in sorted(results.glob(f"*/{BASELINE_RECORD}"))
     ]
 
 
-def read_baseline(folder, run):
+def read_baseline(folder, networks_saw, splits):
+    """Read the record of a method. Raises InputError if it was judged on other data.
+
+    networks_saw: array file -> SHA-256, of what the networks learned from and were judged on;
+    splits: those that the method has to have judged.
+    """
     path = folder / BASELINE_RECORD
     record = read_json(path, WRITER)
     for reason in faults_of(record, folder.name):
         raise InputError(f"{path} is not what {WRITER} writes: {reason}; run it again")
     hashes = record["dataset"]["sha256"]
-    for split in "train", *run.misclassified:
+    for split in "train", *splits:
         judged = split == "train" or split in record["misclassified"]
         for name in array_names(split):
-            if not judged or hashes.get(name) != run.dataset.sha256.get(name):
+            if not judged or hashes.get(name) != networks_saw.get(name):
                 what = "learned from" if split == "train" else "was judged on"
                 raise InputError(
                     f"{path} {what} another {name} than the networks; run {WRITER} again"

@@ -112,6 +112,7 @@ def faults_of(card):
         yield from faults_of_measured(card)
     else:
         yield from faults_of_variation(card.get("variation"))
+        yield from faults_of_sizes(card)
         yield from faults_of_samples(card)
     names = card.get("class_names")
     if names is not None and not are_names(names, card.get("classes")):
@@ -128,6 +129,19 @@ def faults_of_axis(card, needed):
     for name in "unit", "background":
         if not isinstance(card.get(name), str | None):
             yield f"{name} is {card.get(name)!r}"
+
+
+def faults_of_sizes(card):
+    """Yield where a rendered dataset has other numbers of spectra than its variation says."""
+    variation = card.get("variation")
+    for split, field in ("train", "n_train"), ("val", "n_val"):
+        name, _ = array_names(split)
+        shape = (card["files"].get(name) or {}).get("shape")
+        per_class = variation.get(field) if isinstance(variation, dict) else None
+        if isinstance(shape, list) and is_whole(per_class, 1) and is_whole(card.get("classes"), 1):
+            due = per_class * card["classes"]
+            if shape[:1] != [due]:
+                yield f"{field} is {per_class}, which makes {due} spectra, where {name} has others"
 
 
 def faults_of_samples(card):

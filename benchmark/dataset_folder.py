@@ -23,7 +23,7 @@ from benchmark.data_card import (
     read_card,
 )
 from benchmark.files import open_array, sha256_of
-from benchmark.variation import variation_of
+from benchmark.variation import check_variation, variation_of
 
 CLASS_NAMES = "class_names.json"
 CHUNK = 2**26  # bytes of spectra looked at once
@@ -296,4 +296,6 @@ def read_classes(recorded, config=None):
             f"CONFIG is {path}, but the dataset was rendered from another class file (SHA-256 "
             f"differs)"
         )
-    return class_file, variation_of(recorded)
+    variation = variation_of(recorded)
+    check_variation(class_file, path, variation)
+    return class_file, variation

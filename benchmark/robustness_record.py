@@ -21,6 +21,12 @@ class Judged(NamedTuple):
     artefact: str  # that of a Rung, or CLEAN
     severity: float
     settings: dict  # what `artefacts.those_on` returns
+
+    @property
+    def test(self):
+        """What was judged: artefact, severity and settings."""
+        return self[:3]
+
     misclassified: int
 
 
@@ -33,9 +39,9 @@ class Record(NamedTuple):
     spectra: int  # in each test
     judged: list  # of Judged, in the order of the ladder
 
-    def is_complete(self):
-        tests = [(CLEAN, 0), *((r.artefact, severity) for r in LADDER for severity in r.severities)]
-        return [(judged.artefact, judged.severity) for judged in self.judged] == tests
+    def is_complete(self, tests):
+        """Tell whether these are judged, and nothing else; tests: list of `Judged.test`."""
+        return [judged.test for judged in self.judged] == tests
 
     def accuracies(self):
         """Return artefact -> accuracies, float64 (severities,), and that of clean spectra."""
@@ -67,7 +73,13 @@ def read_record(folder):
     for reason in faults_of(content):
         raise InputError(f"{path} is not what {WRITER} writes: {reason}; delete it to judge again")
     judged = [Judged(**entry) for entry in content.pop("judged")]
-    return Record(**content, judged=judged)
+    return Record(**content, judged=[with_tuples(each) for each in judged])
+
+
+def with_tuples(judged):
+    """Return a Judged with the ranges of its settings as tuples, which JSON makes lists."""
+    settings = {n: tuple(v) if isinstance(v, list) else v for n, v in judged.settings.items()}
+    return judged._replace(settings=settings)
 
 
 def faults_of(content):

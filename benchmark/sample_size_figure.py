@@ -11,7 +11,7 @@ from matplotlib.ticker import NullLocator
 
 from benchmark.figure_style import BLACK, COLOURS, GREY, MARKERS, STYLE, WIDTH, in_lines
 
-NO_ERROR = 0.4  # of the smallest mean above it: where 0 stands on the logarithmic axis
+NO_ERROR = 0.4  # of the smallest mean or target above it: where 0 is on the logarithmic axis
 
 
 @matplotlib.rc_context(STYLE)
@@ -25,7 +25,8 @@ def draw(points, curves, split, target):
     fits = {(c.class_file, c.network): c.fit for c in curves if c.split == split}
     class_files = list(dict.fromkeys(point.class_file for point in points))
     styles = styles_of(points)
-    bottom = min(NO_ERROR / (point.spectra * len(point.errors)) for point in points)
+    smallest = min(1 / (point.spectra * len(point.errors)) for point in points)
+    bottom = NO_ERROR * min(smallest, 1 - target)  # below the target's line, too
     columns = min(2, len(class_files))
     rows = math.ceil(len(class_files) / columns)
     figure = Figure((WIDTH, 1.1 + 3 * rows), layout="constrained")

@@ -1,6 +1,5 @@
 """The variation of a dataset: what rendering depends on beside the class file, and its record."""
 
-import math
 from typing import NamedTuple
 
 from benchmark.artefacts import Artefacts, check_artefacts, faults_of_artefacts, those_on
@@ -83,8 +82,21 @@ def faults_of_variation(recorded):
     if not valid or not all(is_number(width, 0.1, LARGEST) for width in widths):
         yield f"kernel_range is {widths}"
     for name, value in numbers.items():
-        if not is_number(value, 0, math.inf if name == "seed" else LARGEST):
+        if not fits_number(value, name):
             yield f"{name} is {value}"
+
+
+def fits_number(value, name):
+    """Tell whether a value of a JSON file may be this field of Variation."""
+    if name in ("n_train", "n_val"):
+        return is_whole(value, 1)
+    if name in ("max_shift", "test_shift"):
+        return is_whole(value, 0)
+    if name == "seed":
+        return is_whole(value, 0, 2**63 - 1)
+    if name == "test_kernel":
+        return is_number(value, 0.1, LARGEST)
+    return is_number(value, 0) and value < 1  # a change of heights
 
 
 def faults_of_recorded_artefacts(recorded):

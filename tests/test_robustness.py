@@ -19,13 +19,14 @@ import baselines
 import dataset_config_generator
 import robustness
 from benchmark import robustness_record, robustness_report
-from benchmark.artefacts import RandomSource, render_with_artefacts
+from benchmark.artefacts import Artefacts, RandomSource, render_with_artefacts
 from benchmark.class_figures import class_artefacts
 from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError, parse_flags
 from benchmark.robustness_record import CLEAN, Judged, Record, read_record
 from benchmark.run_folder import read_run
 from benchmark.severities import LADDER
+from benchmark.variants import variants_of
 from spectra_from_config import render_dataset, splits_of, vary_rows
 
 METHODS = ["cosine", "cross_correlation", "search_match", "smoothed_cosine"]
@@ -150,7 +151,7 @@ def test_killed_and_gone_on_with_workers_it_counts_what_one_process_does(judged,
     after = read_record(results / "robustness/vgg-seed0")
     assert 11 <= len(before.judged) < LEVELS
     assert after.judged[: len(before.judged)] == before.judged
-    assert after.is_complete()
+    assert after.is_complete([test.key for test in robustness.tests_for(120)])
     for method in METHODS:  # their answers need no TensorFlow, which would take its time
         shutil.rmtree(copy / "robustness" / method)
     assert trained.judge_here(copy) == 0
@@ -187,6 +188,86 @@ def test_after_the_ladder_has_been_shortened_nothing_is_judged_again(copy, train
     for name in METHODS:
         rows = rows_of(copy, name)
         assert list(rows.values()) == [before[name][rung] for rung in rows]
+
+
+def change_rung(monkeypatch, artefact, **changes):
+    """Let the ladder have a rung other than before."""
+    ladder = [r._replace(**changes) if r.artefact == artefact else r for r in LADDER]
+    for module in robustness, robustness_record, robustness_report:
+        monkeypatch.setattr(module, "LADDER", ladder)
+
+
+def test_answers_to_other_artefacts_of_the_same_name_are_not_shown(
+    copy, trained, monkeypatch, capsys
+):
+    """A network without weights cannot judge them; its answers of before are no longer right."""
+    many = Artefacts(spikes=(30, 30), spike_heights=(1, 1))
+    change_rung(monkeypatch, "spikes", settings=lambda severity, datapoints: many)
+    (copy / "vgg-seed0/model.keras").unlink()
+    monkeypatch.setattr(robustness, "start_tensorflow", lambda *_: None)
+    monkeypatch.setattr(robustness, "build", lambda *_: None)
+    assert trained.judge_here(copy) == 2
+    assert "vgg-seed0 is left out" in capsys.readouterr().err
+    assert not rows_of(copy, "vgg")
+    assert rows_of(copy, "cosine")
+
+
+def test_answers_that_are_still_right_survive_an_interruption(copy, trained, monkeypatch):
+    change_rung(monkeypatch, "strain", severities=(0.001, 0.01, 0.02, 0.03, 0.04))
+    monkeypatch.setattr(robustness, "tell", interrupted)
+    before = read_record(copy / "robustness/cosine").judged
+    with pytest.raises(KeyboardInterrupt):
+        trained.judge_here(copy)
+    after = read_record(copy / "robustness/cosine").judged
+    assert len(after) == len(before)  # one is new, the one of before is of no test any more
+    gone = [judged.test for judged in before if judged not in after]
+    assert [test[:2] for test in gone] in ([], [("strain", 0.005)])
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "words"),
+    [
+        ("cross_correlation", {"max_lag": 1.5}, "MAX_LAG is 1.5"),
+        ("search_match", {"detection_height": 7}, "DETECTION_HEIGHT is 7"),
+        ("smoothed_cosine", {"smoothing": 0}, "SMOOTHING is 0"),
+    ],
+)
+def test_damaged_settings_of_a_method_are_refused(copy, trained, method, settings, words):
+    path = copy / method / "baseline.json"
+    record = json.loads(path.read_text())
+    record["settings"] |= settings
+    path.write_text(json.dumps(record))
+    with pytest.raises(InputError) as refused:
+        trained.judge_here(copy)
+    assert f"{method}/baseline.json" in str(refused.value)
+    assert words in str(refused.value)
+
+
+def test_only_tests_that_may_be_empty_are_warned_of(tmp_path):
+    """One class moves far, in one variant with its highest peak alone; the other stays near 0."""
+    far = {"test_variants": [[0, 0], [-100, 0.1], [100, -1.0]]}
+    spectra = {"0": {"peak_positions": [120, 180], "peak_heights": [1, 0.4]} | far}
+    near = {"test_variants": [[0, 0], [10, 0.1]]}
+    spectra["1"] = {"peak_positions": [20, 24], "peak_heights": [0.5, 1]} | near
+    (tmp_path / "own.json").write_text(
+        json.dumps({"datapoints": 300, "classes": 2, "spectra": spectra})
+    )
+    class_file = read_class_file(tmp_path / "own.json")
+    tests = robustness.tests_for(300)
+    variants = variants_of(class_file, SMALL)["test"]
+
+    def empty(artefacts):
+        return robustness.class_with_empty_tests(artefacts, class_file, variants)
+
+    assert [empty(test.artefacts) for test in tests[1:]] == [None] * (LEVELS - 1)
+    assert empty(Artefacts(strain=0.35)) is None
+    assert empty(Artefacts(strain=0.36)) == 0  # 220 times 1.36 is more than 299
+    assert empty(Artefacts(common_shift=24)) is None
+    assert empty(Artefacts(common_shift=24.5)) == 1
 
 
 def judges_that_do_not_judge(judges_of):
@@ -332,10 +413,16 @@ def test_the_figure_of_artefacts_shows_each_at_its_middle_severity():
 
 def test_a_record_is_complete_with_the_last_severity():
     record = records()[0]
-    assert record.is_complete()
-    assert not record._replace(judged=record.judged[:-1]).is_complete()
-    for changed in [*record.judged[:-1], record.judged[0]], record.judged[::-1]:
-        assert not record._replace(judged=changed).is_complete()
+    tests = [judged.test for judged in record.judged]
+    assert record.is_complete(tests)
+    assert not record._replace(judged=record.judged[:-1]).is_complete(tests)
+    other = record.judged[-1]._replace(settings={"spikes": (30, 30)})
+    for changed in (
+        [*record.judged[:-1], record.judged[0]],
+        record.judged[::-1],
+        [*record.judged[:-1], other],
+    ):
+        assert not record._replace(judged=changed).is_complete(tests)
 
 
 def test_what_is_misclassified_does_not_depend_on_how_many_are_classified_at_once(

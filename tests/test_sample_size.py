@@ -1,5 +1,6 @@
 """Sample-size studies: nested training sets, equally many steps, honest curves, runs taken up."""
 
+import csv
 import json
 import math
 import shutil
@@ -154,9 +155,13 @@ def test_a_study_is_trained_once_and_says_what_is_finished(run, class_file, tmp_
     capsys.readouterr()
     fewer = settings_of(*flags)
     fewer.n_train = (3,)
-    sample_size.tell_of_other_sizes(fewer, sample_size.training_sets(fewer))
-    told = "warning: not in the tables, as N_TRAIN does not name their numbers: small-n1\n"
+    sample_size.write_tables(fewer, sample_size.training_sets(fewer))
+    told = (
+        "warning: not in the tables, as CONFIG, N_TRAIN, MODELS, SEEDS and BASELINES do not name "
+        f"them: 2 finished runs, the first of them {results}/small-n1/minirocket\n"
+    )
     assert capsys.readouterr().err == told
+    sample_size.write_tables(settings_of(*flags), sample_size.training_sets(settings_of(*flags)))
 
     (results / "small-n3" / "vgg-seed0" / "run.json").unlink()
     capsys.readouterr()
@@ -175,8 +180,8 @@ def test_a_study_is_trained_once_and_says_what_is_finished(run, class_file, tmp_
         (("--n-train", 0), "N_TRAIN is 0"),
         (("--n-train", 3), "N_TRAIN is 3 1 3, accepted: each once"),
         (("--target", 1), "TARGET is 1.0"),
-        (("--baselines", "rocket"), "BASELINES is rocket, accepted: none, or .*minirocket"),
-        (("--baselines", "cosine"), "BASELINES is cosine, accepted: none, or nearest"),
+        (("--baselines", "rocket"), "BASELINES is rocket, accepted: .*minirocket, or none"),
+        (("--baselines", "cosine"), "BASELINES is cosine, accepted: nearest"),
         (("--baselines", "minirocket", "minirocket"), "BASELINES is .*, accepted: each once"),
         (("--seeds", 0), "SEEDS is 0 0, accepted: each once"),
         (("--models", "vgg"), "MODELS is vgg vgg, accepted: each once"),
@@ -234,8 +239,9 @@ def test_a_damaged_record_of_a_baseline_is_judged_again(class_file, tmp_path):
     assert sample_size.is_judged(folder, sets[0])
     with mock.patch.object(baselines, "MINIROCKET_FEATURES", 84):
         assert sample_size.is_judged(folder, sets[0])  # another method's constant
-    (folder / "baseline.json").write_text("{}")
-    assert not sample_size.is_judged(folder, sets[0])
+    for damaged in "{", "{}":
+        (folder / "baseline.json").write_text(damaged)
+        assert not sample_size.is_judged(folder, sets[0])
     assert sample_size.judge_baselines(settings, sets[0]) == 0
     assert sample_size.is_judged(folder, sets[0])
 
@@ -261,9 +267,39 @@ def test_a_baseline_of_other_constants_is_judged_again_and_a_missing_one_is_told
         assert f"{folder}  finished" in capsys.readouterr().out
     with run_lock(folder):
         (folder / "baseline.json").unlink()
-        assert sample_size.judge_baselines(settings, sets[0]) == 0
+        assert sample_size.judge_baselines(settings, sets[0]) == 1
+        assert "minirocket: being judged by" in capsys.readouterr().err
         sample_size.write_tables(settings, sets)
         assert "2 runs, the first of them" in capsys.readouterr().err
+        sample_size.main(settings_of(*flags, "--status"))
+        assert f"{folder}  running" in capsys.readouterr().out
+
+
+def test_baselines_stand_in_the_table_without_networks_and_without_further_splits(
+    class_file, tmp_path
+):
+    settings = settings_of(*study(class_file[0], tmp_path), "--baselines", "nearest_spectrum")
+    sets = sample_size.training_sets(settings)[:1]
+    sample_size.render_missing(sets, settings)
+    for axis in "xy":  # a split of somebody's own, which no network of the study has judged
+        own = np.load(sets[0].dataset / f"{axis}_test.npy")
+        np.save(sets[0].dataset / f"{axis}_test_mine.npy", own)
+    assert sample_size.judge_baselines(settings, sets[0]) == 0
+    sample_size.write_tables(settings, sets)
+    with open(tmp_path / "r" / "table.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["network"] for row in rows} == {"nearest_spectrum"}
+    assert {row["split"] for row in rows} == {"val", "test", "test_wide"}
+    with pytest.raises(InputError, match="SPLIT is test_mine, accepted: val, test, test_wide"):
+        sample_size.check_split("test_mine", sets)
+
+
+def test_the_accuracy_that_is_marked_lies_above_no_error():
+    point = Point("a", "vgg", "network", 5, "test", 36, (0,), 1.0, 1.0)
+    for target in 0.99, 0.9999:
+        (panel,) = draw([point], [], "test", target).axes
+        bottom = panel.get_yticks()[0]
+        assert panel.get_ylim()[0] < bottom < 1 - target
 
 
 def test_the_curve_through_exact_errors_is_found():

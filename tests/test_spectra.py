@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter1d
 from benchmark import VERSION, block_writer
 from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError
-from benchmark.dataset_folder import read_dataset, verify
+from benchmark.dataset_folder import read_classes, read_dataset, verify
 from benchmark.rendering import exp_of_negative, render
 from benchmark.variants import nine_variants
 from benchmark.variation import check_variation
@@ -718,3 +718,34 @@ def test_statistics_of_heights_are_those_of_the_class_file(class_file):
     heights = np.concatenate(classes.heights)
     expected = {"min": heights.min(), "mean": pytest.approx(heights.mean(), abs=1e-6), "max": 1}
     assert peak_statistics(classes)["height"] == expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"test_kernel": 0},
+        {"max_shift": 2.5},
+        {"test_shift": 2.5},
+        {"seed": 1.5},
+        {"seed": 2**63},
+        {"max_height_change": 3},
+        {"n_train": 0},
+        {"n_train": 7},  # which the file does not hold
+        {"n_val": 1},
+    ],
+)
+def test_a_damaged_variation_is_refused_by_its_field(dataset, change):
+    path = dataset / "dataset.json"
+    card = json.loads(path.read_text())
+    card["variation"] |= change
+    path.write_text(json.dumps(card))
+    ((name, value),) = change.items()
+    with pytest.raises(InputError, match=f"dataset.json is not .*{name} is {value}"):
+        read_dataset(dataset)
+
+
+def test_a_recorded_variation_has_to_suit_the_class_file(dataset, class_file):
+    record = read_dataset(dataset).card
+    record["variation"]["test_shift"] = 80
+    with pytest.raises(InputError, match="TEST_SHIFT is 80, accepted: 0 to"):
+        read_classes(record, class_file[0])
