@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+import zipfile
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
@@ -83,7 +84,7 @@ class Checkpoint:
         if not self.path.exists():
             return
         try:
-            with open(self.path, "rb") as file, np.load(file) as content:
+            with opened(self.path) as content:
                 arrays = dict(content)
             kept = json.loads(arrays.pop("text").tobytes())
             check_same(self.path.parent, identity_in(kept), self.identity)
@@ -149,13 +150,28 @@ def identity_in(kept):
     )
 
 
-def read_identity(path):
-    """Return the Identity of the training that left a checkpoint. Raises InputError."""
+def read_progress(path):
+    """Return the Identity of the training that left a checkpoint, and its Progress.
+
+    Raises InputError if it is damaged.
+    """
     try:
-        with open(path, "rb") as file, np.load(file) as content:
-            return identity_in(json.loads(content["text"].tobytes()))
+        with opened(path) as content:
+            kept = json.loads(content["text"].tobytes())
+        return identity_in(kept), Progress(**kept["progress"])
     except Exception as error:
         raise damaged(path, error) from None
+
+
+@contextmanager
+def opened(path):
+    """Open the archive of arrays that `Checkpoint.save` writes."""
+    with open(path, "rb") as file:
+        if not zipfile.is_zipfile(file):  # which np.load would take for something else
+            raise ValueError("it is no archive of arrays")
+        file.seek(0)
+        with np.load(file) as content:
+            yield content
 
 
 def changing_variables(model):

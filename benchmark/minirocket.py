@@ -120,7 +120,7 @@ def convolutions(spectra, dilation):
         if distance < 0:
             moved[:, -distance:] = spectra[:, :distance]
         else:
-            moved[:, : spectra.shape[1] - distance] = spectra[:, distance:]
+            moved[:, : max(0, spectra.shape[1] - distance)] = spectra[:, distance:]
     every = np.zeros_like(taps[0])
     for moved in taps:
         every -= moved

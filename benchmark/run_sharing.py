@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from tqdm import tqdm
 
 from benchmark import files
-from benchmark.checkpoint import read_identity
+from benchmark.checkpoint import read_progress
 from benchmark.command_line import InputError
 from benchmark.files import replace_file
 from benchmark.run_folder import (
@@ -149,10 +149,8 @@ def status_of_workers(folders, received, statuses):
     if failed:
         print(f"{failed} of {len(states)} runs failed; --status says why", file=sys.stderr)
     if left > failed:
-        print(
-            f"{left - failed} of {len(states)} runs are not finished; the same command goes on",
-            file=sys.stderr,
-        )
+        goes_on = "" if 2 in statuses else "; the same command goes on"  # else input stops it again
+        print(f"{left - failed} of {len(states)} runs are not finished{goes_on}", file=sys.stderr)
     return max([0, *statuses, 1 if left else 0])
 
 
@@ -197,8 +195,9 @@ def state_of(folder, identity=None):
     if not (folder / CHECKPOINT).exists():
         return "waiting", f"starts anew, as {done} left no checkpoint" if epochs else ""
     try:
+        training, progress = read_progress(folder / CHECKPOINT)
         if identity:
-            check_same(folder, read_identity(folder / CHECKPOINT), identity)
+            check_same(folder, training, identity)
     except InputError as error:
         return "refused", str(error).partition(";")[0]
-    return "waiting", done
+    return "waiting", f"{progress.epoch} epochs done"  # later ones of the history are lost

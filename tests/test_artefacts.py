@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.special import eval_chebyt
 
 import spectra_from_config
-from benchmark import block_writer
+from benchmark import artefacts, block_writer
 from benchmark.artefacts import (
     DETAILS,
     MOVES_BASELINE,
@@ -20,9 +20,11 @@ from benchmark.artefacts import (
     STREAMS,
     Artefacts,
     RandomSource,
+    add_noise,
     add_spikes,
     changed_peaks,
     class_that_may_leave,
+    count,
     faults_of_artefacts,
     generators,
     one_by_one,
@@ -471,8 +473,8 @@ def test_the_figure_shows_every_artefact_beside_the_ideal_pattern(class_file):
 
 def test_a_spectrum_that_has_left_the_axis_is_empty():
     gone = varied(4, positions=[1000], heights=[1])
-    for artefacts in Artefacts(strain=0.01), Artefacts(counts=(100, 100)):
-        spectra = render_with_artefacts(gone, artefacts, source(4), DATAPOINTS)
+    for settings in Artefacts(strain=0.01), Artefacts(counts=(100, 100)):
+        spectra = render_with_artefacts(gone, settings, source(4), DATAPOINTS)
         assert (spectra == 0).all()
 
 
@@ -567,3 +569,37 @@ def test_common_shifts_of_the_ladder_are_fractions_of_the_axis():
     (rung,) = [rung for rung in LADDER if rung.artefact == "common_shift"]
     shifts = [rung.settings(severity, 5000).common_shift for severity in rung.severities]
     assert shifts == pytest.approx([10, 25, 50, 75, 100])
+
+
+def test_counts_are_drawn_from_their_range():
+    spectra = np.ones((300, 4000), np.float32)
+    count(spectra, Artefacts(counts=(100, 1000)), source(300))
+    assert_uniform(1 / spectra.astype(float).var(axis=1), 100, 1000)
+
+
+def test_noise_is_drawn_from_its_range():
+    spectra = np.zeros((300, 4000), np.float32)
+    add_noise(spectra, Artefacts(noise=(0.1, 0.5)), source(300))
+    assert_uniform(spectra.std(axis=1), 0.1, 0.5)
+
+
+def test_artefacts_come_in_their_order(monkeypatch):
+    names, order = ["backgrounds", "humps", "count", "add_spikes", "add_noise"], []
+
+    def telling(name, made):
+        def tell(*arguments):
+            order.append(name)
+            return made(*arguments)
+
+        return tell
+
+    for name in names:
+        monkeypatch.setattr(artefacts, name, telling(name, getattr(artefacts, name)))
+    rendered(ALL, 2)
+    assert order == names
+
+
+@pytest.mark.parametrize("artefact", ["background", "hump", "counts", "noise"])
+def test_the_minimum_is_subtracted(artefact):
+    spectra = rendered(one_by_one(ALL)[artefact], 5, sigma=100.0)
+    assert (spectra.min(axis=1) == 0).all()

@@ -19,7 +19,7 @@ from baselines import count_answers
 from benchmark import search_match as search_match_module
 from benchmark import similarity
 from benchmark.class_file import ClassFile, read_class_file
-from benchmark.command_line import parse_flags
+from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import read_dataset, recorded_hashes
 from benchmark.peak_matching import match_peaks
 from benchmark.rendering import render
@@ -510,3 +510,11 @@ def test_a_detection_height_of_0_is_refused(run, dataset, class_file, tmp_path):
     flags = "--dataset", dataset, "--config", class_file[0], "--results", tmp_path / "r"
     process = run("baselines.py", *flags, "--smoothing", 3, "--max-lag", 5, "--detection-height", 0)
     assert_one_sentence(process, 2, "DETECTION_HEIGHT is 0", "above 0 and below 1")
+
+
+def test_constants_of_methods_that_are_not_asked_for_do_no_harm(dataset, class_file, tmp_path):
+    given = ["--dataset", str(dataset), "--config", str(class_file[0]), "--smoothing", "1000"]
+    given += ["--results", str(tmp_path / "r"), "--methods"]
+    baselines.main(parse_flags(baselines, [*given, "cosine"]))
+    with pytest.raises(InputError, match=r"SMOOTHING is 1000\.0, accepted: 0\.1 to 120"):
+        baselines.main(parse_flags(baselines, [*given, "cosine", "smoothed_cosine"]))

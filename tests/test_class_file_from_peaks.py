@@ -16,6 +16,7 @@ from benchmark.peak_detection import (
     Peaks,
     Scatter,
     class_peaks,
+    cut_off,
     detect,
     deviations,
     mean_spectrum,
@@ -665,3 +666,26 @@ def test_the_width_of_a_spectrum_is_the_median_of_its_peaks():
     classes = [(np.array([spectrum, spectrum]), np.array(["a", "b"]))]
     found = scatter_of(classes, [pattern], Detection(0.04, 0.02))
     np.testing.assert_allclose(found.spectrum_widths, [4, 4], atol=0.05)
+
+
+def test_percentiles_stand_where_they_belong(capsys):
+    values = np.arange(11.0)
+    scatter = Scatter(5, 3, 11, values, values, values, values, values[:0])
+    grid = Grid(1001, (200, 1200))
+    classes = class_file_from_peaks.Classes(["a"], [], "1/cm", grid, scatter)
+    config = {"spectra": {}, "min_peaks": 1, "max_peaks": 2, "classes": 1}
+    class_file_from_peaks.tell(classes, config, "x", "0")
+    assert "shift in datapoints: median 5, 10 % below 1, 10 % above 9\n" in capsys.readouterr().out
+
+
+def test_height_changes_up_to_099_are_advised():
+    one = np.ones(5)
+    scatter = Scatter(5, 3, 5, one, one, one, one, tails=one[:0])
+    classes = class_file_from_peaks.Classes(["a"], [], "", Grid(100, None), scatter)
+    assert class_file_from_peaks.advice_for(classes).max_height_change == 0.99
+
+
+def test_spectra_that_rise_to_their_last_datapoint_are_told():
+    rising = np.linspace(0, 1, 50)
+    assert cut_off(rising, Detection(0.04, 0.02)) == [49]
+    assert cut_off(rising[::-1], Detection(0.04, 0.02)) == [0]

@@ -9,6 +9,10 @@ from typing import Annotated, Literal
 import pytest
 from conftest import PROJECT, assert_one_sentence, run_here
 
+import class_file_from_peaks
+import measured_dataset
+import rank_correlation
+import sample_size
 from benchmark.command_line import parse_flags
 
 SCRIPTS = sorted(path.stem for path in PROJECT.glob("*.py"))
@@ -258,3 +262,27 @@ def test_a_value_of_a_million_characters_is_not_printed_whole(run, tmp_path):
 def test_a_message_of_several_lines_is_one_line(run, tmp_path):
     process = run("class_overlap.py", "--config", "two\nlines.json")
     assert_one_sentence(process, 2, "two lines.json")
+
+
+def test_defaults_are_those_that_results_were_made_with():
+    expected = {
+        measured_dataset: {
+            "range": (200, 1200),
+            "datapoints": 1000,
+            "min_samples": 3,
+            "val_share": 0.2,
+            "test_share": 0.2,
+            "seed": 0,
+            "background": "none",
+        },
+        class_file_from_peaks: {"prominence": 0.04, "min_height": 0.02, "max_peaks": 12},
+        sample_size: {
+            "n_train": (2, 5, 10, 20, 50, 100, 200),
+            "target": 0.99,
+            "split": "test",
+            "seeds": (0, 1, 2),
+        },
+        rank_correlation: {"resamples": 2000},
+    }
+    for script, defaults in expected.items():
+        assert vars(parse_flags(script, [])).items() >= defaults.items()

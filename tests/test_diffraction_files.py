@@ -240,3 +240,9 @@ def test_a_range_of_uxd_takes_nothing_of_the_one_before_it(measured):
         read_measurement(
             measured("_FILEVERSION=2\n_DRIVE='COUPLED'\n_START=1\n_COUNTSTIME\n1 1\n2 1\n")
         )
+
+
+def test_any_scan_that_is_not_completed_is_noted(measured):
+    for status in "Aborted", "InProgress", "Not finished":
+        (note,) = read_measurement(measured(xrdml(scan(attributes=f' status="{status}"')))).notes
+        assert note == f"the scan is {status}, not Completed"

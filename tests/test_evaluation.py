@@ -4,19 +4,22 @@ import io
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import PROJECT, assert_one_sentence, variation
+from conftest import PROJECT, SMALL, assert_one_sentence, variation
 
 import evaluate
 import train_models
-from benchmark import tables
+from benchmark import report, tables
+from benchmark.artefacts import Artefacts
 from benchmark.baseline_folder import read_baselines
+from benchmark.class_file import ClassFile
 from benchmark.command_line import InputError, parse_flags
 from benchmark.published_results import PAPER_VARIATION, PUBLISHED, published_beside
 from benchmark.results_folder import read_results
-from benchmark.run_folder import Protocol
+from benchmark.run_folder import Protocol, read_run
 
 SPECTRA = {"val": 5000, "test": 4500, "test_wide": 4500}
 LABELS = {split: np.repeat(np.arange(500), n // 500) for split, n in SPECTRA.items()}
@@ -634,3 +637,94 @@ def test_a_file_in_the_place_of_the_figures_is_told_before_anything_is_replaced(
     process = run("evaluate.py", "--results", tmp_path)
     assert_one_sentence(process, 2, tmp_path / "figures", "a folder, not a file")
     assert not (tmp_path / "table.md").exists()
+
+
+def test_every_version_that_differs_is_told():
+    for name in "tensorflow", "keras", "onednn", "benchmark":
+        runs = [
+            SimpleNamespace(model=m, environments=[{name: v}]) for m, v in (("a", "1"), ("b", "2"))
+        ]
+        assert f"{name} differs: a with 1; b with 2; results may" in tables.versions_text(runs)
+
+
+def test_no_macro_f1_where_answers_are_tied(tmp_path):
+    write_run(tmp_path, "vgg", 0, 4)
+    folder = write_baseline(tmp_path, "ideal_observer", 20)
+    record = json.loads((folder / "baseline.json").read_text())
+    record["misclassified"]["test"]["tied"] = 2
+    (folder / "baseline.json").write_text(json.dumps(record))
+    _, observer = table(tmp_path)
+    assert observer.scores["test"].macro_f1 is None
+    assert observer.scores["val"].macro_f1 is not None
+
+
+def test_each_test_split_is_described_by_its_own_change():
+    classes, limits = ClassFile(100, [], [], "", {}), variation()
+    assert "up to 0.02 in height" in report.meaning_of("test", classes, limits)
+    assert "up to 0.2 in height" in report.meaning_of("test_wide", classes, limits)
+
+
+def test_own_variants_are_described():
+    classes = ClassFile(100, [], [], "", {0: []})
+    assert report.meaning_of("test", classes, variation()).startswith(
+        "test spectra, varied as the class file"
+    )
+
+
+def test_the_network_with_fewest_seeds_decides(tmp_path):
+    for seed in range(3):
+        write_run(tmp_path, "vgg", seed, 4)
+    write_run(tmp_path, "cnn2", 0, 4)
+    assert "--seeds 0 1 2" in report.next_step(table(tmp_path), None)
+
+
+def test_unanswered_is_explained(tmp_path):
+    write_run(tmp_path, "vgg", 0, 4)
+    write_baseline(tmp_path, "ideal_observer", 20)
+    rows = table(tmp_path)
+    scores = rows[-1].scores
+    scores["test"] = scores["test"]._replace(unanswered=7)
+    assert "\nunanswered: spectra that" in report.report_text("x", rows, "test", None, None, None)
+
+
+def test_published_numbers_are_those_of_table_2():
+    networks = PUBLISHED["paper"].networks
+    assert {n: r.misclassified for n, r in networks.items()} == {
+        "cnn2": "30 ± 2",
+        "cnn3": "33 ± 10",
+        "cnn6": "14 ± 2",
+        "vgg": "30 ± 10",
+        "cnn_bn": "95 ± 35",
+        "resnet": "25 ± 7",
+        "inc3": "32 ± 9",
+        "inc6": "27 ± 7",
+    }
+
+
+def test_symmetric_artefacts_are_written_with_their_sign():
+    assert evaluate.written(0.02) == "±0.02" and evaluate.written((0, 0.5)) == "0 to 0.5"
+
+
+def test_a_missing_class_file_is_warned_of(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_run(tmp_path / "r", "vgg", 0, 4, dataset=PAPER)
+    record = read_run(tmp_path / "r/vgg-seed0").dataset
+    assert evaluate.classes_of(record, None) == (None, None)
+    assert (
+        "dataset500.json does not exist, so misclassifications are not" in capsys.readouterr().err
+    )
+
+
+def test_reasons_say_what_they_ignore():
+    dirty = SMALL._replace(artefacts=Artefacts(noise=(0, 0.1), strain=0.01))
+    assert evaluate.artefacts_text(dirty).endswith(
+        "artefacts of the training spectra: strain, noise.\n"
+    )
+    assert evaluate.artefacts_text(SMALL) == ""
+
+
+def test_an_agreement_of_an_earlier_evaluation_goes(tmp_path):
+    write_run(tmp_path, "vgg", 0, 4)
+    (tmp_path / "agreement.md").write_text("of earlier runs")
+    evaluate.main(parse_flags(evaluate, ["--results", str(tmp_path), "--no-figures"]))
+    assert not (tmp_path / "agreement.md").exists()

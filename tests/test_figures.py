@@ -634,3 +634,13 @@ def test_drawing_leaves_matplotlibs_settings_alone(make_runs):
     before = dict(matplotlib.rcParams)
     figures.cost(make_runs(["vgg"]), "test")
     assert dict(matplotlib.rcParams) == before
+
+
+def test_axes_are_named():
+    classes = ClassFile(
+        300, [np.array([50, 250]), np.array([60, 250])], [np.array([1, 0.9])] * 2, "", {}
+    )
+    panel = class_variation(classes, SMALL, 0).axes
+    assert "relative intensity, before normalisation" in [p.get_ylabel() for p in panel]
+    (panel,) = confused_classes([confusion(0, 1)], classes).axes
+    assert panel.get_xlabel() == "position (datapoints)"

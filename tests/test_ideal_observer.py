@@ -220,3 +220,10 @@ def test_more_fixed_heights_that_agree_outweigh_any_density():
     )
     found = answer(observer, (10, 1), (20, 1))
     assert (found.classes, found.probability) == ((0,), 1)
+
+
+def test_fixed_heights_must_agree():
+    classes = ClassFile(100, [np.array([20, 60])], [np.array([1, 0.9])], "", {})
+    observer = IdealObserver(classes, variation(max_shift=5, max_height_change=0.0))
+    assert observer.answer(np.array([20, 60]), np.array([1, 0.9])).classes == (0,)
+    assert observer.answer(np.array([20, 60]), np.array([1, 0.905])).classes == ()

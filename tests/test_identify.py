@@ -10,9 +10,11 @@ from conftest import PROJECT, assert_one_sentence
 
 import identify
 import spectra_from_config
+from benchmark import similarity
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.measured_samples import Form
+from benchmark.measurement import Measurement
 from benchmark.networks import hash_of_weights
 from benchmark.rendering import render
 from benchmark.run_folder import Count, Protocol, Run, read_run, record_of, run_name, write_run
@@ -376,3 +378,58 @@ def test_bad_input_ends_in_one_sentence_before_tensorflow_starts(run, measured, 
     flags = ["--runs", str(tmp_path), "--measured", path, "--csv", path]
     with pytest.raises(InputError, match=r"CSV is .*, which is read, too"):
         identify.main(parse_flags(identify, flags))
+
+
+def test_a_thousand_known_spectra_are_looked_at(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        similarity,
+        "nearest_rows",
+        lambda known, _: seen.append(len(known)) or similarity.Nearest(None, np.ones(3)),
+    )
+    for number in 999, 1500:
+        similarity.unusual_cosine(np.ones((number, 2)), None)
+    assert seen == [999, 1000]
+
+
+ANSWER = identify.Answer("f", ["a", "b"], [0.9, 0.1], None, None, [])
+
+
+def compare(monkeypatch, known="val", card=None, cosine=0.99, usual=0.9, answer=ANSWER):
+    nearest = SimpleNamespace(rows=[0], cosines=np.array([cosine]))
+    monkeypatch.setattr(identify, "nearest_rows", lambda *_: nearest)
+    monkeypatch.setattr(identify, "unusual_cosine", lambda *_: usual)
+    splits = {"train": (None, [1]), known: (None, None)}
+    dataset = SimpleNamespace(splits=splits, card=card)
+    (found,) = identify.compared([answer], None, dataset, known, ["a", "b"])
+    return found
+
+
+def test_a_nearest_spectrum_of_another_class_is_told(monkeypatch):
+    assert compare(monkeypatch).warnings == ["the most similar training spectrum is of class b"]
+    same = ANSWER._replace(classes=["b", "a"])
+    assert compare(monkeypatch, answer=same).warnings == []
+
+
+def test_what_is_usual_is_said(monkeypatch):
+    card = {"class_file": {"name": "x"}}
+    (warned,) = compare(monkeypatch, card=card, cosine=0.5).warnings
+    assert "cosine 0.500, where 95 of 100 spectra of val have 0.900 or more" in warned
+    assert warned.endswith(", or only measured, as val is synthetic")
+    for known, of in ("test_measured_val", card), ("val", None):
+        (warned,) = compare(monkeypatch, known, of, cosine=0.5).warnings
+        assert "synthetic" not in warned
+
+
+def test_one_point_is_too_few():
+    form = identify.Form((0, 10), 11, None, "none")
+    measured = Measurement(np.array([-30.0, 5.0, 40.0]), np.array([1.0, 2.0, 3.0]))
+    with pytest.raises(InputError, match="with 1 points from 0 to 10, the range"):
+        identify.brought_into(measured, form)
+
+
+def test_the_table_holds_the_cosine():
+    (row,) = csv.DictReader(
+        identify.as_table([ANSWER._replace(nearest="a", cosine=0.5)]).splitlines()
+    )
+    assert row["cosine"] == "0.500000"

@@ -7,6 +7,7 @@ import shutil
 import sys
 import types
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,10 +23,11 @@ from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.measured_samples import Form, Unusable, check_usable
 from benchmark.measurement import Measurement
 from benchmark.measurement_files import read_measurement
+from benchmark.measurement_sources import Source
 from benchmark.misclassifications import Misclassification, summarise
 from benchmark.resampling import resample
 from benchmark.run_folder import record_of
-from benchmark.sample_labels import Label, rruff_label, split_samples
+from benchmark.sample_labels import Label, LabelTable, match_labels, rruff_label, split_samples
 
 X = np.arange(0, 121.0)
 RANGE = "--range", 10, 110, "--datapoints", 51
@@ -1015,3 +1017,29 @@ def test_spectra_in_another_unit_than_the_rendered_ones_are_left_out(files, refe
         path.write_text("wavelength (nm), counts\n" + path.read_text())
     with pytest.raises(InputError, match=r"in another unit.*nm, accepted: 1/cm"):
         make(None, "--measured", files, "--beside", reference())
+
+
+def test_a_dataset_of_other_parameters_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = write_samples(tmp_path / "raman")
+    make(None, "--measured", files)
+    for flags in ("--range", 20, 110), ("--datapoints", 50), ("--val-share", 0.3), ("--unit", "nm"):
+        name = flags[0][2:].upper().replace("-", "_")
+        with pytest.raises(InputError, match=f"was written with {name} "):
+            make(None, "--measured", files, *flags)
+
+
+def test_a_file_of_just_that_name_comes_before_those_in_folders():
+    sources = [Source(name, bytes) for name in ("a.txt", "x/a.txt")]
+    labels = {"a.txt": Label("Q", "1"), "x/a.txt": Label("R", "2")}
+    matched, _ = match_labels(LabelTable("t", "", labels), sources)
+    assert matched == labels
+
+
+def test_likeness_is_not_sameness(capsys):
+    one, other = np.zeros(100), np.zeros(100)
+    one[10] = other[10] = 1
+    other[50] = 0.005  # 1 - cosine is 1.2e-5
+    train, test = (SimpleNamespace(values=values, file="f") for values in (one, other))
+    measured_dataset.tell_of_twins({"train": [train], "test": [test]})
+    assert capsys.readouterr().err == ""

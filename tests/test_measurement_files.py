@@ -426,3 +426,14 @@ def test_a_second_x_is_not_taken_for_y(measured, header):
 def test_a_number_with_its_unit_is_no_name_of_two_columns(measured, header):
     rows = "".join(f"{x} {x % 7}\n" for x in range(400, 440))
     assert read_measurement(measured(f"{header}\n{rows}")).y_unit == ""
+
+
+def test_from_twenty_points_on_x_may_be_their_number(measured):
+    for points, notes in (19, 0), (20, 1):
+        text = "".join(f"{x};{1 + x % 7}\n" for x in range(points))
+        assert len(read_measurement(measured(text)).notes) == notes
+
+
+def test_energy_is_a_name_of_x(measured):
+    rows = "".join(f"{x};{1 + x % 7}\n" for x in range(50))
+    assert read_measurement(measured(f"energy;I\n{rows}")).notes == ()

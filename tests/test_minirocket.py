@@ -66,7 +66,7 @@ def test_dilations_grow_evenly_in_their_exponents_up_to_the_length_of_the_spectr
     assert counts[:3] == [15, 8, 4]  # several exponents give 1 when rounded down
 
 
-@pytest.mark.parametrize("datapoints", [1, 5, 9, 17, 80])
+@pytest.mark.parametrize("datapoints", [1, 2, 3, 5, 9, 17, 80])
 def test_spectra_of_any_length_have_their_features(datapoints):
     spectra = np.random.default_rng(0).random((3, datapoints)).astype(np.float32)
     features = fit_features(spectra, 500)

@@ -13,7 +13,7 @@ from test_evaluation import LABELS, SPECTRA, write_baseline, write_run
 import evaluate
 from benchmark import tables
 from benchmark.command_line import InputError, parse_flags
-from benchmark.run_folder import Count, read_predictions
+from benchmark.run_folder import Count, is_count, read_predictions
 
 ODD = "a|b_$x^2$ & #{}~\\*\n[\udce9"
 SHOWN = "a|b_$x^2$ & #{}~\\*\n[?".replace("\n", " ")
@@ -309,3 +309,8 @@ def test_predictions_below_what_no_answer_is_are_refused(tmp_path, unanswered):
     np.save(tmp_path / "test_predictions.npy", predictions)
     with pytest.raises(InputError, match="integers from 0 to 2"):
         read_predictions(tmp_path, "test", labels, 3, count)
+
+
+def test_a_share_of_a_spectrum_needs_ties():
+    assert not is_count({"misclassified": 2.5, "spectra": 9})
+    assert is_count({"misclassified": 2.5, "spectra": 9, "tied": 1})

@@ -416,3 +416,12 @@ def test_sentence_title_and_file_hold_correlation_interval_and_p_value(run, tmp_
     )
     *_, sentence, _ = process.stdout.splitlines()
     assert (tmp_path / "rank_correlation.md").read_text().endswith(f"\n\n{sentence}\n")
+
+
+def test_each_axis_has_the_name_of_its_side():
+    sides = side([[1], [2], [3], [4], [5]], "one"), side([[1], [2], [3], [4], [5]], "two")
+    (panel,) = rank_correlation.draw(*sides, rank_correlation.Correlation(1, 1, 1, 1)).axes
+    assert (panel.get_xlabel(), panel.get_ylabel()) == (
+        "misclassified / %: one",
+        "misclassified / %: two",
+    )

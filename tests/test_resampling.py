@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.command_line import InputError
-from benchmark.resampling import covers, dense_points, losses, resample
+from benchmark.resampling import covers, dense_points, doubts, losses, resample
 
 
 def gaussians(x, positions, heights, width):
@@ -224,3 +224,17 @@ def test_the_step_at_an_end_decides_how_far_it_may_be_missed(x, limits, beyond):
     resample(*measured, 5, limits)
     with pytest.raises(InputError, match="accepted: all of RANGE"):
         resample(*measured, 5, beyond)
+
+
+def test_three_points_are_saturated_and_frequent_values_no_codes():
+    y = np.arange(100.0) % 50
+    for points, notes in (2, 0), (3, 1):
+        full = y.copy()
+        full[10 : 10 + points] = 60
+        assert len(doubts(full)) == notes
+    assert doubts(np.r_[np.full(5, -9999), y]) and not doubts(np.r_[np.full(50, -9999), y])
+
+
+def test_a_lowest_y_nearer_than_the_others_span_is_no_code():
+    y = np.arange(100.0) % 50
+    assert not doubts(np.r_[-40, y]) and doubts(np.r_[-60, y])

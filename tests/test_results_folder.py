@@ -7,7 +7,7 @@ from conftest import PROJECT, assert_one_sentence
 from test_evaluation import DATASET, HASHES, PROTOCOL, write_run
 
 from benchmark.results_folder import rank
-from benchmark.run_folder import Run
+from benchmark.run_folder import Run, array_that_differs
 from evaluate import evaluate as evaluated
 
 
@@ -100,3 +100,9 @@ def test_shipped_runs_change_nothing_that_is_said_of_ones_own(tmp_path, monkeypa
     assert beside.misclassified == alone.misclassified
     for row in beside.rows:
         assert bool(row.group) == (not row.network.endswith("(shipped)"))
+
+
+def test_validation_spectra_count_too():
+    one = {"x_train.npy": "a", "y_train.npy": "b", "x_val.npy": "c", "y_val.npy": "d"}
+    for name in one:
+        assert array_that_differs(one, one | {name: "z"}) == name

@@ -17,7 +17,7 @@ import pytest
 from conftest import PROJECT, assert_one_sentence
 
 import train_models
-from benchmark.checkpoint import Checkpoint, Terminated
+from benchmark.checkpoint import Checkpoint, Terminated, read_progress
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.networks import Network, build
@@ -111,7 +111,10 @@ def test_status_refuses_the_checkpoint_that_training_would_refuse(dataset, tmp_p
     path = interrupted(dataset, tmp_path, monkeypatch)
     read = read_dataset(dataset)
     identity = Identity("changeable", 0, PROTOCOL, record_of(read, hash_and_check(read)))
-    assert state_of(tmp_path, identity)[0] == "waiting"
+    write_history(tmp_path, {"loss": [3, 2, 1, 1, 1, 1]})  # in which only the checkpoint counts
+    epoch = read_progress(path)[1].epoch
+    assert epoch < 6
+    assert state_of(tmp_path, identity) == ("waiting", f"{epoch} epochs done")
     other = identity._replace(protocol=PROTOCOL._replace(lr_patience=77))
     state, why = state_of(tmp_path, other)
     assert state == "refused"
@@ -120,6 +123,7 @@ def test_status_refuses_the_checkpoint_that_training_would_refuse(dataset, tmp_p
     state, why = state_of(tmp_path, identity)
     assert state == "refused"
     assert "checkpoint.npz is damaged" in why
+    assert "it is no archive of arrays" in why
 
 
 def test_a_damaged_or_foreign_checkpoint_is_refused(dataset, tmp_path, monkeypatch):
@@ -387,11 +391,9 @@ def test_a_run_that_fails_by_its_input_gives_status_2_any_other_1(tmp_path, erro
     assert share([tmp_path / "a"], train) == status
 
 
-def test_epochs_done_are_those_that_the_history_holds(tmp_path):
+def test_without_a_checkpoint_the_epochs_of_the_history_are_lost(tmp_path):
     write_history(tmp_path, {"loss": [3, 2, 1]})
     assert state_of(tmp_path) == ("waiting", "starts anew, as 3 epochs done left no checkpoint")
-    (tmp_path / "checkpoint.npz").touch()
-    assert state_of(tmp_path) == ("waiting", "3 epochs done")
 
 
 def test_predictions_that_differ_or_are_missing_are_told(dataset, tmp_path, capsys):

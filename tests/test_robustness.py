@@ -19,7 +19,7 @@ import baselines
 import dataset_config_generator
 import robustness
 from benchmark import robustness_record, robustness_report
-from benchmark.artefacts import Artefacts, RandomSource, render_with_artefacts
+from benchmark.artefacts import Artefacts, RandomSource, names_of_those_on, render_with_artefacts
 from benchmark.class_figures import class_artefacts
 from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError, parse_flags
@@ -530,3 +530,15 @@ def test_the_ladders_class_file_is_the_generators(run, tmp_path):
     assert process.returncode == 0, process.stderr
     shipped = PROJECT / "dataset_configs/ladder100.json"
     assert (tmp_path / "ladder100.json").read_bytes() == shipped.read_bytes()
+
+
+def test_each_rung_switches_its_own_artefact_on():
+    for rung in LADDER:
+        on = names_of_those_on(rung.settings(rung.severities[2], 1000))
+        assert on == ["peak_shape" if rung.artefact == "lorentzian_share" else rung.artefact]
+
+
+def test_the_ladder_is_that_of_the_shipped_results():
+    for name in "ladder100", "ladder100_artefacts":
+        text = (PROJECT / "results/robustness" / name / "robustness.md").read_text()
+        assert robustness_report.ladder_table() in text

@@ -24,6 +24,7 @@ from benchmark.sample_sizes import (
     Curve,
     Fit,
     Point,
+    curves_csv,
     curves_of,
     enough_text,
     errors_table,
@@ -463,3 +464,16 @@ def test_the_figure_says_what_its_axes_and_lines_are():
     drawn = [line for line in figure.axes[0].get_lines() if len(line.get_xdata()) == len(SIZES)]
     for name, line in zip(("vgg", "minirocket"), drawn, strict=True):
         assert styles[name] == (line.get_color(), line.get_linestyle(), line.get_marker())
+
+
+def test_columns_hold_what_they_say():
+    point = Point("few", "vgg", "network", 5, "test", 200, (2, 4), 10, 1)
+    (row,) = csv.DictReader(table_csv([point]).splitlines())
+    found = [
+        float(row[name])
+        for name in ("misclassified_mean", "misclassified_min", "misclassified_max", "error")
+    ]
+    assert found == [3, 2, 4, 0.015]
+    curve = Curve("few", "vgg", "test", (1, 2, 3, 4), Fit(1, 2, 3), 3.5)
+    (row,) = csv.DictReader(curves_csv([curve]).splitlines())
+    assert [row[name] for name in "abc"] == ["1", "2", "3"]

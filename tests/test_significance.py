@@ -345,3 +345,9 @@ def test_nine_networks_have_the_same_p_value_every_time():
     ranks = np.arange(9), np.array([3, 1, 2, 0, 4, 8, 6, 5, 7])
     first, *others = (significance.rank_correlation(*ranks) for _ in range(3))
     assert others == [first] * 2
+
+
+def test_the_p_value_of_eight_networks_is_exact():
+    a, b = np.arange(8), np.array([1, 0, 2, 4, 3, 5, 7, 6])
+    _, p = significance.rank_correlation(a, b)
+    assert p * 40320 == pytest.approx(round(p * 40320), abs=1e-6)

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 
+import spectra_from_config
 from benchmark import VERSION, block_writer
 from benchmark.class_file import read_class_file
-from benchmark.command_line import InputError
+from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import read_classes, read_dataset, verify
 from benchmark.rendering import exp_of_negative, render
 from benchmark.variants import nine_variants
@@ -749,3 +750,24 @@ def test_a_recorded_variation_has_to_suit_the_class_file(dataset, class_file):
     record["variation"]["test_shift"] = 80
     with pytest.raises(InputError, match="TEST_SHIFT is 80, accepted: 0 to"):
         read_classes(record, class_file[0])
+
+
+def test_statistics_of_positions(class_file):
+    classes = read_class_file(class_file[0])
+    positions = np.concatenate(classes.positions)
+    assert peak_statistics(classes)["position"] == {"min": positions.min(), "max": positions.max()}
+
+
+def test_every_flag_of_the_overlap_is_in_its_command():
+    flags = ["--config", "c.json", "--max-shift", "5", "--max-height-change", "0.1"]
+    flags += ["--test-shift", "3", "--test-height-change", "0.03", "--no-vary-highest"]
+    settings = parse_flags(spectra_from_config, flags)
+    _, *found = spectra_from_config.command_of_overlap(settings, "test").split()
+    assert sorted(found) == sorted(flags)
+
+
+def test_seeds_end_below_2_to_63(class_file):
+    path, classes = class_file[0], read_class_file(class_file[0])
+    check_variation(classes, path, SMALL._replace(seed=2**63 - 1))
+    with pytest.raises(InputError, match="SEED is"):
+        check_variation(classes, path, SMALL._replace(seed=2**63))

@@ -102,3 +102,7 @@ def test_plain_text_has_a_line_per_row_and_its_columns_below_each_other(lines):
         for number, (width, cell) in enumerate(zip(widths, cells, strict=True)):
             first = sum(widths[:number]) + 2 * number
             assert padded[first : first + width].strip() == one_line(cell)
+
+
+def test_mean_text_has_four_digits():
+    assert mean_text(429.5) == "429.5"

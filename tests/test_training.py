@@ -686,3 +686,9 @@ def test_training_needs_no_more_memory_for_more_spectra(tmp_path):
         megabytes.append(int(process.stdout.split()[-1]) / 1000)
     few, many = megabytes
     assert many < few + 100
+
+
+def test_a_maximum_of_09_is_warned_of(own_arrays, capsys):
+    np.save(own_arrays / "x_train.npy", 0.9 * np.load(own_arrays / "x_train.npy"))
+    hash_and_check(read_dataset(own_arrays))
+    assert "maximum is not 1" in capsys.readouterr().err

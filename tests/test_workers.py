@@ -23,6 +23,7 @@ from benchmark import machine, networks
 from benchmark.command_line import flags_of, parse_flags
 from benchmark.run_comparison import compare
 from benchmark.run_folder import read_run
+from benchmark.run_sharing import status_of_workers
 from spectra_from_config import render_dataset
 
 NETWORKS = "vgg", "cnn2", "vgg:hidden_activation=relu"
@@ -218,3 +219,9 @@ def test_a_killed_command_leaves_no_worker_for_ever(dataset, tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert len(list((tmp_path / "two").glob("*/checkpoint.npz"))) == 2
+
+
+@pytest.mark.parametrize(("statuses", "goes_on"), [([1, 0], True), ([2, 0], False)])
+def test_the_same_command_goes_on_unless_its_input_is_refused(tmp_path, capsys, statuses, goes_on):
+    assert status_of_workers([tmp_path / "vgg-seed0"], None, statuses) == max(statuses)
+    assert ("goes on" in capsys.readouterr().err) == goes_on
