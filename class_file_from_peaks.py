@@ -372,18 +372,18 @@ def room_of(config):
 def advice_for(classes):
     """Return the Advice that the scatter of the peaks gives, or else the paper's variation."""
     paper, scatter = PAPER_VARIATION, classes.scatter
-    share = math.ceil(TRAINING_SPECTRA / len(classes.names))
-    n_train = min(MOST_PER_CLASS, max(paper.n_train, share))
+    per_class = math.ceil(TRAINING_SPECTRA / len(classes.names))
+    n_train = min(MOST_PER_CLASS, max(paper.n_train, per_class))
     spectra = {"n_train": n_train, "n_val": math.ceil(n_train / VALIDATION_SHARE)}
     if scatter is None:
-        share = classes.grid.datapoints / dataset_config_generator.DATAPOINTS
-        max_shift = round(paper.max_shift * share)
+        scale = classes.grid.datapoints / dataset_config_generator.DATAPOINTS
+        max_shift = round(paper.max_shift * scale)
         return Advice(
             **spectra,
             max_shift=max_shift,
             max_height_change=paper.max_height_change,
             kernel_range=paper.kernel_range,
-            test_shift=min(max_shift, max(1, round(paper.test_shift * share))),
+            test_shift=min(max_shift, max(1, round(paper.test_shift * scale))),
             test_kernel=paper.test_kernel,
         )
     # Rendered spectra have one width for all their peaks.
@@ -418,7 +418,7 @@ def tell(classes, config, output, digest):
     if scatter is None:
         warn(
             "no class has several samples to tell how wide its peaks are and how far they scatter; "
-            "the flags below are the paper's"
+            "the variation below is the paper's, shifts in proportion to the datapoints"
         )
         return
     found = len(scatter.widths)

@@ -57,7 +57,10 @@ OWN_VARIANTS: Annotated[
 ] = True
 
 RESULT = {"class_file", "limits", "pairs", "ambiguous_test_spectra"}  # what JSON holds
-LIMITS = "max_shift", "max_height_change", "test_shift", "test_height_change"
+LIMITS = (
+    *("max_shift", "max_height_change", "test_shift", "test_height_change"),
+    *("vary_highest", "own_variants"),
+)
 
 
 def main(settings):
@@ -91,8 +94,7 @@ def main(settings):
     if settings.json:
         result = {
             "class_file": {"name": Path(settings.config).name, "sha256": class_file.sha256},
-            "limits": {name: getattr(settings, name) for name in LIMITS}
-            | ({} if settings.vary_highest else {"vary_highest": False}),
+            "limits": {name: getattr(settings, name) for name in LIMITS},
             "pairs": [
                 {
                     "class_a": overlap.class_a,

@@ -131,7 +131,6 @@ VERIFY: Annotated[
 ] = False
 
 RENDERED_SPLITS = "train", "val", "test", "test_wide"
-OVERLAP_CLASSES = 5000  # with more, overlap is left to class_overlap.py: pairs grow quadratically
 
 
 def main(settings):
@@ -180,10 +179,7 @@ def command_of_overlap(settings, split):
 
 
 def warn_of_overlap(overlap, ignored, settings):
-    if overlap is None:
-        message = f"not looked for among more than {OVERLAP_CLASSES}; class_overlap.py does"
-        print(f"overlapping classes: {message}", file=sys.stderr)
-    elif alike := [split for split, found in overlap.items() if found["pairs"]]:
+    if alike := [split for split, found in overlap.items() if found["pairs"]]:
         counts = (
             f"{found['ambiguous_test_spectra']} spectra of {split}"
             for split, found in overlap.items()
@@ -193,7 +189,7 @@ def warn_of_overlap(overlap, ignored, settings):
             f"classes overlap, {' and '.join(counts)} are ambiguous; "
             f"{command_of_overlap(settings, alike[0])} lists {listed}"
         )
-    if ignored and overlap is not None:
+    if ignored:
         print(
             f"overlap of classes does not take into account {', '.join(ignored)}: more classes may "
             f"be alike in the training spectra",
@@ -201,15 +197,21 @@ def warn_of_overlap(overlap, ignored, settings):
         )
 
 
-def warn_of_equal_variants(variants):
+def warn_of_copies(class_file, variants):
     """Warn if a class has equal test spectra; variants: split -> per class a list of Variant."""
+    told = []
     for split, of_classes in variants.items():
-        equal = sum(len(own) - len(set(own)) for own in of_classes)
-        if equal:
-            warn(
-                f"{equal} of {sum(map(len, of_classes))} spectra of {split} are copies of others, "
-                f"as their variants are equal: they decide nothing and count as often"
-            )
+        copies = 0
+        for own, heights in zip(of_classes, class_file.heights, strict=True):
+            different = {(v.shift, *change_heights(heights, v.height_change)) for v in own}
+            copies += len(own) - len(different)
+        if copies:
+            told.append(f"{copies} of {sum(map(len, of_classes))} spectra of {split}")
+    if told:
+        warn(
+            f"{' and '.join(told)} are copies of others, as variation does not change them: they "
+            f"decide nothing and count as often"
+        )
 
 
 class Split(NamedTuple):
@@ -317,7 +319,7 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
     require_folder("OUTPUT", folder)
     folder.mkdir(parents=True, exist_ok=True)
     splits = splits_of(class_file, variation)
-    warn_of_equal_variants(variants_of(class_file, variation))
+    warn_of_copies(class_file, variants_of(class_file, variation))
     ignored = names_of_those_on(variation.artefacts)
     names = [name for split in splits for name in array_names(split)]
     outdated = [name for split in RENDERED_SPLITS for name in array_names(split)]
@@ -408,12 +410,7 @@ def render_rows(name, rows, buffers, class_file, splits):
 
 
 def summarise_overlap(class_file, variation):
-    """Count overlapping classes and ambiguous spectra of both test splits, for dataset.json.
-
-    Returns None, without counting, for more than OVERLAP_CLASSES classes.
-    """
-    if class_file.classes > OVERLAP_CLASSES:
-        return None
+    """Count overlapping classes and ambiguous spectra of both test splits, for dataset.json."""
     return {
         split: summarise(find_overlaps(class_file, limits))
         for split, limits in limits_of(class_file, variation).items()

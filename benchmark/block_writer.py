@@ -7,6 +7,7 @@ number. SHA-256, which takes longer than the rendering, follows the blocks in th
 
 import errno
 import fcntl
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -22,7 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmark.command_line import interrupts_held
-from benchmark.files import lock, sha256_of
+from benchmark.files import lock
 
 SPECTRUM_TYPE = np.dtype("<f4")
 BLOCK = 500_000  # datapoints rendered at once, few enough to stay in the processor's cache
@@ -178,7 +179,16 @@ class GrowingHash:
 
     def __init__(self, path, threads):
         self.ends = SimpleQueue()
-        self.hashed = threads.submit(sha256_of, path, iter(self.ends.get, None))
+        self.hashed = threads.submit(self.hash, path)
+
+    def hash(self, path):
+        sha256, start = hashlib.sha256(), 0
+        # Without a buffer, which would read on into what is not there yet.
+        with open(path, "rb", buffering=0) as file:
+            for end in iter(self.ends.get, None):
+                sha256.update(os.pread(file.fileno(), end - start, start))
+                start = end
+        return sha256.hexdigest()
 
     def complete_up_to(self, end):
         """Tell up to which byte the file is complete; None when it has all its bytes."""

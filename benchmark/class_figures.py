@@ -54,6 +54,8 @@ def class_variation(class_file, variation, label, vary):
     """
     check_label(class_file, label, "label")
     trained, tested = vary("train", label), vary("test", label)
+    pattern = class_file.positions[label], class_file.heights[label]
+    ideal = *(values[None] for values in pattern), np.array([float(variation.test_kernel)])
     shown_splits = [
         ("training spectra", trained, {"marker": "o", "color": SKY, "markersize": 3}),
         ("test", tested, {"marker": "s", "color": VERMILION, "fillstyle": "none"}),
@@ -63,7 +65,7 @@ def class_variation(class_file, variation, label, vary):
         shown_splits.append(("test_wide", vary("test_wide", label), style))
     peak = peak_to_follow(class_file.heights[label])
     centre = class_file.positions[label][peak]
-    shown = [("ideal pattern", tested, 0), ("training spectrum", trained, 0)]
+    shown = [("ideal pattern", ideal, 0), ("training spectrum", trained, 0)]
     if len(trained[0]) > 1:
         shown.append(("another training spectrum", trained, 1))
 

@@ -5,7 +5,6 @@ import glob
 import hashlib
 import json
 import math
-import mmap
 import os
 import secrets
 import stat
@@ -16,8 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.command_line import LARGEST, InputError
-
-HASH_PIECE = 2**26  # bytes
 
 
 @contextmanager
@@ -145,26 +142,9 @@ def lock(file, kind):
     return True
 
 
-def sha256_of(path, ends=None):
-    """Hash a file, mapped into memory piece by piece: that spares copying it.
-
-    ends: for a file that is being written, up to which byte it is complete, again and again.
-    """
-    sha256 = hashlib.sha256()
+def sha256_of(path):
     with open(path, "rb") as file:
-        if ends is None:
-            size = os.fstat(file.fileno()).st_size
-            ends = [*range(HASH_PIECE, size, HASH_PIECE), size] if size else []
-        start = 0
-        for end in ends:
-            page = start - start % mmap.ALLOCATIONGRANULARITY
-            with (
-                mmap.mmap(file.fileno(), end - page, access=mmap.ACCESS_READ, offset=page) as piece,
-                memoryview(piece)[start - page :] as rest,
-            ):
-                sha256.update(rest)
-            start = end
-    return sha256.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def open_array(path):

@@ -56,14 +56,15 @@ def read_columns(path, lines):
     """
     contents = list(without_comments(path, lines))
     parsed = [Line(*line, as_written(fields(line[-1]))) for line in contents]
+    notes = []
     if any("," in line.content for line in parsed):
-        parsed = with_decimal_commas(path, parsed)
+        parsed, notes = with_decimal_commas(path, parsed)
     start, stop = table_of(path, parsed)
     table = parsed[start:stop]
     refuse_points_between_thousands(path, table)
     header = parsed[:start]
     names = column_names(header, table)
-    notes = [*check_columns(path, table, names)]
+    notes += check_columns(path, table, names)
     notes += [
         f"line {line.number}, {shortened(line.content)}, stands among header lines and is not read"
         for line in header
@@ -167,7 +168,8 @@ def unquoted(field):
 def with_decimal_commas(path, parsed):
     """Read the commas as decimal signs if more lines are rows of numbers then.
 
-    Raises InputError where they may as well group thousands.
+    Returns the lines, and a list of notes. Raises InputError where a column has numbers with and
+    without a comma that may as well group thousands.
     """
     split = [
         fields(line.content, comma_separates='"' in line.content) for line in parsed
@@ -179,7 +181,7 @@ def with_decimal_commas(path, parsed):
         for line, row in zip(parsed, split, strict=True)
     ]
     if len(rows_of(commas)) <= len(rows_of(parsed)):
-        return parsed
+        return parsed, []
     columns = {}
     for line, row in zip(commas, split, strict=True):
         if line.numbers and len(row) > 1:
@@ -194,7 +196,8 @@ def with_decimal_commas(path, parsed):
                     f"{path}: line {line.number} is {shortened(line.content)}, whose comma may "
                     f"mark decimals or thousands, accepted: decimal points"
                 )
-    return commas
+        return commas, ["commas are taken for decimal signs, though all may mark thousands"]
+    return commas, []
 
 
 def refuse_points_between_thousands(path, table):

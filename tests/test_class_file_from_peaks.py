@@ -202,7 +202,7 @@ def test_without_measurements_the_flags_are_the_papers_for_these_datapoints(make
     _, output, errors = make(*from_table(measured(TABLE)))
     assert "--max-shift 10 " in output
     assert "--kernel-range 2 5" in output
-    assert "the flags below are the paper's" in errors
+    assert "the variation below is the paper's" in errors
 
 
 @pytest.mark.parametrize(

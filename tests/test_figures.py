@@ -644,3 +644,15 @@ def test_axes_are_named():
     assert "relative intensity, before normalisation" in [p.get_ylabel() for p in panel]
     (panel,) = confused_classes([confusion(0, 1)], classes).axes
     assert panel.get_xlabel() == "position (datapoints)"
+
+
+def test_the_ideal_pattern_is_shown_unvaried_where_no_variant_is(tmp_path):
+    spectrum = {"peak_positions": [100, 150], "peak_heights": [1, 0.5]}
+    spectrum["test_variants"] = [[30, 0], [0, -0.4]]
+    config = {"datapoints": 300, "classes": 1, "spectra": {"0": spectrum}}
+    (tmp_path / "own.json").write_text(json.dumps(config))
+    classes = read_class_file(tmp_path / "own.json")
+    ideal = class_variation(classes, SMALL, 0).axes[0]
+    assert ideal.get_title("left").startswith("ideal pattern")
+    spectrum = ideal.lines[0].get_ydata()
+    assert (spectrum.argmax(), spectrum[150]) == (100, pytest.approx(0.5, abs=1e-3))

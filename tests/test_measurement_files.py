@@ -437,3 +437,11 @@ def test_from_twenty_points_on_x_may_be_their_number(measured):
 def test_energy_is_a_name_of_x(measured):
     rows = "".join(f"{x};{1 + x % 7}\n" for x in range(50))
     assert read_measurement(measured(f"energy;I\n{rows}")).notes == ()
+
+
+def test_commas_that_may_all_stand_between_thousands_are_told(measured):
+    note = "commas are taken for decimal signs, though all may mark thousands"
+    for y, notes in ("50", (note,)), ("0,512", ()), ("50,25", ()):
+        rows = "".join(f"{x},{100 + x}\t{y}\n" for x in range(1, 9))
+        read = read_measurement(measured(rows))
+        assert (read.x[0], read.notes) == (1.101, notes)

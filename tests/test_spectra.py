@@ -232,10 +232,22 @@ def test_test_spectra_that_are_copies_are_told(class_file, tmp_path, capsys):
     assert "copies" not in capsys.readouterr().err
     card = render_dataset(class_file[0], tmp_path / "b", SMALL._replace(test_shift=0))
     spectra = card["files"]["x_test.npy"]["shape"][0]
-    errors = capsys.readouterr().err
-    for split in "test", "test_wide":
-        assert f"{spectra * 2 // 3} of {spectra} spectra of {split} are copies of others" in errors
+    told = " and ".join(
+        f"{spectra * 2 // 3} of {spectra} spectra of {split}" for split in ("test", "test_wide")
+    )
+    assert f"{told} are copies of others" in capsys.readouterr().err
     assert len(np.unique(np.load(tmp_path / "b/x_test.npy"), axis=0)) <= spectra // 3
+
+
+def test_test_spectra_whose_heights_cannot_change_are_copies(class_file, tmp_path, capsys):
+    path, write = class_file
+    heights = {"0": [1, 1], "1": [1, 0], "2": [1, 0.5]}
+    spectra = {n: {"peak_positions": [40, 70], "peak_heights": h} for n, h in heights.items()}
+    write(lambda config: config.update(spectra=spectra, classes=3))
+    render_dataset(path, tmp_path / "a", SMALL)
+    # of 9 spectra of class 0 only 3 differ, of class 1 six, as no height falls below 0
+    assert "9 of 27 spectra of test and 9 of 27 spectra of test_wide" in capsys.readouterr().err
+    assert len(np.unique(np.load(tmp_path / "a/x_test.npy"), axis=0)) == 18
 
 
 def test_another_seed_gives_other_spectra(class_file, tmp_path):
@@ -512,7 +524,7 @@ def test_another_dataset_is_not_rendered_over_the_default_folder(run, class_file
     assert_one_sentence(process, 2, "KERNEL_RANGE (2, 5), not (2.0, 4.0)")
     class_file[1](
         lambda config: config["spectra"]["0"].update(
-            peak_heights=[1.0, 1.0, 1.0][: len(config["spectra"]["0"]["peak_positions"])]
+            peak_heights=[1.0, 0.9, 0.8][: len(config["spectra"]["0"]["peak_positions"])]
         )
     )
     process = run("spectra_from_config.py", *flags, cwd=tmp_path)
