@@ -53,7 +53,7 @@ from benchmark.command_line import InputError, require, require_folder, run_scri
 from benchmark.dataset_folder import hash_and_check, read_classes, read_dataset
 from benchmark.files import is_whole
 from benchmark.ideal_observer import IdealObserver
-from benchmark.minirocket import KERNELS, count_positive, fit_features
+from benchmark.minirocket import KERNELS, count_above, fit_features
 from benchmark.ridge import answer, train_ridge
 from benchmark.run_folder import RUN_RECORD, Count, array_that_differs, counts_text, read_run
 from benchmark.search_match import search_match
@@ -262,7 +262,7 @@ def judge_minirocket(dataset, features):
     """
     train, val = dataset.splits["train"], dataset.splits["val"]
     fitted = fit_features(train[0], features)
-    features_of = partial(count_positive, features=fitted)
+    features_of = partial(count_above, features=fitted)
     ridge = train_ridge(features_of, train, val, dataset.classes, title="minirocket")
     return judge("minirocket", lambda spectra: answer(features_of(spectra), ridge), dataset)
 

@@ -42,7 +42,6 @@ import math
 import shlex
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -53,7 +52,7 @@ from benchmark.command_line import LARGEST, InputError, require, require_range, 
 from benchmark.data_card import array_names
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.files import refuse_input
-from benchmark.measured_samples import samples_of
+from benchmark.measured_samples import Form, samples_of
 from benchmark.peak_detection import (
     GAUSSIAN_TAILS,
     LORENTZIAN_TAILS,
@@ -317,8 +316,8 @@ def read_files(settings):
     """Return the Measured of measurement files."""
     grid = grid_of_files(settings)
     table = read_labels(settings.labels) if settings.labels else None
-    form = {"datapoints": grid.datapoints, "min_samples": 1, "background": "none"}
-    spectra, excluded = collect(SimpleNamespace(**vars(settings) | form), table, settings.unit)
+    form = Form(grid.range, grid.datapoints, settings.unit, background="none")
+    spectra, excluded = collect(settings.measured, form, table, min_samples=1)
     tell_of_files(spectra, excluded)
     names = list(samples_of(spectra))
     return Measured(

@@ -140,7 +140,10 @@ def main(settings):
         rendered = rendered_card(folder, settings)
         unit = unit or rendered.get("unit")
     table = read_labels(settings.labels) if settings.labels else None
-    spectra, excluded = collect(settings, table, unit, output=folder)
+    form = Form(settings.range, settings.datapoints, unit, settings.background)
+    spectra, excluded = collect(
+        settings.measured, form, table, min_samples=settings.min_samples, output=folder
+    )
     splits = split_by_sample(spectra, settings)
     tell_of_twins(splits)
     if rendered:
@@ -202,12 +205,13 @@ def require_new(folder):
             )
 
 
-def collect(settings, table, unit, output=None):
+def collect(measured, form, table, min_samples, output=None):
     """Read all files; returns a list of Spectrum, by class, sample and file, and of Exclusion.
 
+    measured: files, folders and archives; form: Form; table: LabelTable, None for RRUFF's names;
     output: a folder that is not searched, as it holds what is made of the files.
     """
-    sources = find_sources(settings.measured, output)
+    sources = find_sources(measured, output)
     hidden = {source.name for source in sources if source.of_system}
     if table:
         hidden -= named_all_the_same(table, sources)
@@ -219,19 +223,18 @@ def collect(settings, table, unit, output=None):
     sources = [source for source in sources if not source.is_archive]
     labels, missing = labels_from_table(table, sources) if table else labels_from_names(sources)
     excluded += missing
-    form = Form(settings.range, settings.datapoints, unit, settings.background)
     sources = [source for source in sources if source.name in labels]
     spectra, unusable = read_spectra(sources, labels, form)
     spectra.sort(key=lambda spectrum: (spectrum.label, spectrum.file, spectrum.sha256))
     spectra, copies = without_copies(spectra)
-    spectra, rare = without_rare_classes(spectra, settings.min_samples)
+    spectra, rare = without_rare_classes(spectra, min_samples)
     excluded = sorted([*excluded, *unusable, *copies, *rare])
     if len(samples_of(spectra)) < 2:
-        fewest = settings.min_samples
-        needed = "a usable sample" if fewest == 1 else f"{fewest} usable samples (MIN_SAMPLES)"
+        one = min_samples == 1
+        needed = "a usable sample" if one else f"{min_samples} usable samples (MIN_SAMPLES)"
         raise InputError(
-            f"fewer than two classes have {needed} in "
-            f"{', '.join(map(str, settings.measured))}: {'; '.join(summarise(excluded)) or 'none'}"
+            f"fewer than two classes have {needed} in {', '.join(map(str, measured))}: "
+            f"{'; '.join(summarise(excluded)) or 'none'}"
         )
     return spectra, excluded
 

@@ -261,7 +261,9 @@ def correlate(first, second, resamples, seed, paired=False):
             )
     rng = np.random.default_rng(seed)
     other_rng = np.random.default_rng(seed) if paired else rng
-    drawn = [spearman(resampled(own, rng), resampled(other, other_rng)) for _ in range(resamples)]
+    drawn = [
+        spearman(shares_drawn(own, rng), shares_drawn(other, other_rng)) for _ in range(resamples)
+    ]
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return Correlation(*significance.rank_correlation(*means), float(low), float(high))
 
@@ -282,7 +284,7 @@ def mean_shares(shares):
     return np.round(means, significance.DECIMALS)
 
 
-def resampled(shares, rng):
+def shares_drawn(shares, rng):
     """Return `mean_shares` of folders drawn with replacement and of seeds drawn in each."""
     folders = rng.integers(len(shares[0]), size=len(shares[0]))
     return mean_shares(

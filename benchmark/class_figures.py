@@ -6,6 +6,7 @@ function of split and label that returns positions, heights and widths of the cl
 dataset, as spectra_from_config.py draws them.
 """
 
+import math
 from collections import Counter
 
 import matplotlib
@@ -15,7 +16,6 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from benchmark.artefacts import RandomSource, render_with_artefacts
-from benchmark.command_line import InputError
 from benchmark.figure_style import BLACK, BLUE, GREY, ORANGE, SKY, STYLE, VERMILION, WIDTH, plain
 from benchmark.peak_matching import match_nearest
 from benchmark.rendering import render
@@ -52,7 +52,6 @@ def class_variation(class_file, variation, label, vary):
     one peak, its position (datapoints) against its height before the spectrum is divided by its
     maximum, in all training spectra and all variants of the test splits.
     """
-    check_label(class_file, label, "label")
     trained, tested = vary("train", label), vary("test", label)
     pattern = class_file.positions[label], class_file.heights[label]
     ideal = *(values[None] for values in pattern), np.array([float(variation.test_kernel)])
@@ -118,7 +117,6 @@ def class_artefacts(class_file, variation, label, shown):
     shows, of DRAWS spectra with the artefact, the one that differs most from the ideal pattern, in
     datapoints and relative intensity.
     """
-    check_label(class_file, label, "label")
     pattern = class_file.positions[label], class_file.heights[label]
     varied = (
         *(np.repeat(row[None], DRAWS, axis=0) for row in pattern),
@@ -126,7 +124,7 @@ def class_artefacts(class_file, variation, label, shown):
     )
     source = RandomSource(variation.seed, 0, [(label, range(DRAWS))])
     ideal = render(*varied, class_file.datapoints)[0]
-    rows = -(-len(shown) // ARTEFACT_COLUMNS)
+    rows = math.ceil(len(shown) / ARTEFACT_COLUMNS)
     figure = Figure((WIDTH, 0.7 + 1.25 * rows), layout="constrained")
     panels = figure.subplots(rows, ARTEFACT_COLUMNS, sharey=True, squeeze=False).ravel()
     for panel, (title, artefacts, local) in zip(panels, shown, strict=False):
@@ -156,12 +154,6 @@ def part_to_show(positions, heights, datapoints):
     return max(0, first), min(first + 2 * reach, datapoints - 1)
 
 
-def check_label(class_file, label, name):
-    classes = len(class_file.positions)
-    if not 0 <= label < classes:
-        raise InputError(f"{name} is {label}, accepted: a class from 0 to {classes - 1}")
-
-
 def peak_to_follow(heights):
     """Return the peak nearest to half the highest one: its height has room to both sides."""
     others = np.flatnonzero(heights < 1)
@@ -176,7 +168,7 @@ def confused_classes(confusions, class_file, variation, vary):
     spectrum of the pair that most runs misclassified, and the ideal patterns of both classes, in
     datapoints and relative intensity.
     """
-    pairs = confused_pairs(confusions, class_file, variation)
+    pairs = confused_pairs(confusions)
     figure = Figure((WIDTH, 0.4 + 2.1 * len(pairs)), layout="constrained")
     panels = figure.subplots(len(pairs), squeeze=False)[:, 0]
     for panel, cases in zip(panels, pairs, strict=True):
@@ -186,19 +178,10 @@ def confused_classes(confusions, class_file, variation, vary):
     return figure
 
 
-def confused_pairs(confusions, class_file, variation):
+def confused_pairs(confusions):
     """Group confusions by their two classes, whichever is the true one; the most frequent first."""
-    tests = variants_of(class_file, variation)
     pairs = {}
     for case in confusions:
-        for name in "true_class", "predicted_class":
-            check_label(class_file, getattr(case, name), name)
-        if case.split not in tests:
-            raise InputError(f"split is {case.split}, accepted: {', '.join(tests)}")
-        variants = tests[case.split][case.true_class]
-        if not 0 <= case.variant < len(variants):
-            last = len(variants) - 1
-            raise InputError(f"variant is {case.variant}, accepted: 0 to {last}")
         pair = tuple(sorted((case.true_class, case.predicted_class)))
         pairs.setdefault(pair, []).append(case)
     return [pairs[pair] for pair in sorted(pairs, key=lambda p: (-len(pairs[p]), p))[:MOST_PAIRS]]

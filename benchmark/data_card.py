@@ -197,6 +197,18 @@ def faults_of_files(files):
             yield f"{name} has {entry.get('bytes')} bytes"
 
 
+def complete_card(folder, writer=WRITER):
+    """Return dataset.json, unchecked; None if it is missing or was left unfinished.
+
+    writer: the script that ought to have written it, for messages.
+    """
+    try:
+        card = read_json(folder / CARD, writer)
+    except FileNotFoundError:
+        return None
+    return None if card.get("complete") is False else card
+
+
 def describe_array(path, sha256):
     """Return what dataset.json records of an array file."""
     array = open_array(path)
@@ -262,10 +274,10 @@ def refuse_to_relabel(folder, names, same_classes):
     if not own:
         return
     try:
-        card = read_json(folder / CARD, WRITER)
-    except (FileNotFoundError, InputError):
+        card = complete_card(folder)
+    except InputError:  # damaged: nobody can tell
         return
-    if card.get("complete") is not False and not same_classes(card):
+    if card and not same_classes(card):
         raise InputError(
             f"{folder}/{own[0]} was labelled for other classes; choose another OUTPUT folder, or "
             f"move {own[0]} away"
@@ -278,10 +290,10 @@ def refuse_other_kind(folder, measured):
     measured: whether a measured dataset is to be written.
     """
     try:
-        card = read_json(folder / CARD, WRITER)
-    except (FileNotFoundError, InputError):
+        card = complete_card(folder)
+    except InputError:  # damaged: nobody can tell
         return
-    if card.get("complete") is not False and ("measured" in card) != measured:
+    if card and ("measured" in card) != measured:
         holds = "rendered" if measured else "measured"
         raise InputError(
             f"{folder} holds {holds} spectra of {writer_of(card)}; choose another OUTPUT, or "
@@ -291,11 +303,8 @@ def refuse_other_kind(folder, measured):
 
 def refuse_other_dataset(folder, class_file, variation):
     """Raise InputError if the folder holds a dataset of other classes or another variation."""
-    try:
-        card = read_json(folder / CARD, WRITER)
-    except FileNotFoundError:
-        return
-    if card.get("complete") is False:
+    card = complete_card(folder)
+    if card is None:
         return
     advice = "choose another OUTPUT, or delete the folder to replace it"
     for reason in faults_of_class_file(card.get("class_file")):

@@ -13,6 +13,7 @@ from benchmark.data_card import (
     CARD,
     MEASURED_WRITER,
     array_names,
+    complete_card,
     describe_array,
     faults_of,
     refuse_other_kind,
@@ -21,7 +22,7 @@ from benchmark.data_card import (
     versions,
 )
 from benchmark.dataset_writer import replace_arrays, temporary
-from benchmark.files import read_json, sha256_of
+from benchmark.files import sha256_of
 from benchmark.measured_samples import samples_of
 
 
@@ -90,11 +91,8 @@ def write_dataset(folder, splits, measured, keep_others=False):
 
 def refuse_other_dataset(folder, parameters, class_names):
     """Raise InputError if the folder holds a measured dataset of other parameters or classes."""
-    try:
-        card = read_json(folder / CARD, MEASURED_WRITER)
-    except FileNotFoundError:
-        return
-    if card.get("complete") is False:
+    card = complete_card(folder, MEASURED_WRITER)
+    if card is None:
         return
     for reason in faults_of(card):
         raise InputError(f"{folder / CARD} is not what {MEASURED_WRITER} writes: {reason}")

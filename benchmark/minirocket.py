@@ -24,7 +24,7 @@ BLOCK = 80_000  # datapoints convolved at once, few enough to stay in the proces
 
 
 class Features(NamedTuple):
-    """What `count_positive` needs to know; features are ordered by dilation, then kernel."""
+    """What `count_above` needs to know; features are ordered by dilation, then kernel."""
 
     dilations: list  # datapoints between the taps of a kernel, ascending
     per_kernel: list  # how many features each kernel has at each dilation
@@ -67,7 +67,7 @@ def dilations_of(datapoints, per_kernel):
     return dilations.tolist(), counts.tolist()
 
 
-def count_positive(spectra, features):
+def count_above(spectra, features):
     """Return how many convolution values of each spectrum lie above each bias: the features.
 
     spectra: (spectra, datapoints); features: Features. Kernels and dilations take turns with zero

@@ -4,7 +4,6 @@ import ast
 import hashlib
 import inspect
 import math
-import sys
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmark.command_line import InputError, require
+from benchmark.command_line import InputError, require, warn
 from benchmark.machine import available_memory
 from benchmark.tensorflow_startup import importing_tensorflow
 
@@ -185,10 +184,9 @@ def warn_of_memory(model, name, batch_size):
     """Say if the training is likely to need more memory than there is, before it runs out."""
     needed, free = memory_needed(model, batch_size), available_memory()
     if free is not None and needed > free:
-        print(
-            f"warning: {name} needs about {needed / 1e9:.1f} GB of memory, of which "
-            f"{free / 1e9:.1f} are free; fewer WORKERS or a smaller BATCH_SIZE need less",
-            file=sys.stderr,
+        warn(
+            f"{name} needs about {needed / 1e9:.1f} GB of memory, of which {free / 1e9:.1f} are "
+            f"free; fewer WORKERS or a smaller BATCH_SIZE need less"
         )
 
 

@@ -1,5 +1,6 @@
 """Tables and figure of robustness.py: who survives which artefact, and how strong a one."""
 
+import math
 from itertools import cycle
 from statistics import mean, stdev
 
@@ -167,7 +168,7 @@ def figure(records):
     """
     labels = [in_lines(name, 28) for name in by_network(records)]
     columns = columns_of_legend(labels)
-    rows = -(-len(LADDER) // COLUMNS)
+    rows = math.ceil(len(LADDER) / COLUMNS)
     drawn = Figure((WIDTH, 1.8 * rows + 0.2 * max(map(len, columns))), layout="constrained")
     panels = drawn.subplots(rows, COLUMNS, sharey=True).ravel()
     for panel, rung in zip(panels, LADDER, strict=False):

@@ -22,7 +22,7 @@ FOREIGN, SPIKES = 3, 3  # how many of them a spectrum has
 class Rung(NamedTuple):
     """An artefact and its severities, the mildest first."""
 
-    artefact: str  # its field in Artefacts, or what it does
+    artefact: str  # its field in Artefacts, but for the peak shape
     unit: str  # of the severities
     severities: tuple
     settings: Callable  # of severity and datapoints; returns Artefacts

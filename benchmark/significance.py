@@ -33,7 +33,7 @@ ALPHA = 0.05
 FEWEST_SEEDS = 3
 FEWEST_NETWORKS = 3  # that have an order worth a number
 DECIMALS = 12  # of means that are ranked: equal ones may differ behind them
-RESAMPLES = 9999
+PERMUTATIONS = 9999
 PAIRINGS = 40320  # all those of 8 networks; of more networks as many at random, always the same
 LETTERS = string.ascii_letters + "".join(map(chr, range(0x134, 0x250)))  # the rest is Latin, too
 
@@ -126,9 +126,9 @@ def mann_whitney(a, b):
     """Return the p-value of the Mann-Whitney test, exact also where counts are equal.
 
     It comes from all ways to deal the counts to the two networks, or, where there are more than
-    RESAMPLES, from that many random ones, always the same.
+    PERMUTATIONS, from that many random ones, always the same.
     """
-    method = stats.PermutationMethod(RESAMPLES, rng=np.random.default_rng(0))
+    method = stats.PermutationMethod(PERMUTATIONS, rng=np.random.default_rng(0))
     return float(stats.mannwhitneyu(a, b, method=method).pvalue)
 
 

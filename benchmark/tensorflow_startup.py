@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmark import VERSION
-from benchmark.command_line import InputError, interrupts_held, require
+from benchmark.command_line import InputError, interrupts_held, require, warn
 from benchmark.machine import available_cores, has_bfloat16, processor
 
 
@@ -77,10 +77,9 @@ def set_precision(precision, on_gpu):
     if precision == "tensorfloat32" and not on_gpu:
         raise InputError("PRECISION is tensorfloat32, accepted: float32 or bfloat16 without a GPU")
     if precision == "bfloat16" and not on_gpu and has_bfloat16() is False:
-        print(
-            "warning: this processor has no bfloat16 instructions (AVX512_BF16, AMX), so PRECISION "
-            "bfloat16 is slower than float32",
-            file=sys.stderr,
+        warn(
+            "this processor has no bfloat16 instructions (AVX512_BF16, AMX), so PRECISION bfloat16 "
+            "is slower than float32"
         )
     policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     keras.mixed_precision.set_global_policy(policy)

@@ -247,12 +247,6 @@ def test_class_variation_works_with_one_training_spectrum_and_one_peak(write_cla
     assert_nothing_clipped_or_small(figure)
 
 
-def test_class_variation_refuses_an_unknown_class(write_classes):
-    classes = write_classes([(50, 1), (250, 0.9)])
-    with pytest.raises(InputError, match="label is 1, accepted: a class from 0 to 0"):
-        class_variation(classes, SMALL, 1)
-
-
 def test_every_seed_is_a_point_and_the_mean_a_line(make_runs):
     runs = make_runs(
         ["cnn2", "vgg"], 3, lambda network, seed: [[4, 0, 5], [100, 200, 3000]][network][seed]
@@ -539,27 +533,6 @@ def test_spectrum_is_cropped_only_if_its_peaks_are_in_one_half(write_classes):
     first, second = confused_classes(cases, classes).axes
     assert first.get_xlim() == (34, 166)
     assert second.get_xlim() == (0, 299)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"predicted_class": 2}, "predicted_class is 2, accepted: a class from 0 to 1"),
-        ({"split": "val"}, "split is val, accepted: test, test_wide"),
-        ({"variant": 9}, "variant is 9, accepted: 0 to 8"),
-    ],
-)
-def test_confusion_outside_the_dataset_is_refused(write_classes, change, words):
-    classes = write_classes([(50, 1)], [(60, 1)])
-    with pytest.raises(InputError, match=words):
-        confused_classes([confusion(0, 1)._replace(**change)], classes)
-
-
-def test_splits_that_were_not_judged_are_refused(make_runs):
-    runs = make_runs(["vgg"])
-    for draw in figures.cost, lambda r, split: figures.misclassifications(r, [], split):
-        with pytest.raises(InputError, match="has not judged 'test_wide', accepted: val, test"):
-            draw(runs, "test_wide")
 
 
 @pytest.mark.parametrize("seeds", [1, 5])

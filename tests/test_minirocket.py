@@ -10,7 +10,7 @@ import pytest
 import baselines
 from benchmark import minirocket, ridge
 from benchmark.command_line import InputError, parse_flags
-from benchmark.minirocket import Features, convolutions, count_positive, dilations_of, fit_features
+from benchmark.minirocket import Features, convolutions, count_above, dilations_of, fit_features
 
 KERNELS = list(combinations(range(9), 3))
 SPECTRUM = np.array([[0, 0, 0, 1, 2, 0, 0, 0, 0]], np.float32)
@@ -30,18 +30,18 @@ def test_the_first_kernel_is_2_at_its_first_three_taps_and_minus_1_elsewhere():
 
 @pytest.mark.parametrize(("bias", "above"), [(-3.5, 9), (-3, 4), (0, 3), (5, 2), (6, 0)])
 def test_a_feature_counts_the_values_above_its_bias(bias, above):
-    assert count_positive(SPECTRUM, features_with([bias]))[0, 0] == above
+    assert count_above(SPECTRUM, features_with([bias]))[0, 0] == above
 
 
 @pytest.mark.parametrize(("bias", "above"), [(-0.5, 1), (0, 0)])
 def test_every_other_kernel_counts_only_where_it_fits_into_the_spectrum(bias, above):
     # That is at one place, where 2 times 1 and -1 times 2 are 0; padded, more values are above.
-    assert count_positive(SPECTRUM, features_with([9, bias]))[0, 1] == above
+    assert count_above(SPECTRUM, features_with([9, bias]))[0, 1] == above
 
 
 def test_padding_takes_turns_with_the_dilations_too():
     features = Features([1, 1], [1, 1], np.full(168, -100, np.float32))
-    counts = count_positive(np.ones((1, 20), np.float32), features)[0]
+    counts = count_above(np.ones((1, 20), np.float32), features)[0]
     assert counts[:84].tolist() == [20, 12] * 42
     assert counts[84:].tolist() == [12, 20] * 42
 
@@ -70,7 +70,7 @@ def test_dilations_grow_evenly_in_their_exponents_up_to_the_length_of_the_spectr
 def test_spectra_of_any_length_have_their_features(datapoints):
     spectra = np.random.default_rng(0).random((3, datapoints)).astype(np.float32)
     features = fit_features(spectra, 500)
-    assert count_positive(spectra, features).shape == (3, 420)
+    assert count_above(spectra, features).shape == (3, 420)
 
 
 def test_biases_are_quantiles_of_the_convolutions_of_training_spectra():
@@ -101,11 +101,11 @@ def test_each_kernel_and_dilation_draws_a_training_spectrum():
 def test_features_do_not_depend_on_blocks_or_threads(monkeypatch):
     spectra = np.random.default_rng(0).random((50, 64)).astype(np.float32)
     features = fit_features(spectra, 840)
-    expected = count_positive(spectra, features)
+    expected = count_above(spectra, features)
     for block, cores in (64, 1), (64 * 7, 3), (10**6, 2):
         monkeypatch.setattr(minirocket, "BLOCK", block)
         monkeypatch.setattr(minirocket, "available_cores", lambda cores=cores: cores)
-        np.testing.assert_array_equal(count_positive(spectra, features), expected)
+        np.testing.assert_array_equal(count_above(spectra, features), expected)
 
 
 def counts_and_labels(spectra, features, seed=0):

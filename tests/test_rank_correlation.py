@@ -26,8 +26,8 @@ from rank_correlation import (
     mean_shares,
     numbers_of_seeds,
     published_side,
-    resampled,
     shared_networks,
+    shares_drawn,
     side_of,
     spearman,
 )
@@ -107,7 +107,7 @@ def test_as_many_folders_and_seeds_are_drawn_as_there_are():
     two_folders = [[np.array([0.0]), np.array([1.0])]]
     two_seeds = [[np.array([0.0, 1.0])]]
     for shares in two_folders, two_seeds:
-        means = [resampled(shares, rng).item() for _ in range(2000)]
+        means = [shares_drawn(shares, rng).item() for _ in range(2000)]
         # Both draws 0, one of each, both 1: as binomial numbers are.
         assert np.mean(np.array(means) == 0.5) == pytest.approx(1 / 2, abs=0.05)
         assert np.mean(np.array(means) == 1.0) == pytest.approx(1 / 4, abs=0.05)
@@ -120,7 +120,7 @@ def test_the_interval_holds_95_of_100_draws():
     second = Side("second", {name: [np.array([float(name)])] for name in names}, "")
     found = correlation(first, second, resamples=2000)
     shares = list(first.shares.values())
-    draws = np.array([spearman(resampled(shares, rng), range(12)) for _ in range(2000)])
+    draws = np.array([spearman(shares_drawn(shares, rng), range(12)) for _ in range(2000)])
     inside = np.mean((draws >= found.low) & (draws <= found.high))
     assert inside == pytest.approx(0.95, abs=0.02)
 
