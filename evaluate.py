@@ -48,6 +48,7 @@ from benchmark.published_results import Published, published_beside, published_o
 from benchmark.report import files_text, next_step, report_text, wrapped
 from benchmark.results_folder import add_shipped, by_network, read_results
 from benchmark.run_folder import Protocol, read_predictions
+from benchmark.severities import LADDER
 from benchmark.significance import FEWEST_SEEDS, Comparison, agreement, compare_networks, groups
 from benchmark.table_formats import as_csv
 from benchmark.variants import variants_of
@@ -350,15 +351,18 @@ def draw(evaluation):
 
 def artefacts_to_show(artefacts):
     """Return what `class_figures.class_artefacts` draws: each artefact of a dataset by itself."""
-    return [
-        (f"{name}, {written(getattr(artefacts, name))}", alone, False)
-        for name, alone in one_by_one(artefacts).items()
-    ]
+    local = {rung.artefact for rung in LADDER if rung.local} | {"peak_shape"}
+    panels = []
+    for name, alone in one_by_one(artefacts).items():
+        mark = " *" if name in local else ""
+        value = written(getattr(artefacts, name))
+        panels.append((f"{name.replace('_', ' ')}, {value}{mark}", alone, name in local))
+    return panels
 
 
 def written(value):
     if isinstance(value, tuple):
-        return " to ".join(f"{end:g}" for end in value)
+        return " to ".join(f"{end:g}" for end in dict.fromkeys(value))
     return value if isinstance(value, str) else f"±{value:g}"
 
 

@@ -78,10 +78,10 @@ RANGE: Annotated[
     tuple[float, float] | None, "x of the first and last datapoint; by default those of each file."
 ] = None
 
-EXCERPT = 1000  # datapoints of the right-hand side
+EXCERPT = 1000  # datapoints of the right-hand side, or a fifth of all if that is less
 MOST_ROWS = 20  # of the figure; more would not fit on any page
-ROW_HEIGHT = 1.5  # inches
-LONGEST_TITLE = 80  # characters of a file name in the figure
+ROW_HEIGHT, PAGE_HEIGHT = 1.5, 10  # inches: of a row, of all rows at most
+LONGEST_TITLE = 56  # characters of a file name in the figure
 EXCERPT_COLOUR = "#e0e0e0"
 
 
@@ -103,7 +103,11 @@ def main(settings):
             warn_of_different_ranges(paths, measurements)
     figure = Path(settings.figure)
     names = [Path(path).name for path in paths]
-    drawn = draw_spectra(names[:MOST_ROWS], spectra[:MOST_ROWS])
+    titles = [
+        f"{printable(name)}, {range_text(measurement, settings.range)}"
+        for name, measurement in zip(names, measurements, strict=True)
+    ]
+    drawn = draw_spectra(titles[:MOST_ROWS], spectra[:MOST_ROWS])
     save(drawn, figure.parent, figure.stem)
     shown = f"the first {MOST_ROWS}" if len(names) > MOST_ROWS else "all"
     print(f"{figure.with_suffix('.png')} and .pdf: {shown} of {len(names)} spectra")
@@ -202,7 +206,14 @@ def warn_of_different_ranges(paths, measurements):
         )
 
 
-def busiest_excerpt(spectrum, datapoints=EXCERPT):
+def range_text(measurement, limits):
+    """Say what the first and the last datapoint of a spectrum stand for."""
+    first, last = limits or (measurement.x[0], measurement.x[-1])
+    unit = f" {measurement.x_unit}" if measurement.x_unit else ""
+    return f"x from {first:g} to {last:g}{unit}"
+
+
+def busiest_excerpt(spectrum, datapoints):
     """Return the slice of this many datapoints, or of all, whose variance is the largest."""
     datapoints = min(datapoints, len(spectrum))
     deviation = spectrum - np.mean(spectrum, dtype=np.float64)
@@ -226,15 +237,16 @@ def printable(name):
 
 
 @matplotlib.rc_context(STYLE)
-def draw_spectra(names, spectra):
+def draw_spectra(titles, spectra):
     """Draw one row per spectrum: all of it, and its busiest excerpt. Returns the figure.
 
-    names: titles of the rows; spectra: array (spectra, datapoints), from 0 to 1.
+    titles: of the rows; spectra: array (spectra, datapoints), from 0 to 1.
     """
-    figure = Figure((WIDTH, 0.4 + ROW_HEIGHT * len(spectra)), layout="constrained")
+    rows_height = min(ROW_HEIGHT * len(spectra), PAGE_HEIGHT)
+    figure = Figure((WIDTH, 0.4 + rows_height), layout="constrained")
     rows = figure.subplots(len(spectra), 2, sharey=True, squeeze=False, width_ratios=(1.6, 1))
-    for name, spectrum, (whole, part) in zip(names, spectra, rows, strict=True):
-        excerpt = busiest_excerpt(spectrum)
+    for title, spectrum, (whole, part) in zip(titles, spectra, rows, strict=True):
+        excerpt = busiest_excerpt(spectrum, min(EXCERPT, max(2, len(spectrum) // 5)))
         datapoints = np.arange(len(spectrum))
         whole.axvspan(excerpt.start, excerpt.stop - 1, color=EXCERPT_COLOUR, linewidth=0)
         whole.plot(datapoints, spectrum, color=BLUE, linewidth=0.6)
@@ -243,9 +255,9 @@ def draw_spectra(names, spectra):
         part.set_xlim(excerpt.start, excerpt.stop - 1)
         whole.set_ylim(-0.03, 1.05)
         whole.set_yticks([0, 0.5, 1])
-        whole.set_ylabel("relative intensity")
         # A file name may hold dollar signs, which do not begin a formula.
-        whole.set_title(printable(name), loc="left", parse_math=False)
+        whole.set_title(title, loc="left", parse_math=False)
+    figure.supylabel("relative intensity", fontsize=9)
     for axes in rows[-1]:
         axes.set_xlabel("datapoint")
     return figure

@@ -24,18 +24,30 @@ narrow. Written into OUTPUT are
 """
 
 import sys
+from itertools import cycle
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from scipy import stats
 
 from benchmark import significance
 from benchmark.command_line import InputError, require, require_folder, run_script, warn
 from benchmark.data_card import main_split
-from benchmark.figure_style import BLUE, GREY, STYLE, in_lines, plain, save
+from benchmark.figure_style import (
+    BLACK,
+    COLOURS,
+    GREY,
+    MARKERS,
+    STYLE,
+    WIDTH,
+    columns_of_legend,
+    in_lines,
+    save,
+)
 from benchmark.files import replace_file
 from benchmark.published_results import PUBLISHED
 from benchmark.results_folder import by_network, read_results
@@ -323,34 +335,31 @@ def draw(first, second, correlation):
 
     Ticks are the single folders of FIRST, or its seeds if there is one folder.
     """
-    figure = Figure((4.2, 3.6), layout="constrained")
+    several = any(len(folders) > 1 for folders in first.shares.values())
+    labels = [in_lines(network, 28) for network in first.shares]
+    labels.append("one folder" if several else "one seed")
+    columns = columns_of_legend(labels)
+    figure = Figure((WIDTH, 3.4 + 0.2 * max(map(len, columns))), layout="constrained")
     panel = figure.subplots()
     panel.grid(color=GREY, alpha=0.5, linewidth=0.5)
     means = means_of(first, second)
-    for network, own, other in means:
+    handles = []
+    for (network, own, other), colour, marker in zip(means, cycle(COLOURS), cycle(MARKERS)):
         folders = first.shares[network]
         single = [seeds.mean() for seeds in folders] if len(folders) > 1 else folders[0]
         for share in single if len(single) > 1 else []:
-            panel.plot(100 * share, 100 * other, "|", color=BLUE, zorder=2)
-        panel.plot(100 * own, 100 * other, "o", color=BLUE, markersize=6, zorder=3)
-    panel.margins(x=0.15, y=0.1)
-    for network, own, other in means:
-        left = in_the_way(panel, own, other, means)
-        place = {"xytext": (-5 if left else 5, 5), "ha": "right" if left else "left"}
-        at = 100 * own, 100 * other
-        panel.annotate(plain(network), at, textcoords="offset points", fontsize=8, **place)
+            panel.plot(100 * share, 100 * other, "|", color=colour, zorder=2)
+        style = {"color": colour, "marker": marker, "linestyle": "", "markersize": 6, "zorder": 3}
+        handles += panel.plot(100 * own, 100 * other, **style)
+    handles.append(Line2D([], [], color=BLACK, marker="|", linestyle=""))
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(columns))
     panel.set_xlabel(f"misclassified / %: {in_lines(first.name, 40)}")
     panel.set_ylabel(f"misclassified / %: {in_lines(second.name, 40)}")
     panel.set_title(
-        f"rank correlation {correlation.rho:.2f} ({correlation.low:.2f} to {correlation.high:.2f})"
+        f"rank correlation {correlation.rho:.2f}, 95 % interval {correlation.low:.2f} to "
+        f"{correlation.high:.2f}".replace("-", "\N{MINUS SIGN}")
     )
     return figure
-
-
-def in_the_way(panel, own, other, means):
-    """Tell whether a point lies where the label of a point would stand, right of it."""
-    width, height = (np.ptp(ends) / 100 for ends in (panel.get_xlim(), panel.get_ylim()))
-    return any(0 < x - own < 0.2 * width and abs(y - other) < 0.05 * height for _, x, y in means)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from benchmark.variants import variants_of
 
 VISIBLE = 0.1  # height from which on a peak stands out in a printed spectrum
 MOST_PAIRS = 4  # of confused classes that fit a page
-LONGEST_NAME = 18  # characters of a class's name that fit a legend
+LONGEST_NAME = 16  # characters of a class's name that fit a legend
+SHORT_NAMES = 12  # characters of two names that fit a legend of one row
 DRAWS = 9  # spectra with an artefact, of which one is shown
 ARTEFACT_COLUMNS = 3
 
@@ -91,7 +92,9 @@ def class_variation(class_file, variation, label, vary):
     for name, (positions, heights, _), style in shown_splits:
         style |= {"linestyle": "", "label": f"{name} ({len(positions)})"}
         panel.plot(positions[:, peak], heights[:, peak], **style)
-    panel.set_title(f"class {called(class_file, label)}, peak at {centre}", loc="left")
+    name = called(class_file, label)
+    separator = " " if len(name) <= SHORT_NAMES else "\n"
+    panel.set_title(f"class {name},{separator}peak at {centre}", loc="left")
     panel.set_xlabel("position (datapoints)")
     panel.set_ylabel("relative intensity, before normalisation")
     panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -124,9 +127,10 @@ def class_artefacts(class_file, variation, label, shown):
     )
     source = RandomSource(variation.seed, 0, [(label, range(DRAWS))])
     ideal = render(*varied, class_file.datapoints)[0]
-    rows = math.ceil(len(shown) / ARTEFACT_COLUMNS)
-    figure = Figure((WIDTH, 0.7 + 1.25 * rows), layout="constrained")
-    panels = figure.subplots(rows, ARTEFACT_COLUMNS, sharey=True, squeeze=False).ravel()
+    columns = min(ARTEFACT_COLUMNS, len(shown))
+    rows = math.ceil(len(shown) / columns)
+    figure = Figure((WIDTH, 0.7 + 1.4 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     for panel, (title, artefacts, local) in zip(panels, shown, strict=False):
         spectra = render_with_artefacts(varied, artefacts, source, class_file.datapoints)
         spectrum = spectra[np.abs(spectra - ideal).sum(axis=1).argmax()]
@@ -169,7 +173,8 @@ def confused_classes(confusions, class_file, variation, vary):
     datapoints and relative intensity.
     """
     pairs = confused_pairs(confusions)
-    figure = Figure((WIDTH, 0.4 + 2.1 * len(pairs)), layout="constrained")
+    figure = Figure((WIDTH, 0.4 + 2.4 * len(pairs)), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.42)  # for three lines of title, and the legend
     panels = figure.subplots(len(pairs), squeeze=False)[:, 0]
     for panel, cases in zip(panels, pairs, strict=True):
         draw_confusion(panel, cases, vary, class_file, variation)
@@ -215,10 +220,13 @@ def draw_confusion(panel, cases, vary, class_file, variation):
     ]
     mark_peaks(panel, peaks, spectrum, test_shift)
     shown = variant_text(variants[variant])
-    counts = f"{confusion_counts(cases, names)}; shown: {split}, {shown}"
-    panel.set_title(f"{counts}\n{decision(peaks, names)}", loc="left", pad=19)
+    told = confusion_counts(cases, names), decision(peaks, names), f"shown: {split}, {shown}"
+    short = sum(map(len, names.values())) <= SHORT_NAMES
+    title = panel.set_title("\n".join(told), loc="left", pad=19 if short else 31)
     spacing = {"columnspacing": 1.2, "handlelength": 1.5, "handletextpad": 0.5}
-    panel.legend(loc="lower left", bbox_to_anchor=(-0.015, 0.97), ncols=4, **spacing)
+    place = {"loc": "lower left", "bbox_to_anchor": (-0.015, 0.97), "ncols": 4 if short else 2}
+    for wide in title, panel.legend(**place, **spacing):
+        wide.set_in_layout(False)  # or the panel would become narrow
     panel.set_xlim(range_to_show(patterns, window, class_file.datapoints))
     panel.set(ylim=(0, 1.25), yticks=(0, 0.5, 1))
 
@@ -263,10 +271,11 @@ def range_to_show(patterns, window, datapoints):
 def confusion_counts(cases, names):
     first, second = (names[label] for label in sorted(names))
     spectra = len({(case.split, case.true_class, case.variant) for case in cases})
+    splits = " and ".join(dict.fromkeys(case.split for case in cases))
     runs = len({(case.network, case.seed) for case in cases})
     return (
-        f"classes {first} and {second}: {spectra} test {'spectra' if spectra > 1 else 'spectrum'} "
-        f"confused in {runs} run{'s' if runs > 1 else ''}"
+        f"classes {first} and {second}: {spectra} {'spectra' if spectra > 1 else 'spectrum'} of "
+        f"{splits} confused in {runs} run{'s' if runs > 1 else ''}"
     )
 
 
@@ -284,7 +293,7 @@ def deciding_peaks(pattern_a, pattern_b, window):
     Patterns are positions and heights, arrays (peaks,). Partners are at most `window` datapoints
     apart, and no peak is partner of two. Returns two peak indices, of A and of B: the highest peak
     without a partner and None for the other pattern, or else the partners that differ most in
-    height.
+    height, of those that differ alike in height the furthest from each other.
     """
     (positions_a, heights_a), (positions_b, heights_b) = pattern_a, pattern_b
     distances = np.abs(positions_a[:, None] - positions_b)
@@ -296,4 +305,4 @@ def deciding_peaks(pattern_a, pattern_b, window):
     lonely += [(heights_b[b], None, b) for b in sorted(others)]
     if lonely:
         return max(lonely, key=lambda peak: peak[0])[1:]
-    return max(matched, key=lambda pair: changes[pair])
+    return max(matched, key=lambda pair: (changes[pair], distances[pair]))

@@ -4,12 +4,16 @@ import textwrap
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 
 from benchmark.files import replace_file
 from benchmark.table_formats import one_line
 
 WIDTH = 7  # inches: the text width of a page
 DPI = 200  # of PNG files
+LEGEND_COLUMNS = 4  # at most, as far as LEGEND_WIDTH allows
+LEGEND_WIDTH = 105  # characters; a column takes LEGEND_MARK more than its longest line
+LEGEND_MARK = 8
 STYLE = {
     "font.size": 9,
     "axes.titlesize": 9,
@@ -29,8 +33,9 @@ STYLE = {
 # for lines. Whatever differs in colour differs in marker or line style as well.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#BBBBBB"
-COLOURS = BLUE, VERMILION, GREEN, BLACK, PURPLE, ORANGE, SKY
-MARKERS = "o", "s", "^", "D", "v", "P", "X", "*"
+DARK_GREY = "#777777"  # for an eighth
+COLOURS = BLUE, VERMILION, GREEN, BLACK, PURPLE, ORANGE, SKY, DARK_GREY
+MARKERS = "o", "s", "^", "D", "v", "P", "X", "*", "p"  # one more than colours, so pairs differ
 
 
 @matplotlib.rc_context(STYLE)
@@ -55,3 +60,17 @@ def in_lines(name, width):
 def plain(text):
     """Return a text for a figure: one line, in which "$" begins no formula."""
     return one_line(text).replace("$", r"\$")
+
+
+def columns_of_legend(labels):
+    """Divide labels into as many columns as stand side by side, in matplotlib's order."""
+    for count in range(LEGEND_COLUMNS, 1, -1):
+        columns = np.array_split(labels, count)
+        longest = [max(map(len, "\n".join(column).split("\n"))) for column in columns]
+        if sum(longest) + LEGEND_MARK * count <= LEGEND_WIDTH:
+            return columns
+    return [labels]
+
+
+def number_of_lines(text):
+    return text.count("\n") + 1

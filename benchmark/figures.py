@@ -26,20 +26,22 @@ from benchmark.figure_style import (
     STYLE,
     VERMILION,
     WIDTH,
+    columns_of_legend,
     in_lines,
+    number_of_lines,
 )
 from benchmark.results_folder import SHIPPED_MARK, by_network
 from benchmark.run_folder import HISTORY, read_history
 from benchmark.table_formats import mean_text
 
 LINEAR_UP_TO = 10  # misclassified spectra; above, their axis is logarithmic
-LEGEND_COLUMNS = 4  # at most, as far as LEGEND_WIDTH allows
-LEGEND_WIDTH = 105  # characters; a column takes LEGEND_MARK more than its longest line
-LEGEND_MARK = 8
+FEW, LINEAR_RATIO = 20, 5  # linear up to so many, or up to so many times the fewest
 NARROW, VERY_NARROW = 300, 20  # the highest by the lowest value of a logarithmic axis
 PUBLISHED_RANGE = {"color": GREY, "alpha": 0.6, "linewidth": 0}
 PUBLISHED_RUN = {"marker": "s", "color": VERMILION, "fillstyle": "none", "markersize": 4}
 ROW, LINE = 0.32, 0.15  # inches: height of a row at least, and of a line of text in it
+# More networks than these have their learning curves in four columns, if their names fit there
+MANY_NETWORKS, NARROW_TITLE = 10, 20
 TICK_ROW = 0.05  # of a panel's height, for the learning-rate ticks of one seed
 TICK_ROWS = 0.5  # of it at most, for those of all seeds
 
@@ -88,13 +90,14 @@ def misclassifications(runs, baselines, split, published=None):
         drawn += [*network.range(), *(network.runs or [])]
     scale = scale_counts(panel, "x", drawn)
     spectra = runs[0].misclassified[split].spectra
-    panel.set_xlabel(f"misclassified of {spectra} spectra of {in_lines(split, 28)} {scale}")
+    panel.set_xlabel(f"misclassified of {spectra} spectra of {in_lines(split, 28)}{scale}")
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 0.5, -0.5)
     panel.tick_params(axis="y", length=0)
     means = panel.secondary_yaxis("right")
     means.set_yticks(
-        range(len(names)), [mean_text(mean(v)) for v in [*counts.values(), *([f] for f in found)]]
+        range(len(names)),
+        [mean_text(mean(v), 3) for v in [*counts.values(), *([f] for f in found)]],
     )
     means.tick_params(length=0)
     means.spines["right"].set_visible(False)
@@ -115,10 +118,6 @@ def answered_all(baseline, split):
     return split in baseline.misclassified and not baseline.misclassified[split].unanswered
 
 
-def number_of_lines(text):
-    return text.count("\n") + 1
-
-
 def counts_of(seeds, split):
     """Return the misclassified spectra of a split, one number per run."""
     return [run.misclassified[split].misclassified for run in seeds]
@@ -127,15 +126,21 @@ def counts_of(seeds, split):
 def scale_counts(panel, axis, counts):
     """Scale axis "x" or "y" for counts of spectra: few stay apart, thousands still fit.
 
-    Returns what to say of the scale. It begins at 0 where a count is small.
+    Returns what to say of the scale, if anything. It begins at 0 where a count is small.
     """
     set_scale = panel.set_xscale if axis == "x" else panel.set_yscale
+    if max(counts) <= max(LINEAR_RATIO * min(counts), FEW):
+        margin = max(0.1 * np.ptp(counts), 0.6)
+        limits = max(min(counts) - margin, -0.6), max(counts) + margin
+        panel.set(**{f"{axis}lim": limits})
+        getattr(panel, f"{axis}axis").set_major_locator(MaxNLocator(8, integer=True))
+        return ""
     if min(counts) >= LINEAR_UP_TO:
         low, high = 0.8 * min(counts), 1.25 * max(counts)
         set_scale("log")
         panel.set(**{f"{axis}lim": (low, high)})
         mark_values(getattr(panel, f"{axis}axis"), low, high)
-        return "(logarithmic)"
+        return " (logarithmic)"
     limit = max(max(counts), LINEAR_UP_TO)
     steps = (1, 2, 5) if limit < 10_000 else (1,)
     powers = range(1, math.ceil(math.log10(limit)) + 1)
@@ -145,7 +150,7 @@ def scale_counts(panel, axis, counts):
     limits = -0.6, 1.5 * limit
     panel.set(**{f"{axis}ticks": ticks, f"{axis}ticklabels": ticks, f"{axis}lim": limits})
     getattr(panel, f"{axis}axis").set_minor_locator(NullLocator())
-    return f"(logarithmic above {LINEAR_UP_TO})"
+    return f" (logarithmic above {LINEAR_UP_TO})"
 
 
 @matplotlib.rc_context(STYLE)
@@ -158,21 +163,22 @@ def learning_curves(runs):
     networks = by_network(runs)
     histories = [[history_of(run) for run in seeds] for seeds in networks.values()]
     tick_row = min(TICK_ROW, TICK_ROWS / (1 + max(map(len, histories))))
-    columns = min(2, len(networks))
+    narrow = len(networks) > MANY_NETWORKS and max(map(len, networks)) <= NARROW_TITLE
+    columns = min(4 if narrow else 2, len(networks))
     rows = math.ceil(len(networks) / columns)
     figure = Figure((WIDTH, 0.9 + 1.75 * rows), layout="constrained")
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for panel, (network, seeds), curves in zip(
         panels.flat[: len(networks)], networks.items(), histories, strict=True
     ):
-        panel.set_title(in_lines(network, 44), loc="left")
+        panel.set_title(in_lines(network, NARROW_TITLE if narrow else 44), loc="left")
         for row, (run, history) in enumerate(zip(seeds, curves, strict=True)):
             draw_history(panel, tick_row * (row + 0.7), run.best_epoch, history)
     scale_losses(panels[0, 0], histories, tick_row)
     panels[0, 0].xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=(1, 2, 5, 10)))
-    if len(networks) < rows * columns:
-        panels[-1, -1].remove()
-        panels[-2, -1].tick_params(labelbottom=True)
+    for column in range(len(networks) - (rows - 1) * columns, columns):
+        panels[-1, column].remove()
+        panels[-2, column].tick_params(labelbottom=True)
     figure.supxlabel("epoch", fontsize=9)
     figure.supylabel("loss (categorical cross-entropy)", fontsize=9)
     handles = [
@@ -231,7 +237,8 @@ def cost(runs, split, comparable=True):
     """Draw misclassified spectra against the time of an epoch and the size of the network.
 
     A point per network is the mean over its seeds; bars reach from the smallest to the largest
-    value. comparable: whether the same machine and threads took all times.
+    value. comparable: whether the same machine and threads took all times; if not, they are not
+    drawn.
     """
     networks = by_network(runs)
     counts = [counts_of(seeds, split) for seeds in networks.values()]
@@ -242,31 +249,24 @@ def cost(runs, split, comparable=True):
     legend_rows = max(sum(map(number_of_lines, column)) for column in columns)
     figure = Figure((WIDTH, 3.3 + 0.2 * legend_rows), layout="constrained")
     figure.get_layout_engine().set(wspace=0.06)
-    panels = figure.subplots(1, 2, sharey=True)
-    for panel, costs in zip(panels, (seconds, millions), strict=True):
+    shown = {"seconds per epoch": seconds} if comparable else {}
+    shown["weights (million)"] = millions
+    panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    for panel, (name, costs) in zip(panels, shown.items(), strict=True):
         handles = []
         for x, y, marker, colour in zip(costs, counts, cycle(MARKERS), cycle(COLOURS)):
             style = {"fmt": marker, "color": colour, "markersize": 6, "elinewidth": 0.8}
             handles.append(panel.errorbar(mean(x), mean(y), reach_of(y), reach_of(x), **style))
         scale_costs(panel, costs)
         panel.grid(color=GREY, alpha=0.4, linewidth=0.5)
-    panels[0].set_xlabel("seconds per epoch" + ("" if comparable else " (machines differ)"))
-    panels[1].set_xlabel("weights (million)")
+        panel.set_xlabel(name)
     scale = scale_counts(panels[0], "y", [count for values in counts for count in values])
     spectra = runs[0].misclassified[split].spectra
-    panels[0].set_ylabel(f"misclassified of {spectra} spectra of {in_lines(split, 14)}\n{scale}")
+    several = "mean, smallest and largest of the seeds" if max(map(len, counts)) > 1 else ""
+    of = f"misclassified of {spectra} spectra of {in_lines(split, 14)}"
+    panels[0].set_ylabel("\n".join(filter(None, [of, scale.strip(), several])))
     figure.legend(handles, labels, loc="outside upper center", ncols=len(columns))
     return figure
-
-
-def columns_of_legend(labels):
-    """Divide labels into as many columns as stand side by side, in matplotlib's order."""
-    for count in range(LEGEND_COLUMNS, 1, -1):
-        columns = np.array_split(labels, count)
-        longest = [max(map(len, "\n".join(column).split("\n"))) for column in columns]
-        if sum(longest) + LEGEND_MARK * count <= LEGEND_WIDTH:
-            return columns
-    return [labels]
 
 
 def reach_of(values):

@@ -8,8 +8,16 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmark.figure_style import BLACK, COLOURS, GREY, MARKERS, STYLE, WIDTH, in_lines
-from benchmark.figures import columns_of_legend
+from benchmark.figure_style import (
+    BLACK,
+    COLOURS,
+    GREY,
+    MARKERS,
+    STYLE,
+    WIDTH,
+    columns_of_legend,
+    in_lines,
+)
 from benchmark.robustness_record import CLEAN
 from benchmark.severities import LADDER
 from benchmark.significance import DECIMALS, rank_correlation
@@ -151,7 +159,7 @@ def shown(datapoints):
     """Return what `class_figures.class_artefacts` draws: each artefact at its middle severity."""
     return [
         (
-            f"{title(rung)}, {rung.severities[MIDDLE]:g}{' *' if rung.local else ''}",
+            f"{title(rung)}{' *' if rung.local else ''}\n{rung.unit}: {rung.severities[MIDDLE]:g}",
             rung.settings(rung.severities[MIDDLE], datapoints),
             rung.local,
         )

@@ -80,7 +80,9 @@ def draw_network(panel, points, fit, style, bottom):
             panel.plot([point.per_class] * len(seeds), seeds, ".", color=style["color"], ms=3)
     if fit:
         n = np.geomspace(sizes[0], sizes[-1], 100)
-        panel.plot(n, fit(n), ":", color=style["color"], linewidth=0.8, zorder=2)
+        errors = fit(n)
+        errors[errors < bottom] = np.nan  # below is nothing but 0
+        panel.plot(n, errors, ":", color=style["color"], linewidth=0.8, zorder=2)
 
 
 def scale(panel, points, target, bottom):

@@ -223,7 +223,7 @@ def test_class_artefacts_shows_the_spectrum_that_differs_most(write_classes):
 def test_long_names_of_classes_keep_both_ends():
     long = "Clinoptilolite-Na, sample of 1999"
     classes = ClassFile(100, [], [], "", {}, [long, "Quartz"])
-    assert class_figures.called(classes, 0) == "Clinoptilol…f 1999"
+    assert class_figures.called(classes, 0) == "Clinoptil…f 1999"
     assert class_figures.called(classes, 1) == "Quartz"
 
 
@@ -295,19 +295,32 @@ def test_baselines_and_the_papers_range_stand_beside_the_networks(make_runs, tmp
 
 
 def test_many_misclassified_spectra_leave_no_room_empty(make_runs):
-    runs = make_runs(["cnn2", "vgg"], 3, lambda network, seed: 50 + 7 * network + 4 * seed)
+    runs = make_runs(["cnn2", "vgg"], 3, lambda network, seed: 20 * 6**network + 4 * seed)
     (panel,) = figures.misclassifications(runs, [], "test").axes
     assert panel.get_xscale() == "log"
     assert panel.get_xlabel() == "misclassified of 450 spectra of test (logarithmic)"
     ends = panel.get_xlim()
-    assert ends == pytest.approx((40, 81.25))
+    assert ends == pytest.approx((16, 160))
     marked = [tick for tick in panel.get_xticks() if ends[0] <= tick <= ends[1]]
-    assert marked == pytest.approx([40, 50, 60, 80])
+    assert marked == pytest.approx([20, 30, 40, 50, 60, 80, 100, 150])
     seconds, _ = figures.cost(runs, "test").axes
     assert seconds.get_yscale() == "log"
-    assert seconds.get_ylabel().endswith("\n(logarithmic)")
-    (panel,) = figures.misclassifications(make_runs(["vgg"], 1, lambda *_: 9), [], "test").axes
+    assert "\n(logarithmic)\n" in seconds.get_ylabel()
+    runs = make_runs(["vgg"], 2, lambda network, seed: 40 * seed)
+    (panel,) = figures.misclassifications(runs, [], "test").axes
     assert panel.get_xscale() == "symlog"  # from 0 on
+
+
+@pytest.mark.parametrize(("fewest", "most"), [(0, 20), (7, 16), (17, 31), (50, 250)])
+def test_counts_near_each_other_stand_on_a_linear_axis(make_runs, fewest, most):
+    runs = make_runs(["vgg"], 2, lambda network, seed: (fewest, most)[seed])
+    (panel,) = figures.misclassifications(runs, [], "test").axes
+    assert panel.get_xscale() == "linear"
+    assert panel.get_xlabel() == "misclassified of 450 spectra of test"
+    low, high = panel.get_xlim()
+    assert low < fewest and most < high
+    ticks = [tick for tick in panel.get_xticks() if low <= tick <= high]
+    assert 4 <= len(ticks) <= 10 and all(tick == int(tick) for tick in ticks)
 
 
 @pytest.mark.parametrize("name", ["cnn2", "cnn2 (shipped)"])
@@ -326,8 +339,8 @@ def test_cost_is_the_mean_over_the_seeds_with_their_range(make_runs):
     runs = make_runs(["cnn2", "vgg"], 3)
     seconds, size = figures.cost(runs, "test").axes
     assert seconds.get_xlabel() == "seconds per epoch"
-    differ, _ = figures.cost(runs, "test", comparable=False).axes
-    assert "differ" in differ.get_xlabel()
+    (alone,) = figures.cost(runs, "test", comparable=False).axes
+    assert alone.get_xlabel() == "weights (million)"
     for panel, expected in (
         (seconds, [(4, 1, [2, 6], [0, 2]), (8, 11, [4, 12], [10, 12])]),
         (size, [(1, 1, [1, 1], [0, 2]), (2, 11, [2, 2], [10, 12])]),
@@ -338,10 +351,12 @@ def test_cost_is_the_mean_over_the_seeds_with_their_range(make_runs):
             assert horizontal.tolist() == [[xs[0], y], [xs[1], y]]
             assert vertical.tolist() == [[x, ys[0]], [x, ys[1]]]
     assert size.get_xlabel() == "weights (million)"
-    assert seconds.get_ylabel().startswith("misclassified of 450 spectra of test\n(logarithmic")
+    assert seconds.get_ylabel() == (
+        "misclassified of 450 spectra of test\nmean, smallest and largest of the seeds"
+    )
     assert (seconds.get_xscale(), size.get_xscale(), seconds.get_yscale()) == (
         *("log", "log"),
-        "symlog",
+        "linear",
     )
     handles = legend_of(seconds.figure)
     assert list(handles) == ["cnn2", "vgg"]
@@ -360,6 +375,7 @@ def test_networks_of_the_same_cost_are_told_apart_by_the_legend(make_runs):
     assert texts == names
     drawn = [bars.lines[0] for bars in figure.axes[0].containers]
     assert len({(line.get_marker(), line.get_color()) for line in drawn}) == len(names)
+    assert len({line.get_color() for line in drawn[:8]}) == 8  # the networks of the paper
 
 
 @pytest.mark.parametrize("name", ["net", LONG_NAME, 5 * LONG_NAME])
@@ -466,10 +482,10 @@ def test_most_confused_pairs_come_first_and_at_most_four(write_classes):
     cases += [confusion(3, 2, 5, "cnn2")]
     cases += [confusion(i, 5, seed=seed) for i in range(3) for seed in range(2)]
     figure = confused_classes(cases, classes)
-    titles = [panel.get_title("left").split(";")[0] for panel in figure.axes]
+    titles = [panel.get_title("left").split("\n")[0] for panel in figure.axes]
     assert titles == [
-        "classes 2 and 3: 3 test spectra confused in 4 runs",
-        *(f"classes {i} and 5: 1 test spectrum confused in 2 runs" for i in range(3)),
+        "classes 2 and 3: 3 spectra of test_wide confused in 4 runs",
+        *(f"classes {i} and 5: 1 spectrum of test_wide confused in 2 runs" for i in range(3)),
     ]
 
 
@@ -482,7 +498,7 @@ def test_misclassified_spectrum_is_the_one_in_the_dataset(write_classes, tmp_pat
         (panel,) = confused_classes(cases, classes).axes
         np.testing.assert_array_equal(panel.lines[0].get_ydata(), spectra[9 + 7])
         change = {"test": "0.02", "test_wide": "0.2"}[split]
-        assert f"shown: {split}, shift −3, heights −{change}\n" in panel.get_title("left")
+        assert panel.get_title("left").endswith(f"\nshown: {split}, shift −3, heights −{change}")
         assert points(panel, marker="o").tolist() == [[40, 1], [120, 0.6], [230, 0.1]]
         assert points(panel, marker="s").tolist() == [[50, 1], [250, 0.9]]
         labels = [text.get_text() for text in panel.get_legend().get_texts()]
@@ -524,6 +540,21 @@ def test_peaks_within_both_shifts_are_partners():
     patterns = (np.array([50, 150]), np.array([1, 0.5])), (np.array([58, 150]), np.array([1, 0.4]))
     assert class_figures.deciding_peaks(*patterns, 8) == (1, 1)
     assert class_figures.deciding_peaks(*patterns, 7) == (0, None)
+
+
+def test_of_peaks_that_differ_alike_in_height_the_furthest_decide():
+    patterns = (np.array([70, 300]), np.array([1, 0.7])), (np.array([70, 307]), np.array([1, 0.7]))
+    assert class_figures.deciding_peaks(*patterns, 8) == (1, 1)
+
+
+def test_names_of_classes_do_not_make_panels_narrow(tmp_path):
+    positions = [np.array([50, 250]), np.array([60, 250])]
+    for names in None, ["Übergangsmetalloxid-Hydrat", "Magnesiumhydroxidchlorid"]:
+        classes = ClassFile(300, positions, [np.array([1, 0.9])] * 2, "", {}, names)
+        figure = confused_classes([confusion(0, 1)], classes)
+        assert_nothing_clipped_or_small(figure)
+        (panel,) = figure.axes
+        assert panel.get_position().width > 0.85
 
 
 def test_spectrum_is_cropped_only_if_its_peaks_are_in_one_half(write_classes):

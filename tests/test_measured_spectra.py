@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import measured_spectra
 from benchmark.figure_style import save
+from benchmark.measurement import Measurement
 from measured_spectra import busiest_excerpt, draw_spectra
 
 RRUFF = "##NAMES=Quartz\n\n100.0000, 3.0\n101.0000, 7.5\n102.5000, 1\n104.0000, 2.0\n##END=\n"
@@ -234,6 +235,22 @@ def test_any_file_name_may_stand_in_the_figure(name, tmp_path, run):
     assert (tmp_path / "figures" / "measured.png").exists()
 
 
-def test_the_excerpt_of_the_figure_has_1000_datapoints():
-    excerpt = measured_spectra.busiest_excerpt(np.random.default_rng(0).random(5000))
-    assert excerpt.stop - excerpt.start == 1000
+@pytest.mark.parametrize(
+    ("datapoints", "shown"), [(2, 2), (5, 2), (1000, 200), (5000, 1000), (9000, 1000)]
+)
+def test_the_excerpt_of_the_figure_is_a_fifth_and_at_most_1000_datapoints(datapoints, shown):
+    spectrum = np.random.default_rng(0).random(datapoints)
+    part = measured_spectra.draw_spectra(["a"], spectrum[None]).axes[1]
+    assert len(part.lines[0].get_xdata()) == shown
+
+
+def test_the_figure_says_what_the_datapoints_stand_for():
+    x = np.linspace(139.2, 1513, 5)
+    measurement = Measurement(x, x, x_unit="1/cm")
+    assert measured_spectra.range_text(measurement, None) == "x from 139.2 to 1513 1/cm"
+    assert measured_spectra.range_text(measurement, (200, 1200)) == "x from 200 to 1200 1/cm"
+
+
+def test_twenty_spectra_fit_a_page():
+    figure = measured_spectra.draw_spectra(["a"] * 20, np.random.default_rng(0).random((20, 50)))
+    assert figure.get_size_inches()[1] < 11

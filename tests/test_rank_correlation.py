@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import PROJECT, assert_one_sentence
 from scipy import stats
+from test_figures import assert_nothing_clipped_or_small, styles_of
 
 import rank_correlation
 from benchmark import significance
@@ -259,16 +260,22 @@ def test_the_figure_has_a_point_per_network_and_a_tick_per_seed():
     first, second = side([[1, 3], [2, 4], [3], [4], [5]]), side([[1], [2], [3], [4], [5]])
     figure = rank_correlation.draw(*matched(first, second), correlation(first, second))
     (panel,) = figure.axes
-    points = [line.get_xydata()[0].tolist() for line in panel.lines if line.get_marker() == "o"]
+    points = [line.get_xydata()[0].tolist() for line in panel.lines if line.get_marker() != "|"]
     ticks = [line.get_xydata()[0].tolist() for line in panel.lines if line.get_marker() == "|"]
     assert points == pytest.approx(np.array([[2, 1], [3, 2], [3, 3], [4, 4], [5, 5]]))
     assert ticks == pytest.approx(np.array([[1, 1], [3, 1], [2, 2], [4, 2]]))
-    assert [text.get_text() for text in panel.texts] == list(NAMES)
-    assert {text.get_ha() for text in panel.texts} == {"left"}
-    first, second = side([[10], [12], [30], [40], [50]]), side([[2], [2], [7], [8], [9]])
-    figure = rank_correlation.draw(*matched(first, second), correlation(first, second))
-    sides = [text.get_ha() for text in figure.axes[0].texts]
-    assert sides == ["right", "left", "left", "left", "left"]  # not over the second point
+    styles = styles_of(figure)
+    assert list(styles) == [*NAMES, "one seed"]
+    marks = [style[-1] for style in styles.values()]
+    assert len(set(marks)) == len(marks)
+
+
+def test_many_networks_with_long_names_leave_room_for_the_figure():
+    names = [f"resnet:batch_norm_momentum=0.9{number}" for number in range(40)]
+    one = Side("one", {name: [np.array([0.1 * n])] for n, name in enumerate(names)}, "")
+    figure = rank_correlation.draw(one, one, Correlation(1, 1, 1, 1))
+    assert_nothing_clipped_or_small(figure)
+    assert figure.axes[0].get_position().width > 0.8
 
 
 @pytest.mark.parametrize(
@@ -409,7 +416,7 @@ def test_sentence_title_and_file_hold_correlation_interval_and_p_value(run, tmp_
     assert ": 0.50, 95 % interval over seeds and folders -0.10 to 0.90; p = 0.03 for" in sentence
     sides = matched(side([[1], [2], [3], [4], [5]]), side([[1], [2], [3], [4], [5]]))
     assert rank_correlation.draw(*sides, found).axes[0].get_title() == (
-        "rank correlation 0.50 (-0.10 to 0.90)"
+        "rank correlation 0.50, 95 % interval −0.10 to 0.90"
     )
     process = run(
         "rank_correlation.py", "--first", SHIPPED, "--second", "paper", "--output", tmp_path
