@@ -405,7 +405,7 @@ def test_the_figure_shows_means_bands_and_dashed_methods():
 
 def test_the_figure_of_artefacts_shows_each_at_its_middle_severity():
     shown = robustness_report.shown(1000)
-    assert shown[0][0] == "lorentzian share, 0.6 *"
+    assert shown[0][0] == "lorentzian share *\nshare of a pseudo-Voigt peak: 0.6"
     assert [artefacts for _, artefacts, _ in shown] == [
         rung.settings(rung.severities[2], 1000) for rung in LADDER
     ]
