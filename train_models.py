@@ -148,11 +148,11 @@ def main(settings):
     matrix = matrix_of(settings, results)
     workers, threads = divided(settings, len(matrix))
     if settings.status:
-        record = record_by_card(settings.dataset)
+        record, splits = by_card(settings.dataset)
         identities = {
             folder: Identity(model, seed, protocol, record) for folder, model, seed in matrix
         }
-        return print_status(identities, first=settings.task or 0)
+        return print_status(identities, splits, first=settings.task or 0)
     if settings.workers > 1 and not settings.estimate:
         received, statuses = run_workers(sys.modules[__name__], settings, workers, threads)
         return status_of_workers([folder for folder, _, _ in matrix], received, statuses)
@@ -190,13 +190,17 @@ def main(settings):
         return 128 + terminated.number
 
 
-def record_by_card(folder):
-    """Return the DatasetRecord that a dataset folder's card gives, None without one; quick."""
+def by_card(folder):
+    """Return the DatasetRecord that a dataset folder's card gives, and the splits to judge; quick.
+
+    Without a card the record is None, without a dataset there are no splits.
+    """
     try:
         dataset = read_dataset(folder)
     except InputError:
-        return None
-    return dataset.card and record_of(dataset, recorded_hashes(dataset))
+        return None, []
+    record = dataset.card and record_of(dataset, recorded_hashes(dataset))
+    return record, [split for split in dataset.splits if split != "train"]
 
 
 def refuse_together(settings):

@@ -154,24 +154,25 @@ def status_of_workers(folders, received, statuses):
     return max([0, *statuses, 1 if left else 0])
 
 
-def print_status(identities, first=0):
+def print_status(identities, splits, first=0):
     """Print for each run whether it is finished, running, waiting, failed or another one.
 
-    identities: run folder -> Identity, whose dataset may be None, then it is not looked at; first:
-    number of the first run, for TASK.
+    identities: run folder -> Identity, whose dataset may be None, then it is not looked at; splits:
+    those that a finished run has to have judged; first: number of the first run, for TASK.
     """
     counts = {}
     for number, (folder, identity) in enumerate(identities.items(), first):
-        state, detail = state_of(folder, identity)
+        state, detail = state_of(folder, identity, splits)
         counts[state] = counts.get(state, 0) + 1
         print(f"{number:4}  {folder.name:16}  {state:9}{'  ' + detail if detail else ''}")
     print(", ".join(f"{count} {state}" for state, count in counts.items()))
 
 
-def state_of(folder, identity=None):
+def state_of(folder, identity=None, splits=()):
     """Return the state of a run in one word, and a few words on it.
 
-    identity: of the run that is wanted; one of another protocol is "refused", as training does.
+    identity: of the run that is wanted; one of another protocol is "refused", as training does;
+    splits: those that it has to judge; a trained run that has not is "waiting".
     """
     failed = (folder / FAILURE).exists()  # in a finished run, a further test split did
     if (folder / RUN_RECORD).exists() and not failed:
@@ -181,7 +182,12 @@ def state_of(folder, identity=None):
                 check_same(folder, run, identity)
         except InputError as error:
             return "refused", str(error).partition(";")[0]
-        return "finished", f"{run.epochs} epochs in {run.seconds / 60:.1f} min"
+        trained = f"{run.epochs} epochs in {run.seconds / 60:.1f} min"
+        unjudged = [split for split in splits if split not in run.misclassified]
+        if not unjudged:
+            return "finished", trained
+        state = "running" if holder(folder) else "waiting"
+        return state, f"{trained}, but has not judged {', '.join(unjudged)}"
     epochs = 0
     if (folder / HISTORY).exists():
         epochs = max(0, (folder / HISTORY).read_bytes().count(b"\n") - 1)

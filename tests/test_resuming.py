@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import PROJECT, assert_one_sentence
+from conftest import PROJECT, assert_one_sentence, write_finished_run
 
 import train_models
 from benchmark.checkpoint import Checkpoint, Terminated, read_progress
@@ -389,6 +389,17 @@ def test_a_run_that_fails_by_its_input_gives_status_2_any_other_1(tmp_path, erro
         raise error("reason")
 
     assert share([tmp_path / "a"], train) == status
+
+
+def test_a_trained_run_that_has_not_judged_a_further_split_waits(dataset, tmp_path):
+    run = write_finished_run(tmp_path / "vgg-seed0", dataset)
+    splits = list(run.misclassified)
+    assert state_of(run.folder, None, splits)[0] == "finished"
+    state, why = state_of(run.folder, None, [*splits, "test_mine"])
+    assert state == "waiting"
+    assert why.endswith("but has not judged test_mine")
+    with run_lock(run.folder):
+        assert state_of(run.folder, None, [*splits, "test_mine"])[0] == "running"
 
 
 def test_without_a_checkpoint_the_epochs_of_the_history_are_lost(tmp_path):
