@@ -244,8 +244,8 @@ def mean_probabilities(runs, spectra):
     for run in runs:
         release_memory()
         model = load_network(run.folder / WEIGHTS, run.weights_sha256)
-        shapes = model.input_shape[1:2], model.output_shape[1:]
-        if shapes != ((run.dataset.datapoints,), total.shape[1:]):
+        takes = model.input_shape[1] in (None, run.dataset.datapoints)
+        if not takes or model.output_shape[1:] != total.shape[1:]:
             raise InputError(
                 f"{run.folder / WEIGHTS} takes {model.input_shape[1]} datapoints and returns "
                 f"{model.output_shape[1]} classes, but run.json records {run.dataset.datapoints} "

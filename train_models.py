@@ -37,7 +37,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmark.checkpoint import Checkpoint, Terminated
-from benchmark.command_line import LARGEST, InputError, require, require_folder, run_script
+from benchmark.command_line import LARGEST, InputError, require, require_folder, run_script, warn
 from benchmark.data_card import array_names
 from benchmark.dataset_folder import (
     hash_and_check,
@@ -261,6 +261,9 @@ def complete_run(folder, identity, build_for, dataset, environment, checkpoint_m
         if unjudged:
             model = build_for(dataset, identity.protocol.learning_rate)
             load_weights(model, folder / WEIGHTS, run.weights_sha256, unjudged)
+    gone = [split for split in run.misclassified if split not in dataset.splits]
+    if gone:
+        warn(f"{folder}: {', '.join(gone)} is no longer in {dataset.folder}, so its counts go")
     counts = dict(run.misclassified)
     for split in unjudged:
         counts[split] = judge(model, split, dataset, folder, identity.protocol.batch_size)

@@ -69,9 +69,9 @@ class Checkpoint:
         progress = asdict(self.progress) | {"seconds": self.seconds()}
         text = json.dumps({"identity": identity, "progress": progress, **counters})
         variables = [variable.numpy() for variable in changing_variables(self.model)]
-        arrays = {f"variable{i}": array for i, array in enumerate(variables)}
+        arrays = {f"variable{i}": storable(array) for i, array in enumerate(variables)}
         best = self.stopping.best_weights or []
-        arrays |= {f"best{i}": array for i, array in enumerate(best)}
+        arrays |= {f"best{i}": storable(array) for i, array in enumerate(best)}
         with replace_file(self.path) as file:
             np.savez(file, text=np.frombuffer(text.encode(), np.uint8), **arrays)
         self.saved = time.monotonic()
@@ -133,6 +133,11 @@ class Checkpoint:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+
+def storable(array):
+    """Return an array that numpy can store: bfloat16, which it does not know, as float32."""
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
 def damaged(path, error):

@@ -1,6 +1,7 @@
 """The command line of all scripts: flags from constants, errors in one sentence, exit statuses."""
 
 import argparse
+import errno
 import math
 import os
 import re
@@ -19,6 +20,20 @@ NAMES = {int: "a whole number", float: "a number", str: "text", bool: "True or F
 
 class InputError(ValueError):
     """Bad input, told in one sentence: what is wrong, where, and what is accepted."""
+
+
+class Settings(SimpleNamespace):
+    """The constants of a script, by their names in lower case."""
+
+    def __getattr__(self, name):
+        raise LostAnnotation(
+            f"{name.upper()} has no annotation, accepted: {name.upper()}: Annotated[TYPE, "
+            f'"Sentence."] = VALUE, as it came with the script'
+        )
+
+
+class LostAnnotation(InputError, AttributeError):
+    """A constant was edited so that it is no flag any more."""
 
 
 def require(condition, name, value, accepted):
@@ -63,8 +78,11 @@ def run_script(script, main):
         status, message = 1, f"out of memory: {error}"
     except OSError as error:
         status, message = 1, error.strerror or error
-        if error.filename is not None:
-            message = f"{error.filename}: {message}"
+        where = error.filename
+        if where is None and error.errno in (errno.ENOSPC, errno.EPIPE):  # of an unbuffered print
+            where = "standard output"
+        if where is not None:
+            message = f"{where}: {message}"
     except KeyboardInterrupt:
         status, message = 130, "interrupted"
     if message is not None:
@@ -167,7 +185,7 @@ def parse_flags(script, arguments=None):
             **flag_options(constant),
         )
     settings = vars(parser.parse_args(arguments))
-    return SimpleNamespace(
+    return Settings(
         **{name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
     )
 

@@ -90,7 +90,10 @@ def read_record(folder, name):
             f"run it again"
         )
     for reason in faults_of(card):
-        raise InputError(f"{path} is not what {writer_of(card)} writes: {reason}; {again(card)}")
+        raise InputError(
+            f"{path} is not what {writer_of(card)} writes: {reason}; {again(card)}, or delete "
+            f"{name} if these arrays are your own"
+        )
     for file, entry in card["files"].items():
         found = (folder / file).stat().st_size if (folder / file).exists() else "missing"
         if found != entry["bytes"]:

@@ -67,7 +67,7 @@ def read_dataset(folder):
         raise InputError(f"dataset folder {folder} does not exist; {WRITER} writes one")
     card = read_card(folder)
     read_beside(folder, card)
-    tests = sorted(path.stem.removeprefix("x_") for path in folder.glob("x_test*.npy"))
+    tests = sorted({path.stem[2:] for path in folder.glob("[xy]_test*.npy")})
     splits, opened = {}, {}
     for split in ["train", "val", *tests]:
         for name in array_names(split):

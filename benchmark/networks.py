@@ -4,6 +4,7 @@ import ast
 import hashlib
 import inspect
 import math
+import traceback
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -18,7 +19,11 @@ from benchmark.tensorflow_startup import importing_tensorflow
 
 PACKAGE = Path(__file__).parent.parent / "model_implementations"
 SET_BY_TRAINING = "input_size", "classes", "lr"
+PROBABILITIES = 0.02  # by which their sum may differ from 1, as they are rounded in bfloat16
 TENSORFLOW = 700 * 10**6  # bytes of a process that trains nothing yet
+
+
+LONGEST_REASON = 200  # characters of what Keras says, which may be all of a network
 
 
 class Network(NamedTuple):
@@ -31,21 +36,43 @@ class Network(NamedTuple):
 
 def network_names():
     """Return the names that model_implementations/__init__.py imports, without importing Keras."""
-    tree = ast.parse((PACKAGE / "__init__.py").read_bytes())
+    path = PACKAGE / "__init__.py"
+    try:
+        tree = ast.parse(path.read_bytes())
+    except SyntaxError as error:
+        raise InputError(f"{path}, line {error.lineno}: {error.msg}") from None
     imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
     return [alias.asname or alias.name for node in imports for alias in node.names]
 
 
 def check_names(models):
     names = network_names()
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(
+                f"{PACKAGE / '__init__.py'} imports {name} twice, accepted: each name once, as "
+                f"from .mine import {name} as my_{name}"
+            )
     for text in models:
         require(text.partition(":")[0] in names, "MODELS", text, ", ".join(names))
 
 
 def network_builders():
-    """Return the functions imported in model_implementations/__init__.py by name."""
-    with importing_tensorflow():
-        import model_implementations
+    """Return the functions imported in model_implementations/__init__.py by name.
+
+    Raises InputError if a file there cannot be imported.
+    """
+    try:
+        with importing_tensorflow():
+            import model_implementations
+    except Exception as error:  # of a file of the user's own, anything
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if Path(frame.filename).parent == PACKAGE]
+        if not own:  # Keras or TensorFlow is at fault
+            raise
+        raise InputError(
+            f"{own[-1].filename}, line {own[-1].lineno}: {type(error).__name__}: {error}"
+        ) from error
 
     return dict(inspect.getmembers(model_implementations, inspect.isfunction))
 
@@ -95,15 +122,18 @@ def read_value(text, argument, value, default):
         return value == "True"
     if argument.endswith("activation"):
         return read_activation(text, argument, value)
-    if not isinstance(default, (tuple, int, float, str)):
+    first = default[0] if isinstance(default, tuple) and default else default
+    if first != () and not isinstance(first, (int, float, str)):
         raise InputError(
             f"MODELS is {text}, accepted: arguments with a number, a text or a tuple as their "
             f"default; that of {argument} is set in the network's own file"
         )
     try:
         if isinstance(default, tuple):
-            kind = type(default[0]) if default else int
-            return tuple(kind(number) for number in value.split(",") if number)
+            texts = [text for text in value.split(",") if text]
+            if isinstance(first, (bool, str)):
+                return tuple(read_value(text, argument, item, first) for item in texts)
+            return tuple(map(type(first) if default else int, texts))
         if isinstance(default, (int, float)):
             number = float(value)
             if not math.isfinite(number) or (number < 0 <= default):
@@ -135,7 +165,8 @@ def written_value(value):
 def build(network, dataset, learning_rate):
     """Build a Network for a Dataset; returns a compiled Keras model.
 
-    Raises InputError if it cannot be built, or not be saved once it is trained.
+    Raises InputError if it cannot be built, does not do what the protocol asks of a network, or
+    cannot be saved once it is trained.
     """
     import keras
 
@@ -146,18 +177,47 @@ def build(network, dataset, learning_rate):
             lr=float(learning_rate),
             **network.arguments,
         )
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise InputError(
             f"{network.name} cannot be built for {dataset.datapoints} datapoints, "
-            f"{dataset.classes} classes and learning rate {learning_rate:g}: "
-            f"{str(error).splitlines()[0]}"
+            f"{dataset.classes} classes and learning rate {learning_rate:g}: {error}"
         ) from error
+    for fault, accepted in faults_of(model, dataset, learning_rate):
+        raise InputError(f"{network.name} {fault}, accepted: {accepted}")
     try:
         keras.saving.serialize_keras_object(model)
     except NotImplementedError as error:  # better now than after the training
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{network.name} cannot be saved: {reason}") from error
+        raise InputError(f"{network.name} cannot be saved: {error}") from error
     return model
+
+
+def faults_of(model, dataset, learning_rate):
+    """Yield what keeps a model from being trained under the protocol, and what is accepted."""
+    import keras
+
+    if not isinstance(model, keras.Model):
+        yield f"is of type {type(model).__name__}", "a compiled Keras model"
+    if not model.built:
+        yield "is not built", "a model that begins with an Input"
+    if not model.compiled:
+        yield "is not compiled", "a compiled Keras model"
+    if model.steps_per_execution != 1:
+        yield f"takes {model.steps_per_execution} steps at once", "steps_per_execution=1"
+    if tuple(model.output_shape) != (None, dataset.classes):
+        shape = tuple(model.output_shape[1:])
+        yield f"returns {shape} numbers", f"one for each of the {dataset.classes} classes"
+    optimizer = model.optimizer
+    if isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+        yield "has a schedule of learning rates", "its argument lr, which the protocol reduces"
+    rate = float(optimizer.learning_rate)
+    if not math.isclose(rate, learning_rate, rel_tol=1e-6):
+        yield f"trains with a learning rate of {rate:g}", f"{learning_rate:g}, its argument lr"
+    spectra = np.random.default_rng(0).random((2, dataset.datapoints), np.float32)
+    returned = np.asarray(model(spectra, training=False), np.float64)
+    likely = (returned >= 0).all() and np.abs(returned.sum(axis=1) - 1).max() <= PROBABILITIES
+    if not likely:
+        row = ", ".join(f"{number:.3g}" for number in returned[0][:3])
+        yield f"returns {row} and so on", "probabilities, as a softmax layer gives them"
 
 
 def memory_needed(model, batch_size):
@@ -177,7 +237,7 @@ def numbers_returned(layer):
     import keras
 
     outputs = keras.tree.flatten(getattr(layer, "output", ()))
-    return sum(math.prod(output.shape[1:]) for output in outputs)
+    return sum(math.prod(size or 1 for size in output.shape[1:]) for output in outputs)
 
 
 def warn_of_memory(model, name, batch_size):
@@ -222,6 +282,7 @@ def load_network(path, sha256):
     """
     import keras
 
+    network_builders()  # whose files may hold layers of their own
     if not path.exists():
         raise InputError(
             f"{path} is missing, accepted: runs with the weights that training leaves there"
@@ -230,8 +291,11 @@ def load_network(path, sha256):
         with warnings.catch_warnings(action="ignore"):
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras parses the file as it is: damaged, it raises anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path} cannot be loaded in Keras' safe mode ({reason})") from error
+        reason = (" ".join(str(error).split()) or type(error).__name__)[:LONGEST_REASON]
+        raise InputError(
+            f"{path} cannot be loaded in Keras' safe mode ({reason}); own layers and functions "
+            f"need @keras.saving.register_keras_serializable() in model_implementations"
+        ) from error
     if hash_of_weights(model) != sha256:
         raise InputError(
             f"{path} does not hold the weights that run.json records (SHA-256 differs)"

@@ -88,11 +88,11 @@ def nearest_rows(spectra, training):
     training: may be mapped into memory, as it is read in blocks. Of equally similar ones the first
     counts. Spectra of zeros are similar to none.
     """
-    spectra = np.asarray(spectra, np.float32)
+    spectra = over_largest(spectra)
     rows, best = np.zeros(len(spectra), np.int64), np.full(len(spectra), -np.inf, np.float32)
     step = max(1, BLOCK // training.shape[1])
     for first in range(0, len(training), step):
-        block = np.array(training[first : first + step], np.float32)
+        block = over_largest(training[first : first + step])
         lengths = np.linalg.norm(block, axis=1, keepdims=True)
         np.divide(block, lengths, out=block, where=lengths > 0)
         nearest, found, rounding = first_of_largest(spectra, block)
@@ -100,6 +100,16 @@ def nearest_rows(spectra, training):
         best[nearer], rows[nearer] = found[nearer], first + nearest[nearer]
     pairs = zip(spectra, rows, strict=True)
     return Nearest(rows, np.array([cosine(spectrum, training[row]) for spectrum, row in pairs]))
+
+
+def over_largest(spectra):
+    """Return float32 spectra (n, datapoints) divided by their largest absolute value, if not 0.
+
+    So squares stay within what float32 holds, whatever the scale.
+    """
+    spectra = np.array(spectra, np.float32)
+    largest = np.abs(spectra).max(axis=1, keepdims=True)
+    return np.divide(spectra, largest, out=spectra, where=largest > 0)
 
 
 def cosine(a, b):

@@ -512,6 +512,16 @@ def test_a_detection_height_of_0_is_refused(run, dataset, class_file, tmp_path):
     assert_one_sentence(process, 2, "DETECTION_HEIGHT is 0", "above 0 and below 1")
 
 
+@pytest.mark.parametrize("scale", [1e-37, 1e-30, 1e30, 1e38])
+def test_nearest_spectra_do_not_depend_on_the_scale(scale):
+    rng = np.random.default_rng(0)
+    training, spectra = rng.random((40, 30)), rng.random((9, 30))
+    expected = similarity.nearest_rows(spectra, training).rows
+    found = similarity.nearest_rows(spectra * scale, training * scale)
+    np.testing.assert_array_equal(found.rows, expected)
+    assert (similarity.nearest_rows(0 * spectra, 0 * training).cosines == 0).all()
+
+
 def test_constants_of_methods_that_are_not_asked_for_do_no_harm(dataset, class_file, tmp_path):
     given = ["--dataset", str(dataset), "--config", str(class_file[0]), "--smoothing", "1000"]
     given += ["--results", str(tmp_path / "r"), "--methods"]

@@ -13,7 +13,8 @@ import class_file_from_peaks
 import measured_dataset
 import rank_correlation
 import sample_size
-from benchmark.command_line import parse_flags
+import train_models
+from benchmark.command_line import InputError, parse_flags
 
 SCRIPTS = sorted(path.stem for path in PROJECT.glob("*.py"))
 
@@ -262,6 +263,30 @@ def test_a_value_of_a_million_characters_is_not_printed_whole(run, tmp_path):
 def test_a_message_of_several_lines_is_one_line(run, tmp_path):
     process = run("class_overlap.py", "--config", "two\nlines.json")
     assert_one_sentence(process, 2, "two lines.json")
+
+
+def test_a_constant_that_lost_its_annotation_is_named(monkeypatch):
+    hints = dict(train_models.__annotations__)
+    del hints["BATCH_SIZE"]
+    monkeypatch.setattr(train_models, "__annotations__", hints)
+    settings = parse_flags(train_models, [])
+    with pytest.raises(InputError, match=r"BATCH_SIZE has no annotation, accepted: BATCH_SIZE: "):
+        train_models.main(settings)
+    assert not hasattr(settings, "anything")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
+def test_a_full_standard_output_is_named_without_a_buffer(tmp_path):
+    with open("/dev/full", "w") as full:
+        process = subprocess.run(
+            [sys.executable, "-u", "dataset_config_generator.py", "--output", tmp_path / "a.json"],
+            cwd=PROJECT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert_one_sentence(process, 1, "standard output: No space left on device")
 
 
 def test_defaults_are_those_that_results_were_made_with():

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -13,8 +14,17 @@ import pytest
 from conftest import PROJECT
 
 import model_implementations
+from benchmark import networks
 from benchmark.command_line import InputError
-from benchmark.networks import TENSORFLOW, memory_needed, read_network
+from benchmark.networks import (
+    TENSORFLOW,
+    Network,
+    build,
+    check_names,
+    memory_needed,
+    network_builders,
+    read_network,
+)
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -339,7 +349,19 @@ def test_unknown_arguments_and_values_have_their_sentence(text, words):
         assert word in str(error.value)
 
 
-def own(input_size, classes, lr, tag="a", rates=(0.1, 0.2), offset=-1, head=None, kinds=["a"]):  # noqa: B006
+def own(
+    input_size,
+    classes,
+    lr,
+    tag="a",
+    rates=(0.1, 0.2),
+    offset=-1,
+    head=None,
+    kinds=["a"],  # noqa: B006
+    flags=(True, False),
+    parts=("a", "b"),
+    blocks=((16, 21), (32, 11)),
+):
     pass
 
 
@@ -354,6 +376,12 @@ def own(input_size, classes, lr, tag="a", rates=(0.1, 0.2), offset=-1, head=None
         ("tag=b\nc", None),
         ("head=3", None),
         ("kinds=b", None),
+        ("flags=False,False", ("flags", (False, False))),
+        ("flags=0,1", None),
+        ("parts=c,d", ("parts", ("c", "d"))),
+        ("parts=a/b,c", None),
+        ("parts=../b", None),
+        ("blocks=16,21", None),
     ],
 )
 def test_arguments_of_own_networks_are_read_by_their_defaults(text, argument):
@@ -362,6 +390,76 @@ def test_arguments_of_own_networks_are_read_by_their_defaults(text, argument):
             read_network(f"own:{text}", {"own": own})
     else:
         assert read_network(f"own:{text}", {"own": own}).arguments == dict([argument])
+
+
+def simple(outputs=4, activation="softmax", built=True, compiled=True, learning_rate=None, **more):
+    """Return a builder of a network of one layer."""
+
+    def builder(input_size, classes, lr):
+        begin = [keras.Input((input_size, 1))] if built else []
+        layers = [keras.layers.Flatten(), keras.layers.Dense(outputs, activation)]
+        model = keras.Sequential([*begin, *layers])
+        if compiled:
+            rate = lr if learning_rate is None else learning_rate
+            model.compile(keras.optimizers.SGD(rate), "categorical_crossentropy", **more)
+        return model
+
+    return builder
+
+
+SCHEDULE = keras.optimizers.schedules.ExponentialDecay(3e-4, 10, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("builder", "words"),
+    [
+        (lambda input_size, classes, lr: None, "is of type NoneType, accepted: a compiled Keras"),
+        (lambda classes: None, "cannot be built for 20 datapoints, 4 classes"),
+        (simple(built=False), "is not built, accepted: a model that begins with an Input"),
+        (simple(compiled=False), "is not compiled"),
+        (simple(steps_per_execution=2), "takes 2 steps at once"),
+        (simple(outputs=1), r"returns \(1,\) numbers, accepted: one for each of the 4 classes"),
+        (simple(activation=None), "and so on, accepted: probabilities, as a softmax"),
+        (simple(activation="sigmoid"), "and so on, accepted: probabilities, as a softmax"),
+        (simple(learning_rate=0.05), "a learning rate of 0.05, accepted: 0.0003, its argument lr"),
+        (simple(learning_rate=SCHEDULE), "has a schedule of learning rates"),
+    ],
+)
+def test_networks_that_the_protocol_cannot_train_are_refused_at_once(builder, words):
+    dataset = SimpleNamespace(datapoints=20, classes=4)
+    assert build(Network("mine", simple(), {}), dataset, 3e-4).count_params() == 84
+    with pytest.raises(InputError, match=f"mine .*{words}"):
+        build(Network("mine", builder, {}), dataset, 3e-4)
+
+
+def test_a_network_for_spectra_of_any_length_can_be_estimated():
+    spectrum = keras.Input((None, 1))
+    x = keras.layers.Conv1D(2, 3)(spectrum)
+    model = keras.Model(spectrum, keras.layers.GlobalAveragePooling1D()(x))
+    assert memory_needed(model, 8) > TENSORFLOW
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"__init__.py": "from .my-net import shallow"}, "__init__.py, line 1: "),
+        ({"__init__.py": "from .a import f\nfrom .b import f"}, "imports f twice"),
+        ({"__init__.py": "from .a import f", "a.py": "\nx = y"}, "a.py, line 2: NameError"),
+        ({"__init__.py": "from .a import g", "a.py": "f = 1"}, "__init__.py, line 1: ImportError"),
+    ],
+)
+def test_faults_in_files_of_ones_own_networks_are_named(tmp_path, monkeypatch, files, words):
+    package = tmp_path / "model_implementations"
+    package.mkdir()
+    for name, text in files.items():
+        (package / name).write_text(text)
+    monkeypatch.setattr(networks, "PACKAGE", package)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.startswith("model_implementations")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(InputError, match=words):
+        check_names(networks.network_names())
+        network_builders()
 
 
 def test_memory_is_estimated_for_layers_that_return_several_arrays():

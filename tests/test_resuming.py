@@ -17,7 +17,7 @@ import pytest
 from conftest import PROJECT, assert_one_sentence, write_finished_run
 
 import train_models
-from benchmark.checkpoint import Checkpoint, Terminated, read_progress
+from benchmark.checkpoint import Checkpoint, Terminated, read_progress, storable
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.networks import Network, build
@@ -105,6 +105,15 @@ def interrupted(dataset, folder, monkeypatch, steps=4):
         with pytest.raises(Killed):
             train(dataset, folder)
     return folder / "checkpoint.npz"
+
+
+def test_weights_in_bfloat16_are_stored_exactly():
+    variable = keras.Variable(np.linspace(-3, 3, 7), dtype="bfloat16")
+    before = variable.numpy()
+    stored = storable(before)
+    assert stored.dtype == np.float32
+    variable.assign(stored)
+    np.testing.assert_array_equal(variable.numpy(), before)
 
 
 def test_status_refuses_the_checkpoint_that_training_would_refuse(dataset, tmp_path, monkeypatch):

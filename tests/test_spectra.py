@@ -347,6 +347,21 @@ def test_reader_takes_own_arrays_and_own_test_splits(own_arrays):
     assert (read.classes, read.card) == (3, None)
 
 
+@pytest.mark.parametrize("axis", "xy")
+def test_a_test_split_that_lost_one_of_its_arrays_is_refused(own_arrays, axis):
+    for name in "xy":
+        np.save(own_arrays / f"{name}_test.npy", np.load(own_arrays / f"{name}_val.npy"))
+    (own_arrays / f"{axis}_test.npy").unlink()
+    with pytest.raises(InputError, match=f"{axis}_test.npy does not exist"):
+        read_dataset(own_arrays)
+
+
+def test_a_card_of_somebody_elses_may_be_deleted(own_arrays):
+    (own_arrays / "dataset.json").write_text('{"source": "me"}')
+    with pytest.raises(InputError, match=r"or delete dataset\.json if these arrays are your own"):
+        read_dataset(own_arrays)
+
+
 def test_a_linked_folder_has_the_name_of_the_link(own_arrays, tmp_path):
     (tmp_path / "mine").symlink_to(own_arrays)
     assert read_dataset(tmp_path / "mine").name == "mine"

@@ -253,7 +253,9 @@ def add_test_split(dataset):
 
 
 @pytest.mark.parametrize("builder", [linear, squared])
-def test_a_new_test_split_is_judged_with_the_saved_weights(dataset, tmp_path, monkeypatch, builder):
+def test_a_new_test_split_is_judged_with_the_saved_weights(
+    dataset, tmp_path, monkeypatch, builder, capsys
+):
     _, folder = train(dataset, tmp_path, builder)
     add_test_split(dataset)
     monkeypatch.setattr(train_models, "fit", None)
@@ -263,6 +265,12 @@ def test_a_new_test_split_is_judged_with_the_saved_weights(dataset, tmp_path, mo
         np.load(folder / "test_mine_predictions.npy"), np.load(folder / "val_predictions.npy")
     )
     assert read_run(folder) == run
+    for axis in "xy":
+        (dataset / f"{axis}_test_mine.npy").unlink()
+    capsys.readouterr()
+    run, _ = train(dataset, tmp_path, builder)
+    assert "test_mine is no longer in" in capsys.readouterr().err
+    assert "test_mine" not in run.misclassified
 
 
 def test_weights_that_the_run_did_not_leave_judge_nothing(dataset, tmp_path):
