@@ -207,7 +207,7 @@ def faults_of(model, dataset, learning_rate):
         shape = tuple(model.output_shape[1:])
         yield f"returns {shape} numbers", f"one for each of the {dataset.classes} classes"
     optimizer = model.optimizer
-    if isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+    if isinstance(optimizer.get_config()["learning_rate"], dict):
         yield "has a schedule of learning rates", "its argument lr, which the protocol reduces"
     rate = float(optimizer.learning_rate)
     if not math.isclose(rate, learning_rate, rel_tol=1e-6):
