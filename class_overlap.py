@@ -58,8 +58,12 @@ OWN_VARIANTS: Annotated[
 
 RESULT = {"class_file", "limits", "pairs", "ambiguous_test_spectra"}  # what JSON holds
 LIMITS = (
-    *("max_shift", "max_height_change", "test_shift", "test_height_change"),
-    *("vary_highest", "own_variants"),
+    "max_shift",
+    "max_height_change",
+    "test_shift",
+    "test_height_change",
+    "vary_highest",
+    "own_variants",
 )
 
 

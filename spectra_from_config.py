@@ -203,7 +203,9 @@ def warn_of_copies(class_file, variants):
     for split, of_classes in variants.items():
         copies = 0
         for own, heights in zip(of_classes, class_file.heights, strict=True):
-            different = {(v.shift, *change_heights(heights, v.height_change)) for v in own}
+            shifts, changes = np.transpose(own)
+            changed = change_heights(heights, changes[:, None])
+            different = set(zip(shifts.tolist(), map(tuple, changed.tolist()), strict=True))
             copies += len(own) - len(different)
         if copies:
             told.append(f"{copies} of {sum(map(len, of_classes))} spectra of {split}")

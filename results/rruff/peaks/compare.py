@@ -6,7 +6,6 @@ in the project's folder prints the table of results/rruff/README.md and draws it
 runs in the folders beside this file and from those that were trained on measured spectra.
 """
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmark.figure_style import BLACK, COLOURS, GREY, MARKERS, STYLE, WIDTH, save
+from benchmark.run_folder import read_run
+from benchmark.table_formats import as_markdown
 
 HERE = Path(__file__).parent
 DIVISIONS = "split0", "split1", "split2"
@@ -48,7 +49,7 @@ class Row(NamedTuple):
 def main():
     networks = sorted({path.name.split("-")[0] for path in HERE.glob("*/split0/*-seed0")})
     rows = [row for network in networks for row in rows_of(network)]
-    print(table(rows))
+    print(table(rows), end="")
     for path in save(draw(rows), HERE / "figures", "settings"):
         print(path)
 
@@ -69,10 +70,10 @@ def counts_of(folder, network, split):
     """Return the Counts of all seeds of a network, from the run.json of each."""
     misclassified, spectra = [], []
     for division in DIVISIONS:
-        paths = sorted((folder / division).glob(f"{network}-seed*/run.json"))
-        of_seeds = [json.loads(path.read_bytes())["misclassified"][split] for path in paths]
-        misclassified.append(np.array([of_seed["misclassified"] for of_seed in of_seeds]))
-        spectra.append(of_seeds[0]["spectra"])
+        runs = map(read_run, sorted((folder / division).glob(f"{network}-seed*")))
+        of_seeds = [run.misclassified[split] for run in runs]
+        misclassified.append(np.array([count.misclassified for count in of_seeds]))
+        spectra.append(of_seeds[0].spectra)
     return Counts(misclassified, spectra)
 
 
@@ -90,19 +91,15 @@ def spread(counts):
 def table(rows):
     """Return the rows as a table in Markdown."""
     spectra = sum(rows[0].test.spectra)
-    lines = [
-        f"| network | training spectra | val: sum | test: sum | % of {spectra} | spread | "
-        "test: seeds of the three divisions |",
-        "| --- | --- | ---: | ---: | ---: | ---: | --- |",
-    ]
+    header = ["network", "training spectra", "val: sum", "test: sum", f"% of {spectra}", "spread"]
+    header.append("test: seeds of the three divisions")
+    lines = []
     for row in rows:
-        seeds = ", ".join(" ".join(map(str, sorted(n))) for n in row.test.misclassified)
         test = total(row.test)
-        lines.append(
-            f"| `{row.network}` | {row.training} | {total(row.validation):.1f} | {test:.1f} | "
-            f"{100 * test / spectra:.1f} | {spread(row.test):.1f} | {seeds} |"
-        )
-    return "\n".join(lines)
+        numbers = total(row.validation), test, 100 * test / spectra, spread(row.test)
+        seeds = ", ".join(" ".join(map(str, sorted(n))) for n in row.test.misclassified)
+        lines.append([row.network, row.training, *(f"{number:.1f}" for number in numbers), seeds])
+    return as_markdown(header, lines)
 
 
 @matplotlib.rc_context(STYLE)
