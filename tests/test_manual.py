@@ -10,6 +10,7 @@ from conftest import PROJECT
 
 from benchmark import VERSION
 from benchmark.command_line import parse_flags
+from results.challenge import kinds
 from results.rruff.peaks import compare
 
 MANUAL = sorted((PROJECT / "docs").glob("*.md"))
@@ -85,3 +86,23 @@ def test_the_minerals_page_shows_what_its_script_makes_of_the_runs(capsys, monke
     panels = drawn[0].axes[::2]  # the left ones
     texts = [label.get_text() for panel in panels for label in panel.get_yticklabels()]
     assert [row.split(" | ")[1] for row in printed.splitlines()[2:]] == texts
+
+
+def test_the_challenge_page_shows_what_its_script_makes_of_the_runs(capsys, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(kinds, "save", lambda figure, *_: drawn.append(figure) or [])
+    kinds.main()
+    table, pairs = capsys.readouterr().out.split("\n\n")[:2]
+    page = (PROJECT / "results/challenge/README.md").read_text()
+    assert table in page
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()[2:]]
+    names = [label.get_text() for label in drawn[0].axes[0].get_yticklabels()]
+    assert [row[0] for row in rows] == [name.replace("\n", "") for name in names]
+    strokes = [
+        line.get_xdata()[0] for line in drawn[0].axes[1].get_lines() if line.get_marker() == "None"
+    ]
+    assert [f"{mean:.3g}" for mean in strokes] == [row[2] for row in rows[: len(strokes)]]
+    assert "| cnn2 − vgg | minor peak | +15.2 | +9.5 to +20.9 | 0.0047 |" in pairs
+    assert "(15.2 spectra fewer, 95 % interval 9.5 to 20.9, p = 0.005" in page
+    assert "| cnn2 − vgg | position | -12.8 | -15.8 to -9.8 | 0.00052 |" in pairs
+    assert "(12.8 more, 9.8 to 15.8, p = 0.0005)" in page
