@@ -49,7 +49,14 @@ from benchmark.report import files_text, next_step, report_text, wrapped
 from benchmark.results_folder import add_shipped, by_network, read_results
 from benchmark.run_folder import Protocol, read_predictions
 from benchmark.severities import LADDER
-from benchmark.significance import FEWEST_SEEDS, Comparison, agreement, compare_networks, groups
+from benchmark.significance import (
+    FEWEST_SEEDS,
+    Comparison,
+    agreement,
+    compare_networks,
+    detectable_difference,
+    groups,
+)
 from benchmark.table_formats import as_csv
 from benchmark.variants import variants_of
 from benchmark.variation import Variation
@@ -83,6 +90,7 @@ class Evaluation(NamedTuple):
     rows: list  # of tables.Row
     comparisons: dict  # split -> list of Comparison
     letters: dict  # split -> network -> letters of its groups
+    detectable: dict  # split -> difference that such a study would show, None if there is none
     misclassified: list  # of Misclassification
     published: Published | None  # of this dataset
     agreements: list  # of Agreement
@@ -160,6 +168,9 @@ def evaluate(folder, dataset_folder=None, config=None, shipped=()):
     wrong = wrong_predictions(own, labels)  # shipped runs may be copies of own ones
     comparisons = {split: compare_networks(wrong[split]) for split in labels}
     letters = {split: groups(wrong[split], comparisons[split]) for split in labels}
+    detectable = {
+        split: detectable_difference(wrong[split], comparisons[split]) for split in labels
+    }
     published = published_beside(own[0])
     tell_other_protocol(own[0])
     # What is held against the published results, if it is there.
@@ -175,6 +186,7 @@ def evaluate(folder, dataset_folder=None, config=None, shipped=()):
         rows=tables.table(runs, baselines, labels, letters[shown], published),
         comparisons=comparisons,
         letters=letters,
+        detectable=detectable,
         misclassified=misclassified,
         published=published,
         agreements=agree(runs, published),
@@ -295,7 +307,8 @@ def significance_text(evaluation):
 
 
 def groups_text(evaluation, split):
-    return tables.groups_text(split, evaluation.letters[split], evaluation.comparisons[split])
+    e = evaluation
+    return tables.groups_text(split, e.letters[split], e.comparisons[split], e.detectable[split])
 
 
 def significance_csv(evaluation):

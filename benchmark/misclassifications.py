@@ -192,27 +192,53 @@ def summarise(found, runs, class_names=None):
         [network, *(mean_text(counts[network, reason] / seeds) for reason in reasons)]
         for network, seeds in Counter(run.model for run in runs).items()
     ]
-    table = as_markdown(["network", *reasons], rows)
-    return "\n".join(lines) + "\n" + table + most_missed_classes(found, len(runs), class_names)
+    parts = ["\n".join(lines) + "\n", as_markdown(["network", *reasons], rows)]
+    by_split = {}
+    for m in found:
+        by_split.setdefault(m.split, []).append(m)
+    parts += [different_text(by_split)]
+    parts += [
+        most_missed_classes(split, of_split, len(runs), class_names)
+        for split, of_split in by_split.items()
+        if split != "val"
+    ]
+    return "".join(parts)
 
 
-def most_missed_classes(found, runs, class_names=None):
-    """List the classes that most runs get wrong, with the class they are taken for most often."""
+def different_text(by_split):
+    """Say in Markdown how many different spectra and classes are behind the counts.
+
+    by_split: split -> list of Misclassification.
+    """
+    lines = [
+        f"- {markdown_text(split)}: {len({m.spectrum for m in of_split})} different spectra of "
+        f"{len({m.true_class for m in of_split})} classes"
+        for split, of_split in by_split.items()
+    ]
+    head = (
+        "\nWhat any of the runs misclassifies (spectra of one class are alike, so where there are "
+        "few\nclasses, counts rest on these):\n\n"
+    )
+    return head + "\n".join(lines) + "\n"
+
+
+def most_missed_classes(split, found, runs, class_names=None):
+    """List the classes that most runs get wrong, with the class they are taken for most often.
+
+    found: list of Misclassification of the split; runs: how many runs there are.
+    """
     wrong_runs, taken_for = {}, {}
     for m in found:
-        if m.split != "val":
-            wrong_runs.setdefault(m.true_class, set()).add((m.network, m.seed))
-            taken_for.setdefault(m.true_class, Counter())[m.predicted_class] += 1
+        wrong_runs.setdefault(m.true_class, set()).add((m.network, m.seed))
+        taken_for.setdefault(m.true_class, Counter())[m.predicted_class] += 1
 
     def rank(label):
         return -len(wrong_runs[label]), -taken_for[label].total(), label
 
     order = sorted(wrong_runs, key=rank)[:MOST_LISTED]
-    if not order:
-        return ""
     lines = [
         "",
-        "Classes that most runs get wrong in a test split:",
+        f"Classes that most runs get wrong in {markdown_text(split)}:",
         "",
         f"| class | runs of {runs} | spectra per run | mostly taken for |",
         "| ---: | ---: | ---: | ---: |",

@@ -43,7 +43,9 @@ def report_text(dataset, rows, shown, published, class_file, variation):
             line.append(row.published.text())
         meanings["published"] = f"results that the authors publish, to be held against {held.split}"
     if any(score.unanswered for row in rows for score in row.scores.values()):
-        meanings["unanswered"] = "spectra that the method has no answer for, not counted as wrong"
+        meanings["answered"] = (
+            "spectra that the method has an answer for; the others are not counted"
+        )
     sentences = (f"{one_line(name)}: {meaning}." for name, meaning in meanings.items())
     title = one_line(f"Misclassified spectra of {dataset}")
     table = as_plain_text(header, as_text(lines))

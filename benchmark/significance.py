@@ -16,9 +16,12 @@ For each pair of networks and one split:
   copies of one network would seem to differ.
 
 The p-values of each test are corrected by Holm's method for the number of pairs that it was made
-for, the intervals are not. Networks cannot be told apart, and share a letter, if Welch's corrected
-p is not below ALPHA; also if Welch's test was not made, for then nothing shows that they differ.
-With fewer than three seeds nothing can be said.
+for, the intervals are not. Networks are not shown to differ, and share a letter, if Welch's
+corrected p is not below ALPHA; also if Welch's test was not made, for then nothing shows that they
+differ. With fewer than three seeds nothing can be said.
+
+All of this is about networks that learn from these training spectra and are judged on these: how
+much another draw of the same classes would change is in no interval and no p-value.
 """
 
 import string
@@ -27,9 +30,10 @@ from itertools import combinations, islice
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 ALPHA = 0.05
+POWER = 0.8
 FEWEST_SEEDS = 3
 FEWEST_NETWORKS = 3  # that have an order worth a number
 DECIMALS = 12  # of means that are ranked: equal ones may differ behind them
@@ -89,6 +93,29 @@ def compare_networks(wrong):
         comparison._replace(**dict(zip(tests, p_values, strict=True)))
         for comparison, *p_values in zip(found, *corrected, strict=True)
     ]
+
+
+def detectable_difference(wrong, comparisons):
+    """Return the difference of mean counts that such a study shows with a probability of POWER.
+
+    wrong: network -> bool array (seeds, spectra); comparisons: of them, a list of Comparison. The
+    seeds of all networks compared are taken to spread alike, and all networks to have as many as
+    the one with the fewest. None if nothing is compared, or no count spreads.
+    """
+    networks = {name for c in comparisons for name in (c.a, c.b)}
+    counts = [wrong[name].sum(axis=1) for name in wrong if name in networks]
+    variance = np.mean([np.var(seeds, ddof=1) for seeds in counts]) if counts else 0
+    if not variance:
+        return None
+    fewest = min(map(len, counts))
+    freedom = 2 * (fewest - 1)
+    smallest_t = stats.t.isf(ALPHA / len(comparisons) / 2, freedom)
+    error = np.sqrt(2 * variance / fewest)
+
+    def lack(difference):
+        return stats.nct.sf(smallest_t, freedom, difference / error) - POWER
+
+    return float(optimize.brentq(lack, 0, 3 * smallest_t * error))
 
 
 def agreement(network, ours, published):
@@ -192,9 +219,9 @@ def holm(p_values):
 
 
 def groups(wrong, comparisons):
-    """Group networks that cannot be told apart, as a compact letter display.
+    """Group networks that are not shown to differ, as a compact letter display.
 
-    Networks that share a letter cannot be told apart; "a" is the group with the fewest
+    Networks that share a letter are not shown to differ; "a" is the group with the fewest
     misclassifications. Returns network -> letters, "" for networks that were compared with none,
     and for all if there are more groups than LETTERS.
     """

@@ -8,7 +8,7 @@ import numpy as np
 from benchmark.published_results import PublishedNetwork
 from benchmark.results_folder import SHIPPED_MARK, by_network
 from benchmark.run_folder import read_predictions
-from benchmark.significance import ALPHA, LETTERS
+from benchmark.significance import ALPHA, LETTERS, POWER
 from benchmark.table_formats import as_csv, as_latex, as_markdown, markdown_text, mean_text
 
 VERSIONS = "tensorflow", "keras", "onednn", "benchmark"  # that may change what runs compute
@@ -180,17 +180,17 @@ def details_table(rows):
 
 
 def accuracies(judged):
-    """Return accuracy and macro-F1 of a Score as text, None without any answer."""
-    if judged.accuracy is None:
-        return None
+    """Return accuracy and macro-F1 of a Score as text, None if only a part was answered."""
+    if judged.unanswered:
+        return None  # of other spectra than those of the networks
     accuracy = f"{100 * judged.accuracy:.2f} %"
     return accuracy if judged.macro_f1 is None else f"{accuracy}, {judged.macro_f1:.4f}"
 
 
 def spread(judged):
-    """Say how many spectra were misclassified, and how many were not answered; judged: Score."""
+    """Say how many spectra were misclassified, and how many answered if not all; judged: Score."""
     if judged.unanswered:
-        return f"{mean_text(judged.mean)} ({judged.unanswered} unanswered)"
+        return f"{mean_text(judged.mean)} of {judged.spectra - judged.unanswered} answered"
     if judged.std is None:
         return mean_text(judged.min, digits=6)
     return f"{judged.mean:.1f} ± {judged.std:.1f} ({judged.min}–{judged.max})"
@@ -298,10 +298,11 @@ def times_text(runs):
     return f"\nTimes are not comparable: {markdown_text(machines)}.\n"
 
 
-def groups_text(split, letters, comparisons):
-    """Say in Markdown which networks cannot be told apart.
+def groups_text(split, letters, comparisons, detectable=None):
+    """Say in Markdown which networks are not shown to differ.
 
-    letters: `significance.groups` of comparisons, a list of `significance.Comparison`.
+    letters: `significance.groups` of comparisons, a list of `significance.Comparison`; detectable:
+    `significance.detectable_difference` of them.
     """
     lines = [f"## Which differences are real: {markdown_text(split)}", ""]
     compared = {name for c in comparisons for name in (c.a, c.b)}
@@ -315,9 +316,15 @@ def groups_text(split, letters, comparisons):
         lines += [f"No letters: the networks fall into more than {len(LETTERS)} groups."]
     for letter in LETTERS:
         members = [name for name in letters if letter in letters[name]]
-        what = "cannot be told apart" if len(members) > 1 else "differs from all others compared"
+        what = "are not shown to differ" if len(members) > 1 else "differs from all others compared"
         if members:
             lines.append(f"- {letter}: {names_text(members)} {what}")
+    if detectable:
+        lines += [
+            "",
+            f"A true difference of {mean_text(detectable, 2)} spectra would be found here with a "
+            f"probability of {100 * POWER:g} %, a smaller one more rarely.",
+        ]
     untested = {name for c in comparisons if c.welch is None for name in (c.a, c.b)}
     if untested:
         lines += [
@@ -386,5 +393,7 @@ def agreement_text(agreements, published):
         f"## Agreement with the published runs: {markdown_text(published.split)}\n\n"
         f"Misclassified spectra of each run. The exact Mann-Whitney test asks whether both sets of "
         f"counts can come from one distribution; p is not corrected for the number of networks. "
+        f"All our runs learned from one draw of training spectra and all published ones from "
+        f"another: how much that changes is in neither p nor interval. "
         f"Source of the published runs: {published.source}.\n\n{as_markdown(header, lines)}"
     )

@@ -324,7 +324,8 @@ def test_everything_the_manual_names_is_written(run, tmp_path):
         assert [row["split"] for row in csv.DictReader(file)] == ["val"] * 3 + ["test"] * 3 + [
             "test_wide"
         ] * 3
-    assert "- a: cnn2, cnn6 cannot be told apart" in process.stdout
+    assert "- a: cnn2, cnn6 are not shown to differ" in process.stdout
+    assert "\nA true difference of 13 spectra would be found here with" in process.stdout
     assert "- b: vgg differs from all others compared" in process.stdout
     with open(tmp_path / "misclassified.csv") as file:
         rows = list(csv.DictReader(file))
@@ -686,7 +687,14 @@ def test_unanswered_is_explained(tmp_path):
     rows = table(tmp_path)
     scores = rows[-1].scores
     scores["test"] = scores["test"]._replace(unanswered=7)
-    assert "\nunanswered: spectra that" in report.report_text("x", rows, "test", None, None, None)
+    text = report.report_text("x", rows, "test", None, None, None)
+    assert "\nanswered: spectra that" in text
+    assert f"20 of {4500 - 7} answered" in text
+    (_, counts), (_, details) = tables.counts_table(rows), tables.details_table(rows)
+    assert f"20 of {4500 - 7} answered" in counts[-1]
+    number = list(scores).index("test")
+    assert details[-1][1 + number] == ""  # of other spectra than those of the networks
+    assert details[0][1 + number].endswith("%, 0.9991")
 
 
 def test_published_numbers_are_those_of_table_2():

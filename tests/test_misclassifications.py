@@ -226,13 +226,36 @@ def test_classes_come_in_the_order_of_runs_then_of_test_spectra(class_file, tmp_
         np.save(run.folder / "val_confidences.npy", np.ones(len(labels)))
     splits = dict.fromkeys(("test", "val"), labels)
     found = explained(runs, splits, class_file, LIMITS)
-    *_, table = misclassifications.summarise(found, runs).split("\n\n")
+    text = misclassifications.summarise(found, runs)
+    assert (
+        "- test: 11 different spectra of 4 classes\n- val: 90 different spectra of 10 classes\n"
+        in text
+    )
+    assert "\nClasses that most runs get wrong in test:\n" in text
+    assert "wrong in val" not in text  # training has chosen by it
+    *_, table = text.split("\n\n")
     assert table.splitlines()[2:] == [
         "| 0 | 2 | 1 | 5 |",
         "| 1 | 1 | 2 | 5 |",
         "| 2 | 1 | 1.5 | 5 |",
         "| 3 | 1 | 1.5 | 5 |",
     ]
+
+
+def test_each_test_split_has_its_own_classes(class_file, tmp_path):
+    labels = np.repeat(np.arange(len(PATTERNS)), 9)
+    run = run_of(tmp_path / "vgg", labels)
+    for split, label in ("test", 1), ("test_wide", 2):
+        predictions = labels.copy()
+        predictions[labels == label] = 5
+        np.save(run.folder / f"{split}_predictions.npy", predictions)
+        np.save(run.folder / f"{split}_confidences.npy", np.ones(len(labels)))
+    found = explained([run], dict.fromkeys(("test", "test_wide"), labels), class_file, LIMITS)
+    _, test, wide = misclassifications.summarise(found, [run]).split("\nClasses that most runs")
+    assert test.startswith(" get wrong in test:")
+    assert test.endswith("\n| 1 | 1 | 9 | 5 |\n")
+    assert wide.startswith(" get wrong in test_wide:")
+    assert wide.endswith("\n| 2 | 1 | 9 | 5 |\n")
 
 
 def test_reach_of_own_variants_is_that_of_the_largest_whatever_its_sign():

@@ -351,3 +351,32 @@ def test_the_p_value_of_eight_networks_is_exact():
     a, b = np.arange(8), np.array([1, 0, 2, 4, 3, 5, 7, 6])
     _, p = significance.rank_correlation(a, b)
     assert p * 40320 == pytest.approx(round(p * 40320), abs=1e-6)
+
+
+def test_a_detectable_difference_is_found_as_often_as_said():
+    draws = np.random.default_rng(0).normal(100, 5, (4000, 2, 5))
+    counts = draws.round().astype(int)
+    one_pair = [comparison("a", "b", 1)]
+    wrong = {name: wrong_spectra(seeds) for name, seeds in zip("ab", counts[0], strict=True)}
+    spread = np.sqrt(np.mean(counts[0].var(axis=1, ddof=1)))
+    difference = significance.detectable_difference(wrong, one_pair) / spread * 5
+    p_values = stats.ttest_ind(draws[:, 0], draws[:, 1] + difference, axis=1).pvalue
+    assert np.mean(p_values < 0.05) == pytest.approx(0.8, abs=0.02)
+
+
+def test_more_pairs_leave_a_larger_difference_undetected():
+    wrong = {name: wrong_spectra([30, 34, 28, 31, 33]) for name in "abc"}
+    few = significance.detectable_difference(wrong, [comparison("a", "b", 1)])
+    many = significance.detectable_difference(wrong, [comparison(*"ab", 1), comparison(*"ac", 1)])
+    fewer_seeds = {name: seeds[:3] for name, seeds in wrong.items()}
+    assert few < many
+    assert few < significance.detectable_difference(fewer_seeds, [comparison("a", "b", 1)])
+    text = tables.groups_text("test", {"a": "a", "b": "a"}, [comparison("a", "b", 1)], few)
+    assert f"A true difference of {few:.2g} spectra would be found here" in " ".join(text.split())
+
+
+def test_without_a_pair_or_spread_no_difference_is_called_detectable():
+    wrong = {name: wrong_spectra([30, 30, 30]) for name in "ab"}
+    assert significance.detectable_difference(wrong, [comparison("a", "b", None)]) is None
+    assert significance.detectable_difference(wrong, []) is None
+    assert "found here" not in tables.groups_text("test", {"a": "", "b": ""}, [], None)
