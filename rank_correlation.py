@@ -13,13 +13,14 @@ and named.
 Spearman's rank correlation of these shares is 1 if both orders are the same, 0 if neither says
 anything of the other, -1 if one is the reverse of the other. Two numbers say how sure it is. Its
 p-value is the share of all ways to pair the networks at random that correlate as much or more, in
-either direction. Its 95 % interval tells how far seeds and divisions alone move it (bootstrap of
-RESAMPLES draws, Efron 1979, doi 10.1214/aos/1176344552): folders are drawn anew with replacement,
-the same for all networks, then the seeds of each network in each of them. What is there only once,
-one folder, one seed, or a published mean without its runs, cannot move, so the interval is then too
-narrow. Written into OUTPUT are
+either direction. Its range tells how far seeds and divisions alone move it, in 95 % of RESAMPLES
+draws: folders are drawn anew with replacement, the same for all networks, then the seeds of each
+network in each of them (bootstrap, Efron 1979, doi 10.1214/aos/1176344552). It is no confidence
+interval: a draw adds to the noise of the results, so correlations tend to be weaker in it than that
+of the results themselves. What is there only once, one folder, one seed, or a published mean
+without its runs, cannot move, so the range is then too narrow. Written into OUTPUT are
 
-    rank_correlation.md            the shares of both sides, correlation, p-value and interval
+    rank_correlation.md            the shares of both sides, correlation, p-value and range
     figures/rank_correlation.png   (and .pdf) one point per network
 """
 
@@ -86,7 +87,7 @@ class Correlation(NamedTuple):
 
     rho: float
     p_value: float
-    low: float  # ends of the 95 % interval over seeds and folders
+    low: float  # ends of the range of 95 % of the draws of seeds and folders
     high: float
 
 
@@ -323,9 +324,9 @@ def means_of(first, second):
 def sentence_of(correlation, networks):
     c = correlation
     return (
-        f"Spearman's rank correlation of {networks} networks: {c.rho:.2f}, 95 % interval over "
-        f"seeds and folders {c.low:.2f} to {c.high:.2f}; p = {c.p_value:.2g} for networks paired "
-        f"at random."
+        f"Spearman's rank correlation of {networks} networks: {c.rho:.2f}, p = {c.p_value:.2g} for "
+        f"networks paired at random; {c.low:.2f} to {c.high:.2f} in 95 % of the draws of seeds and "
+        f"folders."
     )
 
 
@@ -356,7 +357,7 @@ def draw(first, second, correlation):
     panel.set_xlabel(f"misclassified / %: {in_lines(first.name, 40)}")
     panel.set_ylabel(f"misclassified / %: {in_lines(second.name, 40)}")
     panel.set_title(
-        f"rank correlation {correlation.rho:.2f}, 95 % interval {correlation.low:.2f} to "
+        f"rank correlation {correlation.rho:.2f}, in 95 % of draws {correlation.low:.2f} to "
         f"{correlation.high:.2f}".replace("-", "\N{MINUS SIGN}")
     )
     return figure

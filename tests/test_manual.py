@@ -81,9 +81,14 @@ def test_the_minerals_page_shows_what_its_script_makes_of_the_runs(capsys, monke
     drawn = []
     monkeypatch.setattr(compare, "save", lambda figure, *_: drawn.append(figure) or [])
     compare.main()
-    printed = capsys.readouterr().out
-    assert printed in (PROJECT / "results/rruff/README.md").read_text()
-    panels = drawn[0].axes[::2]  # the left ones
+    printed, differences = capsys.readouterr().out.split("\n\n")[:2]
+    page = (PROJECT / "results/rruff/README.md").read_text()
+    assert printed in page
+    assert differences in page
+    settings, judges = drawn
+    titles = [panel.get_title(loc="left") for panel in judges.axes]
+    assert titles == ["rank correlation 0.05", "rank correlation 0.67"]
+    panels = settings.axes[::2]  # the left ones
     texts = [label.get_text() for panel in panels for label in panel.get_yticklabels()]
     assert [row.split(" | ")[1] for row in printed.splitlines()[2:]] == texts
 

@@ -86,7 +86,7 @@ def test_each_folder_counts_alike_however_many_seeds_it_has():
     assert mean_shares([folders]) == pytest.approx([(0.2 + 0.5) / 2])
 
 
-def test_seeds_that_exchange_the_order_widen_the_interval():
+def test_seeds_that_exchange_the_order_widen_the_range():
     second = side([[1], [2], [3], [4], [5]])
     sure = correlation(side([[1, 1], [2, 2], [3, 3], [4, 4], [5, 5]]), second)
     unsure = correlation(side([[0, 2], [0, 4], [0, 6], [0, 8], [0, 10]]), second)
@@ -95,7 +95,7 @@ def test_seeds_that_exchange_the_order_widen_the_interval():
     assert unsure.low < 0.5
 
 
-def test_folders_that_disagree_widen_the_interval_and_are_drawn_for_all_networks_alike():
+def test_folders_that_disagree_widen_the_range_and_are_drawn_for_all_networks_alike():
     shares = {n: [np.array([k / 100]), np.array([(6 - k) / 200])] for k, n in enumerate(NAMES, 1)}
     found = correlation(Side("two folders", shares, ""), side([[1], [2], [3], [4], [5]]))
     # The first folder outweighs the second. A draw of folders gives its order or the reverse,
@@ -114,7 +114,7 @@ def test_as_many_folders_and_seeds_are_drawn_as_there_are():
         assert np.mean(np.array(means) == 1.0) == pytest.approx(1 / 4, abs=0.05)
 
 
-def test_the_interval_holds_95_of_100_draws():
+def test_the_range_holds_95_of_100_draws():
     rng = np.random.default_rng(1)
     names = list(map(str, range(12)))
     first = Side("first", {name: [rng.random(5) + int(name) / 12] for name in names}, "")
@@ -126,7 +126,7 @@ def test_the_interval_holds_95_of_100_draws():
     assert inside == pytest.approx(0.95, abs=0.02)
 
 
-def test_the_same_seed_gives_the_same_interval():
+def test_the_same_seed_gives_the_same_range():
     first = side([[1, 5], [2, 3], [3, 9], [4, 4], [5, 1]])
     second = side([[1], [2], [3], [4], [5]])
     assert correlation(first, second, seed=3) == correlation(first, second, seed=3)
@@ -410,13 +410,13 @@ def test_single_published_runs_are_drawn_from():
     assert checked
 
 
-def test_sentence_title_and_file_hold_correlation_interval_and_p_value(run, tmp_path):
+def test_sentence_title_and_file_hold_correlation_range_and_p_value(run, tmp_path):
     found = Correlation(rho=0.5, p_value=0.03, low=-0.1, high=0.9)
     sentence = rank_correlation.sentence_of(found, 5)
-    assert ": 0.50, 95 % interval over seeds and folders -0.10 to 0.90; p = 0.03 for" in sentence
+    assert ": 0.50, p = 0.03 for networks paired at random; -0.10 to 0.90 in 95 % of" in sentence
     sides = matched(side([[1], [2], [3], [4], [5]]), side([[1], [2], [3], [4], [5]]))
     assert rank_correlation.draw(*sides, found).axes[0].get_title() == (
-        "rank correlation 0.50, 95 % interval −0.10 to 0.90"
+        "rank correlation 0.50, in 95 % of draws −0.10 to 0.90"
     )
     process = run(
         "rank_correlation.py", "--first", SHIPPED, "--second", "paper", "--output", tmp_path

@@ -2,7 +2,7 @@
 
     python -m results.rruff.peaks.compare
 
-in the project's folder prints the table of results/rruff/README.md and draws its figure, from the
+in the project's folder prints the tables of results/rruff/README.md and draws its figures, from the
 runs in the folders beside this file and from those that were trained on measured spectra.
 """
 
@@ -12,9 +12,10 @@ from typing import NamedTuple
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from scipy import stats
 
-from benchmark.figure_style import BLACK, COLOURS, GREY, MARKERS, STYLE, WIDTH, save
-from benchmark.run_folder import read_run
+from benchmark.figure_style import BLACK, BLUE, COLOURS, GREY, MARKERS, STYLE, WIDTH, save
+from benchmark.run_folder import read_predictions, read_run
 from benchmark.table_formats import as_markdown
 
 HERE = Path(__file__).parent
@@ -49,9 +50,11 @@ class Row(NamedTuple):
 def main():
     networks = sorted({path.name.split("-")[0] for path in HERE.glob("*/split0/*-seed0")})
     rows = [row for network in networks for row in rows_of(network)]
-    print(table(rows), end="")
-    for path in save(draw(rows), HERE / "figures", "settings"):
-        print(path)
+    print(table(rows))
+    print(differences(networks))
+    paths = save(draw(rows), HERE / "figures", "settings")
+    paths += save(draw_judges("vgg"), HERE / "figures", "judges")
+    print("\n".join(map(str, paths)))
 
 
 def rows_of(network):
@@ -84,22 +87,79 @@ def total(counts):
 
 def spread(counts):
     """Return the standard deviation over the seeds of a division, pooled over the divisions."""
-    deviations = np.concatenate([seeds - seeds.mean() for seeds in counts.misclassified])
-    return np.sqrt((deviations**2).sum() / (len(deviations) - len(DIVISIONS)))
+    found = deviations(counts)
+    return np.sqrt((found**2).sum() / (len(found) - len(DIVISIONS)))
+
+
+def deviations(counts):
+    """Return how far each run is from the mean over the seeds of its division."""
+    return np.concatenate([seeds - seeds.mean() for seeds in counts.misclassified])
 
 
 def table(rows):
-    """Return the rows as a table in Markdown."""
+    """Return the rows as a table in Markdown.
+
+    Levene's test compares the deviations of a setting with those of the network's first one.
+    """
     spectra = sum(rows[0].test.spectra)
     header = ["network", "training spectra", "val: sum", "test: sum", f"% of {spectra}", "spread"]
-    header.append("test: seeds of the three divisions")
+    header += ["Levene", "test: seeds of the three divisions"]
     lines = []
     for row in rows:
         test = total(row.test)
         numbers = total(row.validation), test, 100 * test / spectra, spread(row.test)
+        first = next(other for other in rows if other.network == row.network)
+        settings = row is not first and row.training in SETTINGS.values()
+        p = stats.levene(deviations(row.test), deviations(first.test)).pvalue if settings else None
         seeds = ", ".join(" ".join(map(str, sorted(n))) for n in row.test.misclassified)
-        lines.append([row.network, row.training, *(f"{number:.1f}" for number in numbers), seeds])
+        cells = [*(f"{number:.1f}" for number in numbers), "" if p is None else f"{p:.2g}", seeds]
+        lines.append([row.network, row.training, *cells])
     return as_markdown(header, lines)
+
+
+def differences(networks):
+    """Return the differences that the page speaks of as a table in Markdown.
+
+    The interval comes from drawing the minerals with replacement, which tells how much the result
+    rests on a few of them (bootstrap, Efron 1979, doi 10.1214/aos/1176344552).
+    """
+    header = ["network", "trained on", "instead of", "difference", "95 % interval over minerals"]
+    header.append("the mineral with the largest share")
+    lines = []
+    for network in networks:
+        measured = wrong_per_mineral(HERE.parent, network, "test")
+        shape = wrong_per_mineral(HERE / "shape", network, "test_measured")
+        advised = wrong_per_mineral(HERE / "advised", network, "test_measured")
+        for names, difference in (
+            ((SETTINGS["shape"], "measured spectra"), shape - measured),
+            ((SETTINGS["shape"], SETTINGS["advised"]), shape - advised),
+        ):
+            low, high = stats.bootstrap(
+                (difference,), np.sum, method="percentile", rng=np.random.default_rng(0)
+            ).confidence_interval
+            largest = np.argmax(np.abs(difference))
+            share = f"{names_of_minerals()[largest]} {difference[largest]:+.1f}"
+            interval = f"{low:+.0f} to {high:+.0f}"
+            lines.append([network, *names, f"{difference.sum():+.1f}", interval, share])
+    return as_markdown(header, lines)
+
+
+def names_of_minerals():
+    return read_run(HERE.parent / DIVISIONS[0] / "vgg-seed0").dataset.class_names
+
+
+def wrong_per_mineral(folder, network, split):
+    """Return misclassified spectra, float64 (minerals,): means over seeds, sums over divisions."""
+    minerals = len(names_of_minerals())
+    wrong = np.zeros(minerals)
+    for division in DIVISIONS:
+        labels = np.load(HERE.parent / division / "y_test.npy")
+        runs = [read_run(path) for path in sorted((folder / division).glob(f"{network}-seed*"))]
+        for run in runs:
+            count = run.misclassified[split]
+            predictions = read_predictions(run.folder, split, labels, minerals, count)
+            wrong += np.bincount(labels[predictions != labels], minlength=minerals) / len(runs)
+    return wrong
 
 
 @matplotlib.rc_context(STYLE)
@@ -145,6 +205,32 @@ def draw_rows(panel, rows):
             height = np.full(len(misclassified), place + 0.25 * (i - 1))
             panel.plot(100 * misclassified / spectra, height, **style, alpha=0.8, label=label)
     panel.axhline(len(rows) - 1.5, color=GREY, lw=0.8)  # below it: trained on measured spectra
+
+
+@matplotlib.rc_context(STYLE)
+def draw_judges(network):
+    """Draw how runs that differ in nothing but the seed do on measured and on synthetic spectra.
+
+    A point is a run: its deviation from the mean over the seeds of its setting and division.
+    """
+    figure = Figure((WIDTH, 3.2), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    judges = {
+        "test_wide": "synthetic test spectra (test_wide)",
+        "test_measured_val": "measured spectra of the validation samples",
+    }
+    folders = [HERE / folder for folder in SETTINGS]
+    test = np.concatenate([deviations(counts_of(f, network, "test_measured")) for f in folders])
+    for panel, (split, name) in zip(panels, judges.items(), strict=True):
+        judge = np.concatenate([deviations(counts_of(f, network, split)) for f in folders])
+        rho = stats.spearmanr(judge, test).statistic
+        panel.plot(judge, test, "o", color=BLUE, markersize=4, alpha=0.6)
+        panel.axhline(0, color=GREY, lw=0.8)
+        panel.axvline(0, color=GREY, lw=0.8)
+        panel.set_title(f"rank correlation {rho:.2f}".replace("-", "\N{MINUS SIGN}"), loc="left")
+        panel.set_xlabel(f"more or fewer misclassified:\n{name}")
+    panels[0].set_ylabel("more or fewer misclassified:\nmeasured spectra of the test samples")
+    return figure
 
 
 if __name__ == "__main__":
