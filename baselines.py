@@ -79,7 +79,11 @@ RESULTS: Annotated[
 
 # Methods
 METHODS: Annotated[tuple[str, ...], "Methods to judge; minirocket is a further one."] = (
-    *("nearest_spectrum", "cosine", "smoothed_cosine", "cross_correlation", "search_match"),
+    "nearest_spectrum",
+    "cosine",
+    "smoothed_cosine",
+    "cross_correlation",
+    "search_match",
     "ideal_observer",
 )
 SMOOTHING: Annotated[float, "Width sigma of smoothed_cosine's Gaussian, in datapoints."] = 50
@@ -87,10 +91,7 @@ MAX_LAG: Annotated[int, "Largest shift of cross_correlation to either side, in d
 DETECTION_HEIGHT: Annotated[float, "Lowest peak that search_match detects, maximum 1."] = 0.01
 MINIROCKET_FEATURES: Annotated[int, "Features of minirocket at most, a multiple of 84."] = 10_000
 
-NEED_CLASS_FILE = (
-    *("cosine", "smoothed_cosine", "cross_correlation", "search_match"),
-    "ideal_observer",
-)
+NEED_CLASS_FILE = "cosine", "smoothed_cosine", "cross_correlation", "search_match", "ideal_observer"
 LEARN = "nearest_spectrum", "minirocket"
 KNOWN = *LEARN, *NEED_CLASS_FILE
 SETTINGS = "smoothing", "max_lag", "detection_height", "minirocket_features"
@@ -263,7 +264,7 @@ def judge_minirocket(dataset, features):
     train, val = dataset.splits["train"], dataset.splits["val"]
     fitted = fit_features(train[0], features)
     features_of = partial(count_above, features=fitted)
-    ridge = train_ridge(features_of, train, val, dataset.classes, title="minirocket")
+    ridge = train_ridge(features_of, train, val, dataset.classes)
     return judge("minirocket", lambda spectra: answer(features_of(spectra), ridge), dataset)
 
 

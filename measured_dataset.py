@@ -72,7 +72,7 @@ from benchmark.measured_samples import (
     without_copies,
     without_rare_classes,
 )
-from benchmark.measurement import same_unit
+from benchmark.measurement import different_units, same_unit
 from benchmark.measurement_sources import find_sources
 from benchmark.sample_labels import (
     Label,
@@ -122,8 +122,14 @@ SPLITS = "train", "val", "test"
 FEWEST_SAMPLES = 3  # one for each split
 SAME_BUT_SCALE = 1e-6  # 1 - cosine of spectra that are equal but for rounding
 PARAMETERS = (
-    *("range", "datapoints", "unit", "background"),
-    *("min_samples", "val_share", "test_share", "seed"),
+    "range",
+    "datapoints",
+    "unit",
+    "background",
+    "min_samples",
+    "val_share",
+    "test_share",
+    "seed",
 )
 
 
@@ -286,10 +292,7 @@ def unit_of(spectra, unit):
 
     Raises InputError if files state different ones.
     """
-    stated = {}
-    for spectrum in spectra:
-        if spectrum.unit and not any(same_unit(spectrum.unit, other) for other in stated):
-            stated[spectrum.unit] = spectrum.file
+    stated = different_units((spectrum.unit, spectrum.file) for spectrum in spectra)
     if len(stated) > 1:
         (one, file), (other, other_file), *_ = stated.items()
         raise InputError(

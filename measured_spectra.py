@@ -33,7 +33,6 @@ its upper edge. A warning says how many DATAPOINTS would resolve lines that are 
 
 import os
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -55,7 +54,7 @@ from benchmark.command_line import (
 )
 from benchmark.figure_style import BLUE, STYLE, WIDTH, save
 from benchmark.files import refuse_input, replace_file
-from benchmark.measurement import same_unit
+from benchmark.measurement import different_units
 from benchmark.measurement_files import read_measurement
 from benchmark.resampling import losses, resample
 
@@ -87,7 +86,10 @@ EXCERPT_COLOUR = "#e0e0e0"
 
 def main(settings):
     check(settings)
-    bring = partial(resampled, datapoints=settings.datapoints, limits=settings.range)
+
+    def bring(measurement):
+        return resample(measurement.x, measurement.y, settings.datapoints, settings.range)
+
     paths, measurements, spectra = read_all(settings, bring)
     for path, measurement in zip(paths, measurements, strict=True):
         x, y = measurement.x, measurement.y
@@ -165,10 +167,6 @@ def read_all(settings, bring):
     return paths, measurements, np.array(spectra)
 
 
-def resampled(measurement, datapoints, limits):
-    return resample(measurement.x, measurement.y, datapoints, limits)
-
-
 def refuse_all(reasons, files):
     """Raise InputError that gives the reasons, or refers to them where they are too long."""
     if len(reasons) == 1:
@@ -184,11 +182,8 @@ def refuse_all(reasons, files):
 
 def warn_of_different_units(paths, measurements):
     for axis in "x", "y":
-        units = {}
-        for path, measurement in zip(paths, measurements, strict=True):
-            unit = getattr(measurement, f"{axis}_unit")
-            if unit and not any(same_unit(unit, other) for other in units):
-                units[unit] = path
+        stated = (getattr(measurement, f"{axis}_unit") for measurement in measurements)
+        units = different_units(zip(stated, paths, strict=True))
         if len(units) > 1:
             (one, path), (other, other_path), *_ = units.items()
             warn(f"{path} has {axis} in {one} and {other_path} in {other}, which are not converted")

@@ -43,7 +43,6 @@ from typing import Annotated, NamedTuple
 import baselines
 import spectra_from_config
 import train_models
-from benchmark import baseline_folder
 from benchmark.baseline_folder import BASELINE_RECORD, read_baseline
 from benchmark.block_writer import one_writer
 from benchmark.class_file import ClassFile, read_class_file
@@ -59,7 +58,7 @@ from benchmark.command_line import (
 from benchmark.data_card import array_names
 from benchmark.dataset_folder import read_dataset, recorded_hashes
 from benchmark.figure_style import save
-from benchmark.files import read_json, replace_file
+from benchmark.files import replace_file
 from benchmark.machine import available_cores
 from benchmark.run_folder import (
     RUN_RECORD,
@@ -85,12 +84,8 @@ RESULTS: Annotated[str, "Folder for the results folders NAME-nN, table and figur
 )
 
 # Study
-N_TRAIN: Annotated[tuple[int, ...], "Numbers of training spectra per class."] = (
-    *(2, 5, 10, 20, 50, 100, 200),
-)
-MODELS: Annotated[tuple[str, ...], "Networks, as train_models.py names them."] = (
-    *("cnn2", "cnn6", "vgg", "cnn_bn"),
-)
+N_TRAIN: Annotated[tuple[int, ...], "Training spectra per class."] = (2, 5, 10, 20, 50, 100, 200)
+MODELS: Annotated[tuple[str, ...], "Networks to train."] = ("cnn2", "cnn6", "vgg", "cnn_bn")
 SEEDS: Annotated[tuple[int, ...], "Seeds; each network is trained with each."] = (0, 1, 2)
 BASELINES: Annotated[
     tuple[str, ...], "Methods of baselines.py that learn from the training spectra, or none."
@@ -226,7 +221,7 @@ def passes_of(number, largest):
 def training_settings(settings, **changes):
     """Return the settings of train_models.py, those that this script passes on included."""
     own = {"models": settings.models, "seeds": settings.seeds, "worker": settings.worker}
-    own |= {"workers": 1, "status": False, "task": None, "compare": None}
+    own |= {"workers": 1, "status": False, "task": None, "compare": None, "estimate": False}
     own |= {name: getattr(settings, name) for name in TRAINING}
     return SimpleNamespace(**vars(parse_flags(train_models, [])) | own | changes)
 
@@ -336,7 +331,7 @@ def judge_baselines(settings, chosen):
     for name in baselines_of(settings):
         folder = chosen.results / name
         with run_lock(folder) as mine:
-            if is_judged(folder, chosen):
+            if judged_baseline(folder, chosen):
                 continue
             if not mine:
                 print(f"{folder}: being judged by {holder(folder)}", file=sys.stderr)
@@ -349,20 +344,23 @@ def judge_baselines(settings, chosen):
     return status
 
 
-def is_judged(folder, chosen):
-    """Tell whether a baseline has learned from this training set, with the constants of today."""
+def judged_baseline(folder, chosen):
+    """Return the Baseline that has learned from this training set with the constants of today.
+
+    None if there is none, or a damaged one: it is to be judged again.
+    """
     if not (folder / BASELINE_RECORD).exists():
-        return False
+        return None
+    dataset = read_dataset(chosen.dataset)
+    splits = judged_splits(dataset)
     try:
-        record = read_json(folder / BASELINE_RECORD, baseline_folder.WRITER)
-    except InputError:  # damaged: to be judged again
-        return False
-    if any(baseline_folder.faults_of(record, folder.name)):
-        return False
-    features = record.get("settings", {}).get("minirocket_features")
-    same = folder.name != "minirocket" or features == baselines.MINIROCKET_FEATURES
-    rendered = recorded_hashes(read_dataset(chosen.dataset))
-    return same and rendered.items() <= record["dataset"]["sha256"].items()
+        baseline = read_baseline(folder, recorded_hashes(dataset), splits)
+    except InputError:
+        return None
+    features = baseline.settings.get("minirocket_features")
+    if folder.name == "minirocket" and features != baselines.MINIROCKET_FEATURES:
+        return None
+    return only(splits, baseline)
 
 
 def print_states(settings, sets):
@@ -376,7 +374,7 @@ def print_states(settings, sets):
             number += 1
         for name in baselines_of(settings):
             folder = chosen.results / name
-            judged = rendered and is_judged(folder, chosen)
+            judged = rendered and judged_baseline(folder, chosen)
             state = "finished" if judged else "running" if holder(folder) else "waiting"
             print(f"{number:4}  {folder}  {state}")
         number += bool(baselines_of(settings))
@@ -400,13 +398,6 @@ def tell_of_others(settings, named):
         )
 
 
-def baselines_judged(folders, chosen):
-    """Return the Baselines in these folders of a training set."""
-    dataset = read_dataset(chosen.dataset)
-    hashes, splits = recorded_hashes(dataset), judged_splits(dataset)
-    return [only(splits, read_baseline(folder, hashes, splits)) for folder in folders]
-
-
 def write_tables(settings, sets):
     """Write tables and figure of all that is finished, and say what is not."""
     points, missing, named = [], [], []
@@ -417,9 +408,10 @@ def write_tables(settings, sets):
         finished = [run for run in runs.values() if run]
         folders = [chosen.results / name for name in baselines_of(settings)]
         named += folders
-        missing += [folder for folder in folders if not is_judged(folder, chosen)]
-        judged = baselines_judged([f for f in folders if f not in missing], chosen)
-        points += points_of(chosen.config.stem, chosen.variation.n_train, finished, judged)
+        judged = {folder: judged_baseline(folder, chosen) for folder in folders}
+        missing += [folder for folder, baseline in judged.items() if not baseline]
+        found = [baseline for baseline in judged.values() if baseline]
+        points += points_of(chosen.config.stem, chosen.variation.n_train, finished, found)
     if missing:
         print(
             f"not in the tables, as not finished: {len(missing)} runs, the first of them "

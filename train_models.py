@@ -150,7 +150,7 @@ def main(settings):
     if settings.status:
         record, splits = by_card(settings.dataset)
         identities = {
-            folder: Identity(model, seed, protocol, record) for folder, model, seed in matrix
+            folder: Identity(network, seed, protocol, record) for folder, network, seed in matrix
         }
         return print_status(identities, splits, first=settings.task or 0)
     if settings.workers > 1 and not settings.estimate:
@@ -161,11 +161,12 @@ def main(settings):
     require_gpu = gpu_required(settings.require_gpu)
     environment = start_tensorflow(threads, require_gpu, settings.precision)
     builders = network_builders()
-    networks = {
-        network.name: network for network in (read_network(m, builders) for m in settings.models)
-    }
+    networks = [read_network(name, builders) for name in settings.models]
+    networks = {network.name: network for network in networks}
     record = record_of(dataset, hash_and_check(dataset))
-    identities = {folder: Identity(model, seed, protocol, record) for folder, model, seed in matrix}
+    identities = {
+        folder: Identity(network, seed, protocol, record) for folder, network, seed in matrix
+    }
     for folder, identity in identities.items():
         finished_run(folder, identity)  # refuses what does not belong together
     for path in sorted(results.glob(f"*/{RUN_RECORD}")):  # other networks and seeds, too
@@ -212,10 +213,10 @@ def refuse_together(settings):
 
 
 def matrix_of(settings, results):
-    """Return (run folder, model, seed) of all runs, or of the one that TASK names."""
-    models = dict.fromkeys(canonical_names(settings.models))  # each once
+    """Return (run folder, network, seed) of all runs, or of the one that TASK names."""
+    networks = dict.fromkeys(canonical_names(settings.models))  # each once
     seeds = dict.fromkeys(settings.seeds)
-    matrix = [(results / run_name(m, seed), m, seed) for seed in seeds for m in models]
+    matrix = [(results / run_name(name, seed), name, seed) for seed in seeds for name in networks]
     if settings.task is None:
         return matrix
     last = len(matrix) - 1
@@ -344,7 +345,7 @@ def fit(model, dataset, folder, identity, environment, checkpoint_minutes):
         progress.environments.append(environment)
 
     def rows_left():
-        order = sample_order(identity.seed, progress.epoch, len(x), protocol.passes)
+        order = order_of_spectra(identity.seed, progress.epoch, len(x), protocol.passes)
         return order[progress.step * protocol.batch_size :]
 
     training = batches(x, y, dataset.classes, protocol.batch_size, rows_left)
@@ -449,10 +450,10 @@ def tell(bar, title, epoch, losses, seconds_left):
         raise BrokenPipeError(error.errno, error.strerror, "standard output") from None
 
 
-def sample_order(seed, epoch, spectra, passes=1):
-    """Return the order in which an epoch (from 0) goes through the samples.
+def order_of_spectra(seed, epoch, spectra, passes=1):
+    """Return the order in which an epoch (from 0) goes through the training spectra.
 
-    int64 (passes * spectra,): each pass is a new order of all samples. It depends on nothing else,
+    int64 (passes * spectra,): each pass is a new order of all. It depends on nothing else,
     so networks of the same seed see the same batches at each step.
     """
     orders = []

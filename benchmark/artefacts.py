@@ -80,9 +80,11 @@ class Artefacts(NamedTuple):
 
 OFF = Artefacts()
 BELONGS_TO = {"foreign_heights": "foreign_peaks", "spike_heights": "spikes"}
-DETAILS = "lorentzian_share", *BELONGS_TO  # of an artefact with another name
-NEEDED = {name: needed.upper() for name, needed in BELONGS_TO.items()}
-NEEDED["lorentzian_share"] = "PEAK_SHAPE pseudo_voigt"
+NEEDED = {  # detail of an artefact -> what it has no effect without
+    "lorentzian_share": "PEAK_SHAPE pseudo_voigt",
+    "foreign_heights": "FOREIGN_PEAKS",
+    "spike_heights": "SPIKES",
+}
 MOVES_BASELINE = "background", "hump", "counts", "noise"
 
 # The number of an artefact's random stream; a new artefact takes a new one.
@@ -127,17 +129,17 @@ def those_on(artefacts):
 
 
 def names_of_those_on(artefacts):
-    return [name for name in those_on(artefacts) if name not in DETAILS]
+    return [name for name in those_on(artefacts) if name not in NEEDED]
 
 
 def one_by_one(artefacts):
     """Return name -> Artefacts in which only this one is on, as it is in `artefacts`."""
     on = those_on(artefacts)
-    details = {name: value for name, value in on.items() if name in DETAILS}
+    details = {name: value for name, value in on.items() if name in NEEDED}
     return {
         name: only_those_on(Artefacts(**{name: value} | details))
         for name, value in on.items()
-        if name not in DETAILS
+        if name not in NEEDED
     }
 
 

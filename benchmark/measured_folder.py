@@ -1,7 +1,6 @@
 """Folders of measured spectra: whole datasets, and test splits beside rendered datasets."""
 
 import hashlib
-import sys
 
 import numpy as np
 
@@ -35,7 +34,9 @@ def describe_measured(parameters, labels, splits, excluded):
     hashes = sorted(spectrum.sha256 for spectra in splits.values() for spectrum in spectra)
     library = {}
     if parameters["background"] != "none":
-        library["pybaselines"] = sys.modules["pybaselines"].__version__
+        import pybaselines
+
+        library["pybaselines"] = pybaselines.__version__
     return {
         "parameters": parameters,
         **library,

@@ -77,6 +77,18 @@ def same_unit(one, other):
     return not one or not other or one == other
 
 
+def different_units(stated):
+    """Return the units that are not the same, each with the first file that states it.
+
+    stated: pairs of unit, "" or None where a file says nothing, and file.
+    """
+    found = {}
+    for unit, file in stated:
+        if unit and not any(same_unit(unit, other) for other in found):
+            found[unit] = file
+    return found
+
+
 def one_spelling(unit):
     """Return a unit in one way of writing it: of "Wavenumbers (cm-1)", 1/cm."""
     in_brackets = re.search(r"[(\[](.+)[)\]]", unit)

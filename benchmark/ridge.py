@@ -39,7 +39,7 @@ class Sums(NamedTuple):
     per_class: np.ndarray  # float64 (classes, features)
 
 
-def train_ridge(features_of, train, val, classes, title):
+def train_ridge(features_of, train, val, classes):
     """Train a Ridge with each strength, and return the best on the validation spectra.
 
     features_of: function from spectra (n, datapoints) to whole numbers (n, features); train, val:
@@ -55,7 +55,7 @@ def train_ridge(features_of, train, val, classes, title):
     judged = np.concatenate([features_of(x_val[rows]) for rows in blocks_of(x_val)])
     wanted = targets_of(np.asarray(y_val, np.int64), classes)
     best, least = None, np.inf
-    for ridge in solutions(features_of, x, y, classes, title):
+    for ridge in solutions(features_of, x, y, classes):
         deviation = round(np.mean((values_of(judged, ridge) - wanted) ** 2), DECIMALS)
         if deviation < least:
             best, least = ridge, deviation
@@ -86,9 +86,9 @@ def blocks_of(rows):
     return [slice(first, first + BLOCK) for first in range(0, len(rows), BLOCK)]
 
 
-def by_normal_equations(features_of, x, y, classes, title):
+def by_normal_equations(features_of, x, y, classes):
     """Yield a Ridge for each strength; memory: two matrices features times features."""
-    sums = sum_features(features_of, x, y, classes, title)
+    sums = sum_features(features_of, x, y, classes)
     spectra, counts = len(x), np.bincount(y, minlength=classes)
     total = sums.per_class.sum(axis=0)
     mean, matrix = total / spectra, sums.products
@@ -98,25 +98,25 @@ def by_normal_equations(features_of, x, y, classes, title):
         values *= scale * scale[column]
     targets = 2 * sums.per_class.T - total[:, None] - mean[:, None] * (2 * counts - spectra)
     targets *= scale[:, None]
-    for strength in tqdm(STRENGTHS, f"{title}, solving", leave=False, disable=None):
+    for strength in tqdm(STRENGTHS, "solving", leave=False, disable=None):
         weights = solve(matrix, strength, targets)
         yield ridge_of(weights, scale, sums.origin + mean, counts, strength)
 
 
-def sum_features(features_of, x, y, classes, title):
+def sum_features(features_of, x, y, classes):
     origin = features_of(np.asarray(x[:1]))[0].astype(np.float64)
     products = np.zeros((len(origin), len(origin)), order="F")
     per_class = np.zeros((classes, len(origin)))
-    for rows in tqdm(blocks_of(x), f"{title}, training", leave=False, disable=None):
+    for rows in tqdm(blocks_of(x), "training", leave=False, disable=None):
         features = features_of(x[rows]) - origin
         products = dsyrk(1.0, features.T, beta=1.0, c=products, lower=True, overwrite_c=True)
         per_class += (np.arange(classes)[:, None] == y[rows]).astype(np.float64) @ features
     return Sums(origin, products, per_class)
 
 
-def by_kernel(features_of, x, y, classes, title):
+def by_kernel(features_of, x, y, classes):
     """Yield a Ridge for each strength; memory: two matrices spectra times spectra, and features."""
-    blocks = tqdm(blocks_of(x), f"{title}, training", leave=False, disable=None)
+    blocks = tqdm(blocks_of(x), "training", leave=False, disable=None)
     features = np.concatenate([features_of(x[rows]) for rows in blocks]).astype(np.float64)
     spectra, counts = len(x), np.bincount(y, minlength=classes)
     constant = (features == features[0]).all(axis=0)
@@ -126,7 +126,7 @@ def by_kernel(features_of, x, y, classes, title):
     features *= scale
     matrix = dsyrk(1.0, features.T, trans=True, lower=True)
     targets = targets_of(y, classes) - (2 * counts / spectra - 1)
-    for strength in tqdm(STRENGTHS, f"{title}, solving", leave=False, disable=None):
+    for strength in tqdm(STRENGTHS, "solving", leave=False, disable=None):
         weights = features.T @ solve(matrix, strength, targets)
         yield ridge_of(weights, scale, mean, counts, strength)
 

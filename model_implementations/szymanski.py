@@ -1,7 +1,5 @@
 """Szymanski et al. 2021, Chemistry of Materials 33, doi 10.1021/acs.chemmater.1c01071."""
 
-from functools import partial
-
 from keras import Input
 
 from .basic_blocks import classifier, convolutions, max_pooling
@@ -20,18 +18,8 @@ def cnn6(
 ):
     """Six convolutions; hidden layers with ReLU, as in the publication's own code."""
     conv = convolutions(batch_norm, batch_norm_momentum)
-    pool = partial(max_pooling, dropout=pooling_dropout)
-    spectrum = Input((input_size, 1))
-    x = conv(spectrum, 64, 35)
-    x = pool(x, 3, stride=2)
-    x = conv(x, 64, 30)
-    x = pool(x, 3, stride=2)
-    x = conv(x, 64, 25)
-    x = pool(x, 2, stride=2)
-    x = conv(x, 64, 20)
-    x = pool(x, 1, stride=2)
-    x = conv(x, 64, 15)
-    x = pool(x, 1, stride=2)
-    x = conv(x, 64, 10)
-    x = pool(x, 1, stride=2)
+    spectrum = x = Input((input_size, 1))
+    for kernel, pool in (35, 3), (30, 3), (25, 2), (20, 1), (15, 1), (10, 1):
+        x = conv(x, 64, kernel)
+        x = max_pooling(x, pool, stride=2, dropout=pooling_dropout)
     return classifier(spectrum, x, dropout, dense_neurons, classes, lr, hidden_activation)

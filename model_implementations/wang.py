@@ -1,7 +1,5 @@
 """Wang et al. 2020, J. Chemical Information and Modeling 60, doi 10.1021/acs.jcim.0c00020."""
 
-from functools import partial
-
 from keras import Input
 
 from .basic_blocks import classifier, convolutions, max_pooling
@@ -21,17 +19,9 @@ def vgg(
 ):
     """Seven convolutions of width 5; dropout after each pooling, none between hidden layers."""
     conv = convolutions(batch_norm, batch_norm_momentum)
-    pool = partial(max_pooling, size=2, stride=2, dropout=pooling_dropout)
-    spectrum = Input((input_size, 1))
-    x = conv(spectrum, 6, kernel)
-    x = pool(x)
-    x = conv(x, 16, kernel)
-    x = conv(x, 16, kernel)
-    x = pool(x)
-    x = conv(x, 32, kernel)
-    x = conv(x, 32, kernel)
-    x = pool(x)
-    x = conv(x, 64, kernel)
-    x = conv(x, 64, kernel)
-    x = pool(x)
+    spectrum = x = Input((input_size, 1))
+    for filters, convolutions_before_pooling in (6, 1), (16, 2), (32, 2), (64, 2):
+        for _ in range(convolutions_before_pooling):
+            x = conv(x, filters, kernel)
+        x = max_pooling(x, 2, stride=2, dropout=pooling_dropout)
     return classifier(spectrum, x, dropout, dense_neurons, classes, lr, hidden_activation)

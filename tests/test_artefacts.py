@@ -14,8 +14,8 @@ from scipy.special import eval_chebyt
 import spectra_from_config
 from benchmark import artefacts, block_writer
 from benchmark.artefacts import (
-    DETAILS,
     MOVES_BASELINE,
+    NEEDED,
     OFF,
     STREAMS,
     Artefacts,
@@ -270,7 +270,7 @@ def test_spikes_are_single_datapoints():
     assert_uniform(heights[heights <= 0.501], 0.3, 0.5)
 
 
-@pytest.mark.parametrize("artefact", [name for name in OFF._fields if name not in DETAILS])
+@pytest.mark.parametrize("artefact", [name for name in OFF._fields if name not in NEEDED])
 def test_minimum_is_0_or_more_and_maximum_1(artefact):
     spectra = rendered(one_by_one(ALL)[artefact], 50)
     assert spectra.dtype == np.float32
@@ -279,7 +279,7 @@ def test_minimum_is_0_or_more_and_maximum_1(artefact):
     assert not np.array_equal(spectra, rendered(OFF, 50))
 
 
-@pytest.mark.parametrize("artefact", [name for name in OFF._fields if name not in DETAILS])
+@pytest.mark.parametrize("artefact", [name for name in OFF._fields if name not in NEEDED])
 def test_switching_one_off_leaves_the_numbers_of_the_others(artefact):
     """Peaks, and what lies under and on them, are those of all artefacts but for this one."""
     without = ALL._replace(**{artefact: getattr(OFF, artefact)})
@@ -537,7 +537,7 @@ def test_spikes_are_on_all_datapoints_alike():
 
 
 @pytest.mark.parametrize(
-    "artefact", [n for n in OFF._fields if n not in (*DETAILS, *MOVES_BASELINE)]
+    "artefact", [n for n in OFF._fields if n not in (*NEEDED, *MOVES_BASELINE)]
 )
 def test_only_what_moves_the_baseline_has_the_minimum_subtracted(artefact):
     assert rendered(one_by_one(ALL)[artefact], 5, sigma=100.0).min() > 0

@@ -122,7 +122,7 @@ def counts_and_labels(spectra, features, seed=0):
 
 def fitted(solutions, spectra, features):
     x, y = counts_and_labels(spectra, features)
-    return list(solutions(lambda rows: rows, x, y, 3, "test")), x.astype(float), y
+    return list(solutions(lambda rows: rows, x, y, 3)), x.astype(float), y
 
 
 @pytest.mark.parametrize("solutions", [ridge.by_normal_equations, ridge.by_kernel])
@@ -146,7 +146,7 @@ def test_sums_of_training_spectra_are_exact_in_whatever_blocks(monkeypatch):
     parts = []
     for block in 1, 7, 1000:
         monkeypatch.setattr(ridge, "BLOCK", block)
-        sums = ridge.sum_features(lambda rows: rows, x, y, 3, "test")
+        sums = ridge.sum_features(lambda rows: rows, x, y, 3)
         parts.append((np.tril(sums.products), sums.per_class))
     moved = x.astype(np.int64) - x[0]
     for products, per_class in parts:
@@ -158,12 +158,12 @@ def test_sums_of_training_spectra_are_exact_in_whatever_blocks(monkeypatch):
 def test_the_strength_is_the_one_whose_values_for_validation_spectra_are_nearest(spectra):
     x, y = counts_and_labels(spectra, 40)
     x_val, y_val = counts_and_labels(90, 40, seed=1)
-    best = ridge.train_ridge(lambda rows: rows, (x, y), (x_val, y_val), 3, "test")
+    best = ridge.train_ridge(lambda rows: rows, (x, y), (x_val, y_val), 3)
     solutions = ridge.by_normal_equations if spectra > 40 else ridge.by_kernel
     wanted = np.where(y_val[:, None] == np.arange(3), 1, -1)
     deviations = {
         r.strength: np.linalg.norm(x_val @ r.weights + r.offsets - wanted)
-        for r in solutions(lambda rows: rows, x, y, 3, "test")
+        for r in solutions(lambda rows: rows, x, y, 3)
     }
     assert best.strength == min(deviations, key=deviations.get)
     assert best.strength not in (max(deviations), min(deviations))
@@ -208,5 +208,5 @@ def test_values_that_differ_by_rounding_alone_are_equal_and_the_first_class_coun
 
 def test_of_equally_good_strengths_the_strongest_counts():
     x, y = np.full((6, 4), 7, np.uint32), np.arange(6) % 3
-    best = ridge.train_ridge(lambda rows: rows, (x, y), (x, y), 3, "test")
+    best = ridge.train_ridge(lambda rows: rows, (x, y), (x, y), 3)
     assert best.strength == max(ridge.STRENGTHS)

@@ -34,7 +34,7 @@ from benchmark.sample_sizes import (
     size_for,
     table_csv,
 )
-from train_models import sample_order
+from train_models import order_of_spectra
 
 SIZES = (2, 5, 10, 20, 50, 100, 200)
 SMALL = ("--n-val", 2, "--max-shift", 5, "--test-shift", 3, "--n-train", 3, 1)
@@ -87,12 +87,12 @@ def test_passes_are_rounded_to_the_nearest_whole_number(number, passes):
 
 def test_an_epoch_of_several_passes_shows_each_spectrum_that_often():
     for epoch in range(3):
-        order = sample_order(0, epoch, spectra=10, passes=4)
+        order = order_of_spectra(0, epoch, spectra=10, passes=4)
         passes = order.reshape(4, 10)
         assert (np.sort(passes) == np.arange(10)).all()
         assert len({tuple(one) for one in passes}) == 4
-        np.testing.assert_array_equal(passes[1], sample_order(0, 4 * epoch + 1, spectra=10))
-    np.testing.assert_array_equal(sample_order(0, 2, 10), sample_order(0, 2, 10, passes=1))
+        np.testing.assert_array_equal(passes[1], order_of_spectra(0, 4 * epoch + 1, spectra=10))
+    np.testing.assert_array_equal(order_of_spectra(0, 2, 10), order_of_spectra(0, 2, 10, passes=1))
 
 
 def test_flags_of_rendering_and_training_are_passed_on(class_file, tmp_path):
@@ -237,14 +237,21 @@ def test_a_damaged_record_of_a_baseline_is_judged_again(class_file, tmp_path):
     sample_size.render_missing(sets, settings)
     folder = sets[0].results / "nearest_spectrum"
     assert sample_size.judge_baselines(settings, sets[0]) == 0
-    assert sample_size.is_judged(folder, sets[0])
+    assert sample_size.judged_baseline(folder, sets[0])
     with mock.patch.object(baselines, "MINIROCKET_FEATURES", 84):
-        assert sample_size.is_judged(folder, sets[0])  # another method's constant
+        assert sample_size.judged_baseline(folder, sets[0])  # another method's constant
     for damaged in "{", "{}":
         (folder / "baseline.json").write_text(damaged)
-        assert not sample_size.is_judged(folder, sets[0])
+        assert not sample_size.judged_baseline(folder, sets[0])
     assert sample_size.judge_baselines(settings, sets[0]) == 0
-    assert sample_size.is_judged(folder, sets[0])
+    assert sample_size.judged_baseline(folder, sets[0])
+
+
+@pytest.mark.parametrize("name", ["STATUS", "ESTIMATE"])
+def test_constants_edited_to_train_nothing_do_not_reach_a_study(monkeypatch, name):
+    monkeypatch.setattr(train_models, name, True)
+    settings = parse_flags(sample_size, [])
+    assert getattr(sample_size.training_settings(settings), name.lower()) is False
 
 
 def test_a_baseline_of_other_constants_is_judged_again_and_a_missing_one_is_told(
@@ -259,11 +266,11 @@ def test_a_baseline_of_other_constants_is_judged_again_and_a_missing_one_is_told
     folder = sets[0].results / "minirocket"
     for features in 84, 168:
         monkeypatch.setattr(baselines, "MINIROCKET_FEATURES", features)
-        assert not sample_size.is_judged(folder, sets[0])
+        assert not sample_size.judged_baseline(folder, sets[0])
         sample_size.main(settings_of(*flags, "--status"))
         assert f"{folder}  waiting" in capsys.readouterr().out
         assert sample_size.judge_baselines(settings, sets[0]) == 0
-        assert sample_size.is_judged(folder, sets[0])
+        assert sample_size.judged_baseline(folder, sets[0])
         sample_size.main(settings_of(*flags, "--status"))
         assert f"{folder}  finished" in capsys.readouterr().out
     with run_lock(folder):
