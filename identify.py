@@ -74,7 +74,7 @@ KNOWN: Annotated[
 MOST_LIKELY = 3  # classes named for each file
 
 
-class Answer(NamedTuple):
+class Identification(NamedTuple):
     """What is found out about a file."""
 
     file: str
@@ -258,10 +258,10 @@ def mean_probabilities(runs, spectra):
 
 
 def answers_of(paths, probabilities, warnings, names):
-    """Return an Answer for each file, without comparison to training spectra."""
+    """Return an Identification for each file, without comparison to training spectra."""
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :MOST_LIKELY]
     return [
-        Answer(
+        Identification(
             file=str(path),
             classes=[names[label] for label in labels],
             probabilities=of_file[labels].tolist(),
@@ -274,7 +274,7 @@ def answers_of(paths, probabilities, warnings, names):
 
 
 def compared(answers, spectra, dataset, known, names):
-    """Add to Answers the class of the most similar training spectrum, and what it means.
+    """Add to Identifications the class of the most similar training spectrum, and what it means.
 
     known: split whose spectra tell how similar those of known classes are.
     """
@@ -309,7 +309,7 @@ def tell(answer):
 
 
 def as_table(answers):
-    """Return the Answers as CSV, a row for each file."""
+    """Return the Identifications as CSV, a row for each file."""
     places = range(1, 1 + len(answers[0].classes))
     rows = []
     for answer in answers:

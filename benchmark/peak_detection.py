@@ -27,7 +27,7 @@ class Detection(NamedTuple):
     max_peaks: int | None = None  # the most prominent ones; None for all
 
 
-class Peaks(NamedTuple):
+class DetectedPeaks(NamedTuple):
     """Peaks of one spectrum, ordered by position."""
 
     positions: np.ndarray  # int64 (peaks,), in datapoints
@@ -46,11 +46,11 @@ class Scatter(NamedTuple):
     spectrum_widths: np.ndarray  # float64 (spectra with found peaks,), the median of each
     shifts: np.ndarray  # float64 (found,), in datapoints, 0 or more
     height_changes: np.ndarray  # float64 (found,), relative to the highest peak, 0 or more
-    tails: np.ndarray  # float64 (found free peaks,), as in Peaks
+    tails: np.ndarray  # float64 (found free peaks,), as in DetectedPeaks
 
 
 def detect(spectrum, detection):
-    """Return the Peaks of a spectrum (datapoints,) that goes from 0 to 1.
+    """Return the DetectedPeaks of a spectrum (datapoints,) that goes from 0 to 1.
 
     A width is that of the Gaussian as wide as the peak is at half its prominence. Tails are those
     of peaks that rise by FREE of their height and are no sharper than SHARPEST; others have NaN.
@@ -66,7 +66,7 @@ def detect(spectrum, detection):
     at_half, at_quarter = (peak_widths(spectrum, found, rel_height=r)[0] for r in (0.5, 0.75))
     widths = at_half / FWHM
     free = (prominences >= FREE * heights) & (widths >= SHARPEST)
-    return Peaks(found, heights, widths, tails=np.where(free, at_quarter / at_half, np.nan))
+    return DetectedPeaks(found, heights, widths, tails=np.where(free, at_quarter / at_half, np.nan))
 
 
 def cut_off(spectrum, detection):
@@ -93,7 +93,7 @@ def mean_spectrum(spectra, samples):
 
 
 def class_peaks(name, spectrum, detection):
-    """Return the Peaks of a class's mean spectrum, heights relative to the highest.
+    """Return the DetectedPeaks of a class's mean spectrum, heights relative to the highest.
 
     Raises InputError naming the class, and what prominence would do, if there are none.
     """
@@ -114,9 +114,9 @@ def scatter_of(classes, patterns, detection):
     """Hold the peaks of single spectra against those of their class. Returns a Scatter.
 
     classes: per class its spectra (n, datapoints) and their samples (n,); patterns: per class its
-    Peaks. Only classes of two or more samples count, as others are their own pattern. A detected
-    peak may be that of the class if it is no more than SAME_PEAK of its widths away; of those that
-    may be, the nearest are taken, each once.
+    DetectedPeaks. Only classes of two or more samples count, as others are their own pattern. A
+    detected peak may be that of the class if it is no more than SAME_PEAK of its widths away; of
+    those that may be, the nearest are taken, each once.
     """
     detection = detection._replace(max_peaks=None)
     counts, found = np.zeros(3, int), []

@@ -202,8 +202,9 @@ def faults_of_dataset(dataset):
         return
     if not isinstance(dataset.get("name"), str):
         yield f"name of its dataset is {dataset.get('name')!r}"
-    if not is_whole(dataset.get("classes"), 1):
-        yield f"classes of its dataset are {dataset.get('classes')!r}, accepted: 1 or more"
+    for field in "datapoints", "classes":
+        if not is_whole(dataset.get(field), 1):
+            yield f"{field} of its dataset are {dataset.get(field)!r}, accepted: 1 or more"
     if not isinstance(dataset.get("sha256"), dict):
         yield "sha256 of its dataset is missing"
     for field in "class_file", "variation":

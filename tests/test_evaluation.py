@@ -592,6 +592,7 @@ def without(*keys):
         ),
         (lambda text: json.dumps(json.loads(text) | {"misclassified": {}}), ["misclassified"]),
         (without("dataset", "classes"), ["classes"]),
+        (without("dataset", "datapoints"), ["datapoints of its dataset are None"]),
         (without("dataset", "sha256"), ["sha256"]),
         (without("misclassified", "test", "spectra"), ["test"]),
     ],

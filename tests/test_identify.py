@@ -392,7 +392,7 @@ def test_a_thousand_known_spectra_are_looked_at(monkeypatch):
     assert seen == [999, 1000]
 
 
-ANSWER = identify.Answer("f", ["a", "b"], [0.9, 0.1], None, None, [])
+ANSWER = identify.Identification("f", ["a", "b"], [0.9, 0.1], None, None, [])
 
 
 def compare(monkeypatch, known="val", card=None, cosine=0.99, usual=0.9, answer=ANSWER):
