@@ -12,8 +12,8 @@ from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError, parse_flags
 from benchmark.files import sha256_of
 from benchmark.peak_detection import (
+    DetectedPeaks,
     Detection,
-    Peaks,
     Scatter,
     class_peaks,
     cut_off,
@@ -320,7 +320,7 @@ def test_a_peak_up_to_two_of_its_widths_away_is_that_of_the_class(position, heig
 
 def peaks(positions, heights, widths, tails=np.nan):
     shape = len(positions)
-    return Peaks(
+    return DetectedPeaks(
         np.array(positions), np.array(heights), np.full(shape, widths), np.full(shape, tails)
     )
 
