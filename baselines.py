@@ -48,7 +48,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmark.artefacts import names_of_those_on
-from benchmark.baseline_folder import Baseline, write_baseline
+from benchmark.baseline_folder import USES, Baseline, write_baseline
 from benchmark.command_line import InputError, require, require_folder, run_script
 from benchmark.dataset_folder import hash_and_check, read_classes, read_dataset
 from benchmark.files import is_whole
@@ -94,7 +94,7 @@ MINIROCKET_FEATURES: Annotated[int, "Features of minirocket at most, a multiple 
 NEED_CLASS_FILE = "cosine", "smoothed_cosine", "cross_correlation", "search_match", "ideal_observer"
 LEARN = "nearest_spectrum", "minirocket"
 KNOWN = *LEARN, *NEED_CLASS_FILE
-SETTINGS = "smoothing", "max_lag", "detection_height", "minirocket_features"
+SETTINGS = [name for used in USES.values() for name in used]
 
 MOST_FEATURES = 100_000
 CHUNK = 2_000_000  # numbers classified at once: spectra times the larger of datapoints and classes

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from benchmark import class_figures, figures, tables
 from benchmark.artefacts import names_of_those_on, one_by_one
@@ -44,10 +45,15 @@ from benchmark.misclassifications import (
     list_misclassifications,
     summarise,
 )
-from benchmark.published_results import Published, published_beside, published_of
+from benchmark.published_results import (
+    Published,
+    array_rendered_otherwise,
+    published_beside,
+    published_of,
+)
 from benchmark.report import files_text, next_step, report_text, wrapped
 from benchmark.results_folder import add_shipped, by_network, read_results
-from benchmark.run_folder import Protocol, read_predictions
+from benchmark.run_folder import Protocol, predictions_name, read_predictions
 from benchmark.severities import LADDER
 from benchmark.significance import (
     FEWEST_SEEDS,
@@ -109,10 +115,9 @@ def main(settings):
         "table.md": tables.markdown_tables(evaluation.rows, evaluation.published)
         + tables.group_text(evaluation.rows, evaluation.shown)
         + tables.distance_from_ideal(evaluation.rows)
-        + tables.shipped_text(evaluation.runs)
-        + tables.versions_text(evaluation.runs)
+        + notes_text(evaluation)
         + tables.times_text(evaluation.runs),
-        "table.csv": tables.csv_table(evaluation.rows),
+        "table.csv": tables.csv_table(evaluation.rows, tables.origin_of(evaluation.own[0])),
         "table.tex": tables.latex_tables(evaluation.rows, evaluation.published),
         "significance.md": significance_text(evaluation),
         "significance.csv": significance_csv(evaluation),
@@ -137,12 +142,25 @@ def main(settings):
         warn(f"{folder}/figures are those of an earlier evaluation")
 
 
+def notes_text(evaluation):
+    """Say in Markdown what has to be known of the runs to read their table."""
+    e = evaluation
+    return (
+        tables.origin_text(e.own[0])
+        + tables.methods_text(e.baselines)
+        + tables.seeds_text(e.own)
+        + tables.cut_off_text(e.runs)
+        + tables.shipped_text(e.runs, SHIPPED)
+        + tables.versions_text(e.runs)
+    )
+
+
 def print_report(folder, evaluation, drawn):
     """Print what fits on a screen; drawn: whether the figures are those of this evaluation."""
     e = evaluation
     dataset = e.runs[0].dataset.name
     print(report_text(dataset, e.rows, e.shown, e.published, e.class_file, e.variation))
-    print(tables.shipped_text(e.runs), end="")
+    print(wrapped(notes_text(e).replace("\n\n", "\n").strip()), end="\n\n")
     print(wrapped(groups_text(e, e.shown)))
     print(files_text(folder, drawn))
     print(next_step(e.rows, e.class_file), end="")
@@ -166,6 +184,7 @@ def evaluate(folder, dataset_folder=None, config=None, shipped=()):
         for split, count in runs[0].misclassified.items()
     }
     wrong = wrong_predictions(own, labels)  # shipped runs may be copies of own ones
+    warn_of_other_labels(own, labels)
     comparisons = {split: compare_networks(wrong[split]) for split in labels}
     letters = {split: groups(wrong[split], comparisons[split]) for split in labels}
     detectable = {
@@ -225,6 +244,12 @@ def tell_other_protocol(run):
     """Say why published results of a Run's dataset are not shown, if its protocol is another."""
     published = published_of(run.dataset)
     if published is None or published_beside(run):
+        return
+    if name := array_rendered_otherwise(run.dataset, published):
+        warn(
+            f"published results are not shown beside these runs, whose {name} is not what class "
+            f"file, variation and seed give (SHA-256 differs)"
+        )
         return
     pairs = zip(Protocol._fields, run.protocol, published.protocol, strict=True)
     names = [f"{name.upper()} {own}, not {theirs}" for name, own, theirs in pairs if own != theirs]
@@ -297,6 +322,27 @@ def wrong_predictions(runs, labels):
         }
         for split, y in labels.items()
     }
+
+
+def warn_of_other_labels(runs, labels):
+    """Warn of a split whose labels seem to number the classes otherwise than those of training.
+
+    That is likely if most spectra of the best run are wrong, and other names for the predicted
+    classes would make most of these right.
+    """
+    for split, y in labels.items():
+        best = min(runs, key=lambda run: run.misclassified[split].misclassified)
+        predictions = open_array(best.folder / predictions_name(split))
+        confused = np.zeros((best.dataset.classes,) * 2, np.int64)
+        np.add.at(confused, (y, predictions), 1)
+        wrong = len(y) - confused.trace()
+        left = len(y) - confused[linear_sum_assignment(confused, maximize=True)].sum()
+        if wrong > len(y) / 2 and left < wrong / 2:
+            warn(
+                f"of {len(y)} spectra of {split} the best run misclassifies {wrong}, but only "
+                f"{left} if classes had other numbers: y_{split}.npy seems not to number them as "
+                f"y_train.npy does"
+            )
 
 
 def significance_text(evaluation):

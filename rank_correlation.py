@@ -52,6 +52,7 @@ from benchmark.figure_style import (
 from benchmark.files import replace_file
 from benchmark.published_results import PUBLISHED
 from benchmark.results_folder import by_network, read_results
+from benchmark.run_folder import Protocol
 from benchmark.table_formats import as_markdown, as_plain_text
 
 # Files
@@ -80,6 +81,8 @@ class Side(NamedTuple):
     shares: dict  # network -> list over folders of float64 (seeds,), misclassified shares
     repeats: str  # how many folders and seeds there are, for the reader
     split: str = ""
+    weights: tuple = ()  # SHA-256 of those of all runs, in their order, or the publication's name
+    protocol: Protocol | None = None
 
 
 class Correlation(NamedTuple):
@@ -101,6 +104,7 @@ def main(settings):
         side_of("SECOND", settings.second, settings.second_split),
     ]
     paired = same_runs(settings, sides)
+    tell_other_protocol(*sides)
     sides = matched(*sides)
     correlation = correlate(*sides, settings.resamples, settings.seed, paired)
     header, lines = shares_table(*sides)
@@ -113,20 +117,25 @@ def main(settings):
 
 
 def same_runs(settings, sides):
-    """Tell whether both sides are other splits of the same folders, in the same order.
+    """Tell whether both sides are other splits of the same runs, in the same order.
 
-    Raises InputError if they have folders in common in any other way, for the errors of a run would
-    be held against themselves.
+    Raises InputError if they have runs in common in any other way, copies included, for the errors
+    of a run would be held against themselves.
     """
-    first, second = (
-        [Path(n).resolve() for n in names] for names in (settings.first, settings.second)
-    )
+    first, second = (side.weights for side in sides)
     if not set(first) & set(second):
         return False
     other = first == second and sides[0].split != sides[1].split
     twins = f"{sides[1].name}, with runs of FIRST"
     require(other, "SECOND", twins, "other runs, or the same folders and another split")
     return True
+
+
+def tell_other_protocol(first, second):
+    pairs = zip(Protocol._fields, first.protocol, second.protocol, strict=True)
+    differ = [f"{name.upper()} {own}, not {theirs}" for name, own, theirs in pairs if own != theirs]
+    if differ:
+        warn(f"{first.name} was trained otherwise than {second.name}: {'; '.join(differ)}")
 
 
 def side_of(constant, names, split):
@@ -155,7 +164,8 @@ def side_of(constant, names, split):
     folder = Path(names[0]).absolute()  # "." has no name
     name = folder.parent.name if len(names) > 1 else folder.name
     repeats = f"folders: {len(names)}, seeds in each: {numbers_of_seeds(complete)}"
-    return Side(f"{name}, {split}", complete, repeats, split)
+    weights = tuple(run.weights_sha256 for runs in results for run in runs)
+    return Side(f"{name}, {split}", complete, repeats, split, weights, results[0][0].protocol)
 
 
 def check_divisions(constant, names, results):
@@ -211,7 +221,7 @@ def published_side(published):
     runs = {len(counts) for (counts,) in shares.values()}
     repeats = "only means are published" if runs == {1} else f"published runs: {max(runs)}"
     name = f"published ({published.name}), {published.split}"
-    return Side(name, shares, repeats, published.split)
+    return Side(name, shares, repeats, published.split, (published.name,), published.protocol)
 
 
 def matched(first, second):

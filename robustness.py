@@ -39,7 +39,7 @@ from benchmark.command_line import InputError, require_folder, run_script, warn
 from benchmark.dataset_folder import read_classes
 from benchmark.figure_style import save
 from benchmark.files import replace_file
-from benchmark.networks import build, load_weights, network_builders, read_network
+from benchmark.networks import build, definition_of, load_weights, network_builders, read_network
 from benchmark.results_folder import read_results
 from benchmark.robustness_record import (
     CLEAN,
@@ -49,7 +49,7 @@ from benchmark.robustness_record import (
     read_record,
     write_record,
 )
-from benchmark.run_folder import FAILURE, WEIGHTS
+from benchmark.run_folder import FAILURE, WEIGHTS, check_definition
 from benchmark.run_sharing import holder, share
 from benchmark.severities import LADDER
 from benchmark.tensorflow_startup import gpu_required, release_memory, start_tensorflow
@@ -75,6 +75,7 @@ WORKER: Annotated[int | None, "Which of several processes this is; set by WORKER
 
 SPLIT = "test"
 JUDGING = set(baselines.NEED_CLASS_FILE) - {"ideal_observer"}  # methods
+MAY_DIFFER = 0.01  # share of test spectra, see refuse_other_answers
 CHUNK = 2_000_000  # numbers classified at once: spectra times the larger of datapoints and classes
 
 
@@ -85,6 +86,7 @@ class Judge(NamedTuple):
     seed: int | None
     depends_on: dict  # what its answers depend on beside the spectra
     classifier: Callable  # returns a function from spectra (n, datapoints) to class indices (n,)
+    earlier: object  # Count of the test split in its run.json or baseline.json; None if it has none
 
 
 class Test(NamedTuple):
@@ -213,6 +215,7 @@ def judges_of(results, runs, methods, class_file, variation, start):
             seed=run.seed,
             depends_on={"weights_sha256": run.weights_sha256},
             classifier=partial(network_classifier, run, start),
+            earlier=run.misclassified.get(SPLIT),
         )
     for baseline in methods:
         if baseline.method not in JUDGING:
@@ -225,6 +228,7 @@ def judges_of(results, runs, methods, class_file, variation, start):
             classifier=partial(
                 method_classifier, baseline.method, class_file, variation, SimpleNamespace(**own)
             ),
+            earlier=baseline.misclassified.get(SPLIT),
         )
     return judges
 
@@ -251,6 +255,7 @@ def network_classifier(run, start):
     network = read_network(run.model, network_builders())
     model = build(network, run.dataset, run.protocol.learning_rate)
     load_weights(model, run.folder / WEIGHTS, run.weights_sha256, [SPLIT])
+    check_definition(run.folder, run, definition_of(model))
     size = run.protocol.batch_size
 
     def classify(spectra):
@@ -282,6 +287,8 @@ def judge_tests(folder, judge, tests, class_file, variation):
             else:
                 classify = classify or judge.classifier()
                 wrong = misclassified(classify, split, test.artefacts, class_file)
+                if test.artefact == CLEAN:
+                    refuse_other_answers(folder, judge.earlier, wrong)
                 judged = Judged(*test.key, misclassified=wrong)
             record.judged.append(judged)
             at_end = number + 1 == len(tests) or tests[number + 1].artefact != test.artefact
@@ -291,6 +298,19 @@ def judge_tests(folder, judge, tests, class_file, variation):
     if record.judged != known:
         write_record(folder, record)  # without what the ladder no longer has
     return record
+
+
+def refuse_other_answers(folder, earlier, wrong):
+    """Raise InputError if the same spectra were answered otherwise when the run was judged.
+
+    earlier: Count, or None; wrong: misclassified now. Another processor or version may change what
+    a few spectra are taken for.
+    """
+    if earlier and abs(wrong - earlier.misclassified) > max(2, MAY_DIFFER * earlier.spectra):
+        raise InputError(
+            f"{folder.name} misclassifies {wrong} of {earlier.spectra} {SPLIT} spectra now and "
+            f"{earlier.misclassified:g} when its run was judged, so network or spectra have changed"
+        )
 
 
 def empty_record(judge, class_file, variation):

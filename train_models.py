@@ -51,6 +51,7 @@ from benchmark.networks import (
     build,
     canonical_names,
     check_names,
+    definition_of,
     hash_of_weights,
     load_weights,
     network_builders,
@@ -67,6 +68,7 @@ from benchmark.run_folder import (
     Count,
     Identity,
     Run,
+    check_definition,
     check_same,
     confidences_name,
     finished_run,
@@ -261,6 +263,7 @@ def complete_run(folder, identity, build_for, dataset, environment, checkpoint_m
         unjudged = changed_splits(run, identity.dataset.sha256, dataset.splits)
         if unjudged:
             model = build_for(dataset, identity.protocol.learning_rate)
+            check_definition(folder, run, definition_of(model))
             load_weights(model, folder / WEIGHTS, run.weights_sha256, unjudged)
     gone = [split for split in run.misclassified if split not in dataset.splits]
     if gone:
@@ -297,6 +300,11 @@ def train_run(folder, identity, build_for, dataset, environment, checkpoint_minu
     release_memory()
     keras.utils.set_random_seed(identity.seed)
     model = build_for(dataset, identity.protocol.learning_rate)
+    identity = identity._replace(definition=definition_of(model))
+    for path in folder.parent.glob(f"*/{RUN_RECORD}"):  # other seeds of the network
+        other = read_run(path.parent)
+        if other.model == identity.model:
+            check_definition(path.parent, other, identity.definition)
     warn_of_memory(model, identity.model, identity.protocol.batch_size)
     progress, best_epoch = fit(model, dataset, folder, identity, environment, checkpoint_minutes)
     try:

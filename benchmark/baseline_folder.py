@@ -25,6 +25,14 @@ class Baseline(NamedTuple):
     settings: dict
 
 
+USES = {  # method -> the settings of baselines.py that its answers depend on
+    "smoothed_cosine": ("smoothing",),
+    "cross_correlation": ("max_lag",),
+    "search_match": ("detection_height",),
+    "minirocket": ("minirocket_features",),
+}
+
+
 def write_baseline(baseline, predictions):
     """Write predictions, split -> int64 (spectra,), then baseline.json: all is there if it is.
 

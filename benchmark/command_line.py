@@ -53,7 +53,9 @@ def require_range(limits):
 
 
 def warn(message):
-    print(f"warning: {message}", file=sys.stderr)
+    text = " ".join(str(message).split())  # names of files may hold line breaks, or no text
+    text = text.encode(errors="replace").decode()
+    print(f"warning: {text}", file=sys.stderr)
 
 
 def run_script(script, main):

@@ -6,6 +6,7 @@ row. Measured test splits that stand beside rendered ones have a card of their o
 
 import hashlib
 import math
+import os
 import platform
 from pathlib import Path
 
@@ -226,7 +227,7 @@ def describe_array(path, sha256):
 def checksum(files):
     """SHA-256 over all files: what `LC_ALL=C sha256sum *.npy | sha256sum` prints in the folder."""
     lines = (f"{files[name]['sha256']}  {name}\n" for name in sorted(files))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()
 
 
 def refuse_own_arrays(folder, names, record=CARD):

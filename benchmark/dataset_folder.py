@@ -27,6 +27,7 @@ from benchmark.variation import check_variation, variation_of
 
 CLASS_NAMES = "class_names.json"
 CHUNK = 2**26  # bytes of spectra looked at once
+KNOWN = "train", "val"  # splits that networks learn from or stop by
 
 
 class Dataset(NamedTuple):
@@ -222,12 +223,55 @@ def hash_and_check(dataset):
     for name, before in dataset.opened.items():
         if signature(dataset.folder / name) != before:
             raise InputError(f"{dataset.folder}/{name} was replaced while it was read; try again")
+    warn_of_shared_spectra(dataset)
+    warn_of_absent_classes(dataset)
     if not scaled:
         warn(
             f"{dataset.folder} holds spectra whose maximum is not 1; the protocol expects each "
             f"spectrum divided by its maximum"
         )
     return hashes
+
+
+def own_splits(dataset):
+    """Return the names of splits that no script wrote: all without a card, or later test splits."""
+    recorded = dataset.card["files"] if dataset.card else {}
+    return [split for split in dataset.splits if array_names(split)[0] not in recorded]
+
+
+def warn_of_shared_spectra(dataset):
+    """Warn of spectra that are to judge networks and that these have learned from, or stop by."""
+    own = own_splits(dataset)
+    known = {split: hashes_of_spectra(dataset.splits[split][0]) for split in KNOWN if own}
+    for split in own:
+        spectra = known.get(split) or hashes_of_spectra(dataset.splits[split][0])
+        for other in KNOWN[: KNOWN.index(split)] if split in KNOWN else KNOWN:
+            seen = set(known[other])
+            shared = sum(spectrum in seen for spectrum in spectra)
+            if shared:
+                warn(
+                    f"{shared} of {len(spectra)} spectra of {split} are in {other}, too: what "
+                    f"networks make of them says nothing about other spectra"
+                )
+
+
+def hashes_of_spectra(x):
+    """Return the hash of each spectrum as networks see it; x (spectra, datapoints)."""
+    return [
+        hashlib.blake2b(np.ascontiguousarray(row, np.float32), digest_size=16).digest() for row in x
+    ]
+
+
+def warn_of_absent_classes(dataset):
+    """Warn of a split of one's own that lacks classes, as labels made for it alone would."""
+    for split in own_splits(dataset):
+        absent = np.setdiff1d(np.arange(dataset.classes), dataset.splits[split][1])
+        if len(absent):
+            more = f" and of {len(absent) - 1} more" if len(absent) > 1 else ""
+            warn(
+                f"{split} has no spectrum of class {absent[0]}{more}; its labels have to number "
+                f"the classes as y_train.npy does"
+            )
 
 
 def refuse_overwritten(dataset, hashes):

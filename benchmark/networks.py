@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import inspect
+import json
 import math
 import traceback
 import warnings
@@ -20,6 +21,7 @@ from benchmark.tensorflow_startup import importing_tensorflow
 PACKAGE = Path(__file__).parent.parent / "model_implementations"
 SET_BY_TRAINING = "input_size", "classes", "lr"
 PROBABILITIES = 0.02  # by which their sum may differ from 1, as they are rounded in bfloat16
+ROUNDING = 0.03  # relative, of a probability in batches of different sizes in bfloat16
 TENSORFLOW = 700 * 10**6  # bytes of a process that trains nothing yet
 
 
@@ -214,6 +216,9 @@ def faults_of(model, dataset, learning_rate):
         yield f"trains with a learning rate of {rate:g}", f"{learning_rate:g}, its argument lr"
     spectra = np.random.default_rng(0).random((2, dataset.datapoints), np.float32)
     returned = np.asarray(model(spectra, training=False), np.float64)
+    alone = np.asarray(model(spectra[:1], training=False), np.float64)
+    if not np.allclose(alone, returned[:1], rtol=ROUNDING, atol=1e-6):
+        yield "answers otherwise when a spectrum is alone in its batch", "the same answer"
     likely = (returned >= 0).all() and np.abs(returned.sum(axis=1) - 1).max() <= PROBABILITIES
     if not likely:
         row = ", ".join(f"{number:.3g}" for number in returned[0][:3])
@@ -248,6 +253,20 @@ def warn_of_memory(model, name, batch_size):
             f"{name} needs about {needed / 1e9:.1f} GB of memory, of which {free / 1e9:.1f} are "
             f"free; fewer WORKERS or a smaller BATCH_SIZE need less"
         )
+
+
+def definition_of(model):
+    """Return what tells a compiled model that was just built from others with as many weights.
+
+    A dict: the version of Keras and the SHA-256 of layers, connections, loss and optimiser as this
+    version writes them, without the names that depend on what was built before.
+    """
+    import keras
+
+    text = json.dumps(keras.saving.serialize_keras_object(model), sort_keys=True, default=str)
+    for number, part in enumerate([model, model.optimizer, *model.layers]):
+        text = text.replace(f'"{part.name}"', f'"part {number}"')
+    return {"keras": keras.__version__, "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def hash_of_weights(model):

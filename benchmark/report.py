@@ -54,8 +54,9 @@ def report_text(dataset, rows, shown, published, class_file, variation):
 
 def wrapped(text):
     """Break the lines of a text that are longer than LINE_WIDTH, the rest of each indented."""
-    broken = (fill(one_line(line), LINE_WIDTH, subsequent_indent="  ") for line in text.split("\n"))
-    return "\n".join(broken)
+    whole = {"break_long_words": False, "break_on_hyphens": False}  # paths
+    lines = (one_line(line) for line in text.split("\n"))
+    return "\n".join(fill(line, LINE_WIDTH, subsequent_indent="  ", **whole) for line in lines)
 
 
 def meaning_of(split, class_file, variation):

@@ -12,6 +12,7 @@ from benchmark.run_folder import (
     HISTORY,
     RUN_RECORD,
     array_that_differs,
+    check_definition,
     predictions_name,
     read_run,
 )
@@ -127,9 +128,9 @@ def check_comparable(run, other):
 def check_seeds(runs):
     """Raise InputError if what counts as the seeds of one network is not that.
 
-    Copies of a run would pass for seeds that all agree.
+    Copies of a run would pass for seeds that all agree, and one network under two names for two.
     """
-    seeds, networks = {}, {}
+    seeds, weights, definitions, networks = {}, {}, {}, {}
     for run in runs:
         twin = seeds.setdefault((run.model, run.seed), run)
         if twin is not run:
@@ -137,7 +138,20 @@ def check_seeds(runs):
                 f"{twin.folder} and {run.folder} both hold {run.model} with seed {run.seed}, "
                 f"accepted: one of them"
             )
+        copy = weights.setdefault(run.weights_sha256, run)
+        if copy is not run:
+            raise InputError(
+                f"{copy.folder} and {run.folder} have the same weights: one is a copy, or "
+                f"{copy.model} and {run.model} are one network; accepted: one of them"
+            )
+        same = definitions.setdefault(str(run.definition), run) if run.definition else run
+        if same.model != run.model:
+            raise InputError(
+                f"{same.folder} and {run.folder}: {same.model} and {run.model} are one network "
+                f"under two names, accepted: one of them"
+            )
         other = networks.setdefault(run.model, run)
+        check_definition(other.folder, other, run.definition)
         if other.weights != run.weights:
             raise InputError(
                 f"{other.folder} and {run.folder} are not the same network: they have "

@@ -80,6 +80,7 @@ class Identity(NamedTuple):
     seed: int
     protocol: Protocol
     dataset: DatasetRecord
+    definition: dict | None = None  # of the network, `networks.definition_of`; None: not known
 
 
 class Count(NamedTuple):
@@ -106,6 +107,7 @@ class Run(NamedTuple):
     environments: list  # of dicts, one for each machine or version that trained a part
     weights_sha256: str  # of the best ones
     misclassified: dict  # split -> Count
+    definition: dict | None = None  # of the network; runs of older versions have none
 
 
 def record_of(dataset, hashes):
@@ -133,6 +135,8 @@ def write_run(run):
         if name != "class_names" or value is not None
     }
     record["misclassified"] = counts_record(run.misclassified)
+    if run.definition is None:
+        del record["definition"]
     write_json(run.folder / RUN_RECORD, record)
 
 
@@ -183,6 +187,17 @@ def faults_of(record):
         yield "misclassified is missing"
     else:
         yield from faults_of_counts(counts)
+        for split, count in counts.items():
+            if len(count) > 2:  # which only methods without a network have
+                yield f"misclassified {split} is {count}, accepted: misclassified and spectra"
+    definition = record.get("definition")
+    if definition is not None and not is_definition(definition):
+        yield f"definition is {definition!r}, accepted: keras and sha256"
+
+
+def is_definition(recorded):
+    same = isinstance(recorded, dict) and recorded.keys() == {"keras", "sha256"}
+    return same and all(isinstance(value, str) for value in recorded.values())
 
 
 def faults_of_protocol(protocol):
@@ -277,6 +292,7 @@ def check_same(folder, found, wanted):
                 f"{folder} was trained with {name.upper()} {before}, not {now}; choose another "
                 f"RESULTS folder or delete this run"
             )
+    check_definition(folder, found, wanted.definition)
     if wanted.dataset is None:
         return
     name = array_that_differs(found.dataset.sha256, wanted.dataset.sha256)
@@ -284,6 +300,22 @@ def check_same(folder, found, wanted):
         raise InputError(
             f"{folder} was trained on another {name} (SHA-256 differs); choose another RESULTS "
             f"folder or delete this run"
+        )
+
+
+def check_definition(folder, found, definition):
+    """Raise InputError if a network is defined otherwise now than when it was trained.
+
+    found: a Run or Identity; definition: what `networks.definition_of` returns now. Those of
+    different versions of Keras, which may write them otherwise, are not compared.
+    """
+    if definition is None or found.definition is None:
+        return
+    if found.definition["keras"] == definition["keras"] and found.definition != definition:
+        raise InputError(
+            f"{folder} was trained with another definition of {found.model} than the one in "
+            f"model_implementations, or than other runs; give a changed network a name of its "
+            f"own, or delete this run"
         )
 
 

@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmark.published_results import PublishedNetwork
+from benchmark.baseline_folder import USES
+from benchmark.data_card import checksum
+from benchmark.published_results import PUBLISHED, PublishedNetwork
 from benchmark.results_folder import SHIPPED_MARK, by_network
-from benchmark.run_folder import read_predictions
+from benchmark.run_folder import Protocol, read_predictions
 from benchmark.significance import ALPHA, LETTERS, POWER
 from benchmark.table_formats import as_csv, as_latex, as_markdown, markdown_text, mean_text
 
@@ -210,8 +212,11 @@ def latex_tables(rows, published=None):
     return "\n".join(as_latex(*table) for table in tables)
 
 
-def csv_table(rows):
-    """Return all columns of the rows as CSV, with the fields of Score and PublishedNetwork."""
+def csv_table(rows, origin):
+    """Return all columns of the rows as CSV, with the fields of Score and PublishedNetwork.
+
+    origin: `origin_of` their runs, which stands in each row, wherever it is copied to.
+    """
     flat = []
     columns = published_columns(rows)
     for row in rows:
@@ -221,7 +226,7 @@ def csv_table(rows):
             cells |= {f"{split}_{field}": value for field, value in judged._asdict().items()}
         for column in columns:
             cells[f"published_{column.replace(' ', '_')}"] = published[column]
-        flat.append(cells)
+        flat.append(cells | origin)
     return as_csv(flat[0], flat)
 
 
@@ -260,14 +265,94 @@ def distance_from_ideal(rows):
     return head + "\n" + "\n".join(lines) + "\n"
 
 
-def shipped_text(runs):
-    """Say where the rows come from that are not of the results folder's own runs."""
+def origin_of(run):
+    """Return which spectra and which protocol all rows of a table are about, name -> text.
+
+    The checksum is over the arrays that the run saw: that of dataset.json, if no test split came
+    later.
+    """
+    paper = PUBLISHED["paper"].protocol
+    pairs = zip(Protocol._fields, run.protocol, paper, strict=True)
+    changed = [
+        f"{name.upper()} {own:.10g}" if isinstance(own, float) else f"{name.upper()} {own}"
+        for name, own, theirs in pairs
+        if own != theirs
+    ]
+    files = {name: {"sha256": sha256} for name, sha256 in run.dataset.sha256.items()}
+    return {
+        "dataset": run.dataset.name,
+        "checksum": checksum(files),
+        "protocol": f"the paper's but for {', '.join(changed)}" if changed else "the paper's",
+    }
+
+
+def origin_text(run):
+    """Say in Markdown which spectra and which protocol all rows of a table are about."""
+    origin = origin_of(run)
+    return (
+        f"\nDataset {markdown_text(origin['dataset'])}, checksum {origin['checksum'][:16]}…; "
+        f"protocol: {markdown_text(origin['protocol'])}.\n"
+    )
+
+
+def methods_text(baselines):
+    """Say in Markdown with which settings the methods judged; "" if none depends on any."""
+    parts = [
+        f"{markdown_text(baseline.method)} with {name.upper()} {baseline.settings[name]:g}"
+        for baseline in baselines
+        for name in USES.get(baseline.method, ())
+        if name in baseline.settings
+    ]
+    return f"\nMethods: {', '.join(parts)}.\n" if parts else ""
+
+
+def seeds_text(runs):
+    """Say which seeds there are unless all networks have 0, 1, 2 and so on; "" if they have.
+
+    Who leaves out seeds after seeing their results makes means and tests worthless.
+    """
+    seeds = {network: [run.seed for run in of] for network, of in by_network(runs).items()}
+    usual = all(numbers == list(range(len(numbers))) for numbers in seeds.values())
+    if usual and len(set(map(len, seeds.values()))) == 1:
+        return ""
+    parts = [f"{markdown_text(name)} {', '.join(map(str, of))}" for name, of in seeds.items()]
+    return (
+        f"\nSeeds: {'; '.join(parts)}. Which ones count has to be decided before their results "
+        f"are known.\n"
+    )
+
+
+def cut_off_text(runs):
+    """Say whose training EPOCHS ended before early stopping could; "" if none was."""
+    counts = {}
+    for run in runs:
+        limits = run.protocol
+        ended = run.epochs == limits.epochs and run.epochs - run.best_epoch < limits.stop_patience
+        counts.setdefault(run.model, []).append(ended)
+    parts = [
+        f"{markdown_text(name)} {sum(ended)} of {len(ended)}"
+        for name, ended in counts.items()
+        if any(ended)
+    ]
+    if not parts:
+        return ""
+    return (
+        f"\nRuns that EPOCHS {runs[0].protocol.epochs} ended before early stopping did: "
+        f"{', '.join(parts)}. They might have become better.\n"
+    )
+
+
+def shipped_text(runs, known):
+    """Say where the rows come from that are not of the results folder's own runs.
+
+    known: the results folders that come with the project.
+    """
     folders = [str(run.folder.parent) for run in runs if run.model.endswith(SHIPPED_MARK)]
     if not folders:
         return ""
     names = names_text(dict.fromkeys(folders))
-    marked = f"Rows marked{SHIPPED_MARK} come with the project, from {names}"
-    return f"\n{marked}; all others are yours.\n"
+    whence = "come with the project, from" if set(folders) <= set(known) else "are those in"
+    return f"\nRows marked{SHIPPED_MARK} {whence} {names}; all others are yours.\n"
 
 
 def versions_text(runs):

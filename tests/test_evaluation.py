@@ -74,7 +74,7 @@ def write_run(results, model, seed, test, epochs=60, seconds=90.0, **changes):
             for split, wrong in counts.items()
         },
         "environments": [],
-        "weights_sha256": "0" * 64,
+        "weights_sha256": hashlib.sha256(f"{model} {seed}".encode(errors="replace")).hexdigest(),
     } | changes
     (folder / "run.json").write_text(json.dumps(run))
     names = "epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate"
@@ -88,7 +88,7 @@ def write_run(results, model, seed, test, epochs=60, seconds=90.0, **changes):
     return folder
 
 
-def write_baseline(results, name, test):
+def write_baseline(results, name, test, settings=None):
     folder = write_run(results, name, 0, test)
     folder = folder.rename(results / name)
     for file in "run.json", "history.csv":
@@ -99,6 +99,7 @@ def write_baseline(results, name, test):
         for split, wrong in counts.items()
     }
     baseline = {"method": name, "seconds": 6, "misclassified": misclassified, "dataset": DATASET}
+    baseline["settings"] = settings or {}
     (folder / "baseline.json").write_text(json.dumps(baseline))
     return folder
 
@@ -131,7 +132,7 @@ def test_table_gives_mean_spread_and_range_over_the_seeds(tmp_path):
     assert header[-5:] == ["weights", "best epoch", "epochs", "seconds per epoch", "minutes"]
     assert vgg[-5:] == ["10", "42", "60–75", "2.0", "2.4"]
     assert cosine[-5:] == ["", "", "", "", "0.1"]
-    (_, vgg, _, _) = csv.DictReader(tables.csv_table(rows).splitlines())
+    (_, vgg, _, _) = csv.DictReader(tables.csv_table(rows, {"dataset": "own"}).splitlines())
     assert (vgg["test_mean"], vgg["test_std"]) == ("12", "2.0")
     assert (vgg["test_wide_min"], vgg["test_wide_max"], vgg["seeds"]) == ("30", "42", "3")
     assert float(vgg["test_accuracy"]) == pytest.approx(1 - 12 / 4500)
@@ -591,6 +592,11 @@ def without(*keys):
             ["classes", "0", "1 or more"],
         ),
         (lambda text: json.dumps(json.loads(text) | {"misclassified": {}}), ["misclassified"]),
+        (
+            lambda text: text.replace('"misclassified": 10', '"tied": 9, "misclassified": 10'),
+            ["misclassified test is", "accepted: misclassified and spectra"],
+        ),
+        (lambda text: json.dumps(json.loads(text) | {"definition": "a"}), ["definition is 'a'"]),
         (without("dataset", "classes"), ["classes"]),
         (without("dataset", "datapoints"), ["datapoints of its dataset are None"]),
         (without("dataset", "sha256"), ["sha256"]),
@@ -696,6 +702,98 @@ def test_unanswered_is_explained(tmp_path):
     number = list(scores).index("test")
     assert details[-1][1 + number] == ""  # of other spectra than those of the networks
     assert details[0][1 + number].endswith("%, 0.9991")
+
+
+def test_seeds_are_named_unless_they_are_the_first_ones_of_every_network(tmp_path):
+    for seed in range(3):
+        write_run(tmp_path, "vgg", seed, 4)
+        write_run(tmp_path, "cnn2", seed, 4)
+    assert tables.seeds_text(read_results(tmp_path)) == ""
+    write_run(tmp_path, "vgg", 3, 4)
+    assert "\nSeeds: cnn2 0, 1, 2; vgg 0, 1, 2, 3. " in tables.seeds_text(read_results(tmp_path))
+    for folder in "vgg-seed1", "vgg-seed2", "cnn2-seed0", "cnn2-seed2":
+        shutil.rmtree(tmp_path / folder)
+    write_run(tmp_path, "cnn2", 2, 4)
+    assert "\nSeeds: cnn2 1, 2; vgg 0, 3. " in tables.seeds_text(read_results(tmp_path))
+
+
+def test_training_that_ended_before_its_patience_is_told(tmp_path):
+    write_run(tmp_path, "vgg", 0, 4, epochs=500, best_epoch=475)
+    assert tables.cut_off_text(read_results(tmp_path)) == ""
+    write_run(tmp_path, "vgg", 1, 4, epochs=500, best_epoch=476)
+    write_run(tmp_path, "cnn2", 0, 4, epochs=499, best_epoch=490)
+    text = tables.cut_off_text(read_results(tmp_path))
+    assert "Runs that EPOCHS 500 ended before early stopping did: vgg 1 of 2. " in text
+
+
+def test_every_table_says_which_spectra_and_protocol_it_is_about(run, tmp_path):
+    write_run(tmp_path, "vgg", 0, 4, protocol=PROTOCOL | {"precision": "bfloat16", "epochs": 40})
+    write_baseline(tmp_path, "cross_correlation", 20, settings={"max_lag": 3, "smoothing": 9})
+    process = run("evaluate.py", "--results", tmp_path, "--no-figures")
+    protocol = "the paper's but for EPOCHS 40, PRECISION bfloat16"
+    lines = "".join(f"{HASHES[name]}  {name}\n" for name in sorted(HASHES))
+    checksum = hashlib.sha256(lines.encode()).hexdigest()
+    sentence = f"Dataset own, checksum {checksum[:16]}…; protocol: {protocol}."
+    for text in process.stdout, (tmp_path / "table.md").read_text():
+        text = " ".join(text.split())
+        assert sentence in text
+        assert "Methods: cross_correlation with MAX_LAG 3." in text
+    with open(tmp_path / "table.csv") as file:
+        for row in csv.DictReader(file):
+            origin = row["dataset"], row["checksum"], row["protocol"]
+            assert origin == ("own", checksum, protocol)
+
+
+def test_labels_that_number_classes_otherwise_are_warned_of(tmp_path, capsys):
+    folder = write_run(tmp_path, "vgg", 0, 10)
+    runs, y = read_results(tmp_path), LABELS["test"]
+    for predictions, told in (
+        ((y + 1) % 500, "misclassifies 4500, but only 0 if classes had other numbers"),
+        (np.where(y < 200, (y + 1) % 200, y), None),  # most are right
+        (np.full(len(y), 7), None),  # a network that has learned nothing
+        (np.random.default_rng(0).permutation(y), None),
+    ):
+        np.save(folder / "test_predictions.npy", predictions)
+        evaluate.warn_of_other_labels(runs, {"test": y})
+        warning = capsys.readouterr().err
+        assert told in warning if told else warning == ""
+
+
+def test_a_run_of_another_seed_with_the_same_weights_is_a_copy(run, tmp_path):
+    write_run(tmp_path, "vgg", 0, 10, weights_sha256="a")
+    write_run(tmp_path, "vgg", 1, 10, weights_sha256="a")
+    process = run("evaluate.py", "--results", tmp_path, "--no-figures")
+    assert_one_sentence(process, 2, "vgg-seed0", "vgg-seed1", "the same weights: one is a copy")
+
+
+def test_one_network_under_two_names_and_two_under_one_are_refused(tmp_path):
+    one, two = ({"keras": "3", "sha256": sha256} for sha256 in "ab")
+    write_run(tmp_path / "names", "vgg", 0, 10, definition=one)
+    write_run(tmp_path / "names", "vgg:kernel=5", 1, 10, definition=one)
+    with pytest.raises(InputError, match="vgg and vgg:kernel=5 are one network under two names"):
+        read_results(tmp_path / "names")
+    write_run(tmp_path / "seeds", "vgg", 0, 10, definition=one)
+    write_run(tmp_path / "seeds", "vgg", 1, 10, definition=two)
+    with pytest.raises(InputError, match="vgg-seed0 was trained with another definition of vgg"):
+        read_results(tmp_path / "seeds")
+    write_run(tmp_path / "keras", "vgg", 0, 10, definition=one)
+    write_run(tmp_path / "keras", "vgg", 1, 10, definition=two | {"keras": "4"})
+    assert len(read_results(tmp_path / "keras")) == 2
+
+
+def test_published_results_stand_beside_nothing_but_the_spectra_they_are_for(tmp_path, capsys):
+    hashes = HASHES | PUBLISHED["paper"].sha256
+    own = PAPER | {"variation": PAPER_VARIATION._asdict(), "sha256": hashes}
+    write_run(tmp_path / "same", "vgg", 0, 10, dataset=own)
+    (same,) = read_results(tmp_path / "same")
+    assert published_beside(same) == PUBLISHED["paper"]
+    for name in PUBLISHED["paper"].sha256:
+        dataset = own | {"sha256": hashes | {name: "z"}}
+        write_run(tmp_path / name, "vgg", 0, 10, dataset=dataset)
+        (other,) = read_results(tmp_path / name)
+        assert published_beside(other) is None
+        evaluate.tell_other_protocol(other)
+        assert f"whose {name} is not what class file, variation and" in capsys.readouterr().err
 
 
 def test_published_numbers_are_those_of_table_2():

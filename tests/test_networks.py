@@ -21,8 +21,10 @@ from benchmark.networks import (
     Network,
     build,
     check_names,
+    definition_of,
     memory_needed,
     network_builders,
+    network_names,
     read_network,
 )
 
@@ -430,6 +432,39 @@ def test_networks_that_the_protocol_cannot_train_are_refused_at_once(builder, wo
     assert build(Network("mine", simple(), {}), dataset, 3e-4).count_params() == 84
     with pytest.raises(InputError, match=f"mine .*{words}"):
         build(Network("mine", builder, {}), dataset, 3e-4)
+
+
+def mixing(input_size, classes, lr):
+    """A network that tells classes by their neighbours in the batch."""
+    spectrum = keras.Input((input_size, 1))
+    x = keras.layers.Lambda(lambda x: x - 0.9 * x[::-1])(keras.layers.Flatten()(spectrum))
+    model = keras.Model(spectrum, keras.layers.Dense(classes, "softmax")(x))
+    model.compile(keras.optimizers.Adam(lr), "categorical_crossentropy")
+    return model
+
+
+def test_answers_must_not_depend_on_the_rest_of_the_batch():
+    dataset = SimpleNamespace(datapoints=20, classes=4)
+    with pytest.raises(InputError, match="answers otherwise when a spectrum is alone"):
+        build(Network("mine", mixing, {}), dataset, 3e-4)
+
+
+def test_a_definition_is_that_of_the_network_whatever_was_built_before():
+    dataset, builders = SimpleNamespace(datapoints=500, classes=4), network_builders()
+
+    def definition(text, rate=3e-4):
+        return definition_of(build(read_network(text, builders), dataset, rate))["sha256"]
+
+    names = network_names()
+    known = {name: definition(name) for name in names}
+    assert len(set(known.values())) == len(names)
+    for name in "vgg", "cnn_bn":
+        assert definition(name) == known[name]
+    assert definition("cnn2:dropout=0.4") != known["cnn2"]
+    assert definition("cnn2:hidden_activation=sigmoid") != known["cnn2"]
+    assert definition("vgg:kernel=7") != known["vgg"]
+    assert definition("cnn2", rate=1e-4) != known["cnn2"]
+    assert definition("cnn2:batch_norm_momentum=0.9") == known["cnn2"]  # which has no such layer
 
 
 def test_a_network_for_spectra_of_any_length_can_be_estimated():

@@ -308,6 +308,21 @@ def test_bad_input_gets_one_sentence(run, tmp_path, flags, words):
     assert not list(tmp_path.iterdir())
 
 
+def test_copies_of_runs_are_not_compared_with_themselves(run, tmp_path):
+    shutil.copytree(MINERALS / "split0", tmp_path / "copy", ignore=lambda *_: ["figures"])
+    shutil.rmtree(tmp_path / "copy" / "cnn2-seed0")
+    flags = "--first", MINERALS / "split0", "--second", tmp_path / "copy"
+    process = run("rank_correlation.py", *flags, "--output", tmp_path / "out")
+    assert_one_sentence(process, 2, "SECOND is copy, test, with runs of FIRST")
+
+
+def test_other_protocols_are_told(run, tmp_path):
+    flags = "--first", MINERALS / "split0", "--second", "paper"
+    process = run("rank_correlation.py", *flags, "--output", tmp_path)
+    told = "warning: split0, test was trained otherwise than published (paper), test_wide: "
+    assert f"{told}BATCH_SIZE 16, not 128\n" in process.stderr
+
+
 def test_a_split_is_not_compared_with_itself_through_a_link(run, tmp_path):
     (tmp_path / "link").symlink_to(SHIPPED)
     flags = "--first", str(SHIPPED), "--second", str(tmp_path / "link")

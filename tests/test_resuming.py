@@ -107,6 +107,21 @@ def interrupted(dataset, folder, monkeypatch, steps=4):
     return folder / "checkpoint.npz"
 
 
+def test_a_checkpoint_of_a_network_that_has_changed_is_not_taken_up(dataset, tmp_path, monkeypatch):
+    interrupted(dataset, tmp_path, monkeypatch)
+
+    original = changeable
+
+    def changed(input_size, classes, lr):
+        model = original(input_size, classes, lr)
+        model.layers[-1].trainable = False
+        return model
+
+    monkeypatch.setattr(sys.modules[__name__], "changeable", changed)
+    with pytest.raises(InputError, match="another definition of changeable"):
+        train(dataset, tmp_path)
+
+
 def test_weights_in_bfloat16_are_stored_exactly():
     variable = keras.Variable(np.linspace(-3, 3, 7), dtype="bfloat16")
     before = variable.numpy()

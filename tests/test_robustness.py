@@ -159,6 +159,20 @@ def test_killed_and_gone_on_with_workers_it_counts_what_one_process_does(judged,
         assert (copy / name).read_bytes() == (results / name).read_bytes(), name
 
 
+def test_answers_other_than_those_of_the_run_are_refused(copy, trained, capsys):
+    shutil.rmtree(copy / "robustness" / "cosine")
+    path = copy / "cosine" / "baseline.json"
+    record = json.loads(path.read_text())
+    record["misclassified"]["test"]["misclassified"] -= 3  # another processor might change 2
+    path.write_text(json.dumps(record))
+    assert trained.judge_here(copy) == 2
+    assert "so network or spectra have changed" in capsys.readouterr().err
+    assert not (copy / "robustness" / "cosine" / "counts.json").exists()
+    record["misclassified"]["test"]["misclassified"] += 1
+    path.write_text(json.dumps(record))
+    assert trained.judge_here(copy) == 0
+
+
 def test_what_is_judged_is_not_judged_again(copy, trained, capsys):
     path = copy / "robustness/vgg-seed0/counts.json"
     record = json.loads(path.read_text())

@@ -273,6 +273,28 @@ def test_a_new_test_split_is_judged_with_the_saved_weights(
     assert "test_mine" not in run.misclassified
 
 
+def test_a_network_that_has_changed_judges_nothing_and_gets_no_further_seeds(dataset, tmp_path):
+    run, folder = train(dataset, tmp_path, hidden)
+    assert run.definition.keys() == {"keras", "sha256"}
+
+    def changed(input_size, classes, lr):
+        spectrum = keras.Input((input_size, 1))
+        return classifier(spectrum, spectrum, 0.5, (7,), classes, lr, activation="sigmoid")
+
+    changed.__name__ = "hidden"
+    message = "was trained with another definition of hidden than the one in model_implementations"
+    with pytest.raises(InputError, match=message):
+        train(dataset, tmp_path, changed, seed=1)
+    assert not (tmp_path / run_name("hidden", 1) / "history.csv").exists()
+    add_test_split(dataset)
+    with pytest.raises(InputError, match=message):
+        train(dataset, tmp_path, changed)
+    assert read_run(folder) == run
+    # Another version of Keras may write the same network otherwise.
+    write_run(run._replace(definition=run.definition | {"keras": "3.0.0"}))
+    train(dataset, tmp_path, changed, seed=1)
+
+
 def test_weights_that_the_run_did_not_leave_judge_nothing(dataset, tmp_path):
     _, folder = train(dataset, tmp_path)
     _, other_seed = train(dataset, tmp_path, seed=1)
@@ -455,8 +477,8 @@ def test_wrong_settings_end_in_one_sentence(run, dataset, tmp_path, flags, words
 
 
 def test_spectra_too_short_for_a_network_end_in_one_sentence(run, tmp_path):
-    for split in "train", "val":
-        np.save(tmp_path / f"x_{split}.npy", np.eye(6))
+    for split, elsewhere in ("train", 0), ("val", 0.5):
+        np.save(tmp_path / f"x_{split}.npy", np.maximum(np.eye(6), elsewhere))
         np.save(tmp_path / f"y_{split}.npy", np.arange(6))
     flags = ["--dataset", tmp_path, "--results", tmp_path / "r", "--models", "cnn2", "--seeds", 0]
     process = run("train_models.py", *flags)
@@ -700,3 +722,42 @@ def test_a_maximum_of_09_is_warned_of(own_arrays, capsys):
     np.save(own_arrays / "x_train.npy", 0.9 * np.load(own_arrays / "x_train.npy"))
     hash_and_check(read_dataset(own_arrays))
     assert "maximum is not 1" in capsys.readouterr().err
+
+
+def test_spectra_of_ones_own_that_networks_have_learned_from_are_told(own_arrays, capsys):
+    x, y = (np.load(own_arrays / f"{axis}_train.npy") for axis in "xy")
+    for split, rows in ("test", slice(0, 40, 2)), ("test_new", slice(0, 0)), ("val", slice(0, 3)):
+        new = np.random.default_rng(1).random((3, 30))
+        np.save(own_arrays / f"x_{split}.npy", np.concatenate([x[rows], new / new.max(1)[:, None]]))
+        np.save(own_arrays / f"y_{split}.npy", np.concatenate([y[rows], [0, 1, 2]]))
+    hash_and_check(read_dataset(own_arrays))
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[2].partition(":")[0].strip() for line in told] == [
+        "3 of 6 spectra of val are in train, too",
+        "20 of 23 spectra of test are in train, too",
+        "5 of 23 spectra of test are in val, too",
+        "3 of 3 spectra of test_new are in val, too",
+    ]
+
+
+def test_rendered_spectra_are_not_looked_through_but_further_splits_are(dataset, capsys):
+    hash_and_check(read_dataset(dataset))
+    assert capsys.readouterr().err == ""
+    add_test_split(dataset)  # a copy of val
+    hash_and_check(read_dataset(dataset))
+    spectra = len(np.load(dataset / "y_val.npy"))
+    told = f"{spectra} of {spectra} spectra of test_mine are in val, too"
+    assert told in capsys.readouterr().err
+
+
+def test_a_split_of_ones_own_without_some_class_is_told(own_arrays, capsys):
+    np.save(own_arrays / "x_test.npy", np.eye(4, 30))
+    for labels, told in (
+        ([0, 1, 2, 2], None),
+        ([0, 1, 1, 0], "test has no spectrum of class 2; its labels"),
+        ([2, 2, 2, 2], "test has no spectrum of class 0 and of 1 more; its labels"),
+    ):
+        np.save(own_arrays / "y_test.npy", np.array(labels))
+        hash_and_check(read_dataset(own_arrays))
+        warned = capsys.readouterr().err
+        assert told in warned if told else warned == ""
