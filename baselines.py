@@ -50,7 +50,12 @@ from tqdm import tqdm
 from benchmark.artefacts import names_of_those_on
 from benchmark.baseline_folder import USES, Baseline, write_baseline
 from benchmark.command_line import InputError, require, require_folder, run_script
-from benchmark.dataset_folder import hash_and_check, read_classes, read_dataset
+from benchmark.dataset_folder import (
+    hash_and_check,
+    read_classes,
+    read_dataset,
+    warn_of_own_splits,
+)
 from benchmark.files import is_whole
 from benchmark.ideal_observer import IdealObserver
 from benchmark.minirocket import KERNELS, count_above, fit_features
@@ -123,6 +128,7 @@ def main(settings):
     results = Path(settings.results or Path("results", dataset.name))
     require_folder("RESULTS", results)
     hashes = hash_and_check(dataset)
+    warn_of_own_splits(dataset)
     refuse_other_runs(results, dataset, hashes)
     for name, judge_all in judges_of(dataset, class_file, variation, settings).items():
         if name not in settings.methods:

@@ -254,8 +254,8 @@ def network_classifier(run, start):
     release_memory()
     network = read_network(run.model, network_builders())
     model = build(network, run.dataset, run.protocol.learning_rate)
+    check_definition(run.folder, run, run._replace(definition=definition_of(model)))
     load_weights(model, run.folder / WEIGHTS, run.weights_sha256, [SPLIT])
-    check_definition(run.folder, run, definition_of(model))
     size = run.protocol.batch_size
 
     def classify(spectra):

@@ -45,6 +45,7 @@ from benchmark.dataset_folder import (
     read_dataset,
     recorded_hashes,
     refuse_overwritten,
+    warn_of_own_splits,
 )
 from benchmark.files import remove_abandoned, replace_file
 from benchmark.networks import (
@@ -68,6 +69,7 @@ from benchmark.run_folder import (
     Count,
     Identity,
     Run,
+    check_beside_others,
     check_definition,
     check_same,
     confidences_name,
@@ -166,6 +168,7 @@ def main(settings):
     networks = [read_network(name, builders) for name in settings.models]
     networks = {network.name: network for network in networks}
     record = record_of(dataset, hash_and_check(dataset))
+    warn_of_own_splits(dataset)
     identities = {
         folder: Identity(network, seed, protocol, record) for folder, network, seed in matrix
     }
@@ -262,8 +265,9 @@ def complete_run(folder, identity, build_for, dataset, environment, checkpoint_m
     else:
         unjudged = changed_splits(run, identity.dataset.sha256, dataset.splits)
         if unjudged:
+            release_memory()
             model = build_for(dataset, identity.protocol.learning_rate)
-            check_definition(folder, run, definition_of(model))
+            check_definition(folder, run, identity._replace(definition=definition_of(model)))
             load_weights(model, folder / WEIGHTS, run.weights_sha256, unjudged)
     gone = [split for split in run.misclassified if split not in dataset.splits]
     if gone:
@@ -301,10 +305,7 @@ def train_run(folder, identity, build_for, dataset, environment, checkpoint_minu
     keras.utils.set_random_seed(identity.seed)
     model = build_for(dataset, identity.protocol.learning_rate)
     identity = identity._replace(definition=definition_of(model))
-    for path in folder.parent.glob(f"*/{RUN_RECORD}"):  # other seeds of the network
-        other = read_run(path.parent)
-        if other.model == identity.model:
-            check_definition(path.parent, other, identity.definition)
+    check_beside_others(folder, identity)
     warn_of_memory(model, identity.model, identity.protocol.batch_size)
     progress, best_epoch = fit(model, dataset, folder, identity, environment, checkpoint_minutes)
     try:

@@ -223,8 +223,6 @@ def hash_and_check(dataset):
     for name, before in dataset.opened.items():
         if signature(dataset.folder / name) != before:
             raise InputError(f"{dataset.folder}/{name} was replaced while it was read; try again")
-    warn_of_shared_spectra(dataset)
-    warn_of_absent_classes(dataset)
     if not scaled:
         warn(
             f"{dataset.folder} holds spectra whose maximum is not 1; the protocol expects each "
@@ -233,15 +231,17 @@ def hash_and_check(dataset):
     return hashes
 
 
-def own_splits(dataset):
-    """Return the names of splits that no script wrote: all without a card, or later test splits."""
-    recorded = dataset.card["files"] if dataset.card else {}
-    return [split for split in dataset.splits if array_names(split)[0] not in recorded]
+def warn_of_own_splits(dataset):
+    """Warn of what is wrong in splits that no script wrote: all without a card, or later ones."""
+    records = dataset.card, read_beside(dataset.folder, dataset.card)
+    recorded = {name for record in records if record for name in record["files"]}
+    own = [split for split in dataset.splits if array_names(split)[0] not in recorded]
+    warn_of_shared_spectra(dataset, own)
+    warn_of_absent_classes(dataset, own)
 
 
-def warn_of_shared_spectra(dataset):
-    """Warn of spectra that are to judge networks and that these have learned from, or stop by."""
-    own = own_splits(dataset)
+def warn_of_shared_spectra(dataset, own):
+    """Warn of spectra of these splits that networks have learned from, or stop by."""
     known = {split: hashes_of_spectra(dataset.splits[split][0]) for split in KNOWN if own}
     for split in own:
         spectra = known.get(split) or hashes_of_spectra(dataset.splits[split][0])
@@ -262,9 +262,9 @@ def hashes_of_spectra(x):
     ]
 
 
-def warn_of_absent_classes(dataset):
-    """Warn of a split of one's own that lacks classes, as labels made for it alone would."""
-    for split in own_splits(dataset):
+def warn_of_absent_classes(dataset, own):
+    """Warn of these splits if they lack classes, as they do if labels were made for one alone."""
+    for split in own:
         absent = np.setdiff1d(np.arange(dataset.classes), dataset.splits[split][1])
         if len(absent):
             more = f" and of {len(absent) - 1} more" if len(absent) > 1 else ""

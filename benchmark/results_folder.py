@@ -12,7 +12,7 @@ from benchmark.run_folder import (
     HISTORY,
     RUN_RECORD,
     array_that_differs,
-    check_definition,
+    differently_defined,
     predictions_name,
     read_run,
 )
@@ -151,7 +151,11 @@ def check_seeds(runs):
                 f"under two names, accepted: one of them"
             )
         other = networks.setdefault(run.model, run)
-        check_definition(other.folder, other, run.definition)
+        if differently_defined(run, other):
+            raise InputError(
+                f"{other.folder} and {run.folder} are of different definitions of {run.model}, "
+                f"accepted: a name of its own for each"
+            )
         if other.weights != run.weights:
             raise InputError(
                 f"{other.folder} and {run.folder} are not the same network: they have "

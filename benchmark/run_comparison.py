@@ -5,7 +5,7 @@ from itertools import zip_longest
 from benchmark.command_line import InputError
 from benchmark.run_folder import HISTORY, confidences_name, predictions_name, read_run
 
-SETTINGS = "model", "seed", "protocol", "dataset", "environments"
+SETTINGS = "model", "seed", "protocol", "dataset", "environments", "definition"
 
 
 def compare(folder_a, folder_b):
@@ -56,7 +56,8 @@ def difference_of_records(runs):
 
 
 def difference_of_settings(runs):
-    flat = [flatten({name: getattr(run, name) for name in SETTINGS}) for run in runs]
+    names = [name for name in SETTINGS if all(getattr(run, name) is not None for run in runs)]
+    flat = [flatten({name: getattr(run, name) for name in names}) for run in runs]
     return [
         f"{name}: {flat[0].get(name)} and {flat[1].get(name)}"
         for name in sorted(flat[0].keys() | flat[1].keys())

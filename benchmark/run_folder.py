@@ -292,7 +292,7 @@ def check_same(folder, found, wanted):
                 f"{folder} was trained with {name.upper()} {before}, not {now}; choose another "
                 f"RESULTS folder or delete this run"
             )
-    check_definition(folder, found, wanted.definition)
+    check_definition(folder, found, wanted)
     if wanted.dataset is None:
         return
     name = array_that_differs(found.dataset.sha256, wanted.dataset.sha256)
@@ -303,20 +303,43 @@ def check_same(folder, found, wanted):
         )
 
 
-def check_definition(folder, found, definition):
+def differently_defined(one, other):
+    """Tell whether two Runs or Identities are known to be of different definitions of a network.
+
+    Those of different versions of Keras, which may write them otherwise, are not compared.
+    """
+    one, other = one.definition, other.definition
+    known = one is not None and other is not None and one["keras"] == other["keras"]
+    return known and one != other
+
+
+def check_definition(folder, found, wanted):
     """Raise InputError if a network is defined otherwise now than when it was trained.
 
-    found: a Run or Identity; definition: what `networks.definition_of` returns now. Those of
-    different versions of Keras, which may write them otherwise, are not compared.
+    found, wanted: a Run or Identity each.
     """
-    if definition is None or found.definition is None:
-        return
-    if found.definition["keras"] == definition["keras"] and found.definition != definition:
+    if differently_defined(found, wanted):
         raise InputError(
-            f"{folder} was trained with another definition of {found.model} than the one in "
-            f"model_implementations, or than other runs; give a changed network a name of its "
-            f"own, or delete this run"
+            f"{folder} was trained with another definition of {found.model} than "
+            f"model_implementations has now; give the changed network a name of its own, or delete "
+            f"this run"
         )
+
+
+def check_beside_others(folder, identity):
+    """Raise InputError if another run of the results folder is of a changed network.
+
+    Also if a network with another name has the same definition: it would be trained twice.
+    """
+    for path in sorted(folder.parent.glob(f"*/{RUN_RECORD}")):
+        run = read_run(path.parent)
+        if run.model == identity.model:
+            check_definition(path.parent, run, identity)
+        elif run.definition and run.definition == identity.definition:
+            raise InputError(
+                f"{identity.model} is the network of {path.parent}, {run.model}, under another "
+                f"name, accepted: one of them"
+            )
 
 
 def array_that_differs(hashes, others):
@@ -333,7 +356,7 @@ def counts_text(misclassified):
 
 def count_text(count):
     text = f"{mean_text(count.misclassified)} of {count.spectra - count.unanswered}"
-    return f"{text} ({count.unanswered} unanswered)" if count.unanswered else text
+    return f"{text} answered" if count.unanswered else text
 
 
 def read_predictions(folder, split, labels, classes, count):

@@ -175,8 +175,8 @@ def test_it_answers_for_the_spectra_that_the_dataset_holds(run, class_file_of_pa
     assert wide["unanswered"] == np.count_nonzero(
         np.load(tmp_path / "r/ideal_observer/test_wide_predictions.npy") == -1
     )
-    assert f"test_wide {wide['misclassified']:g} of {36 - wide['unanswered']}" in process.stdout
-    assert f"({wide['unanswered']} unanswered)" in process.stdout
+    answered = f"{wide['misclassified']:g} of {36 - wide['unanswered']} answered"
+    assert f"test_wide {answered}" in process.stdout
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import spectra_from_config
 from benchmark import VERSION, measured_folder, measurement_sources
 from benchmark.command_line import InputError, parse_flags
 from benchmark.data_card import main_split
-from benchmark.dataset_folder import hash_and_check, read_dataset
+from benchmark.dataset_folder import hash_and_check, read_dataset, warn_of_own_splits
 from benchmark.measured_samples import Form, Unusable, check_usable
 from benchmark.measurement import Measurement
 from benchmark.measurement_files import read_measurement
@@ -797,7 +797,10 @@ def test_measured_test_spectra_stand_beside_synthetic_ones(files, reference, tmp
         named = [names[label] for label in np.load(full / f"y_{split}.npy")]
         assert [dataset.class_names[label] for label in y] == named
     assert main_split(dataset.splits) == "test_measured"
+    capsys.readouterr()
     hash_and_check(dataset)
+    warn_of_own_splits(dataset)
+    assert capsys.readouterr().err == ""
     make(None, *flags)
     assert "test_measured_val" not in read_dataset(folder).splits
     assert arrays_of(folder).items() >= rendered.items()

@@ -27,6 +27,7 @@ from benchmark.networks import (
     network_names,
     read_network,
 )
+from benchmark.tensorflow_startup import release_memory
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -445,20 +446,59 @@ def mixing(input_size, classes, lr):
 
 def test_answers_must_not_depend_on_the_rest_of_the_batch():
     dataset = SimpleNamespace(datapoints=20, classes=4)
-    with pytest.raises(InputError, match="answers otherwise when a spectrum is alone"):
+    with pytest.raises(InputError, match="answers otherwise beside another spectrum"):
         build(Network("mine", mixing, {}), dataset, 3e-4)
+
+
+def nested(input_size, classes, lr):
+    inner = keras.Sequential([keras.Input((input_size,)), keras.layers.Dense(3, "relu")])
+    spectrum = keras.Input((input_size, 1))
+    x = keras.layers.Activation("relu")(inner(keras.layers.Flatten()(spectrum)))
+    model = keras.Model(spectrum, keras.layers.Dense(classes, "softmax")(x))
+    model.compile(keras.optimizers.Adam(lr), "categorical_crossentropy")
+    return model
+
+
+def squaring(power):
+    """A network with a lambda, of which Keras stores the bytecode and the file's name."""
+
+    def builder(input_size, classes, lr):
+        x = spectrum = keras.Input((input_size, 1))
+        source = f"lambda x: x**{power}"
+        square = eval(compile(source, f"file{power}", "eval"))
+        x = keras.layers.Flatten()(keras.layers.Lambda(square)(x))
+        model = keras.Model(spectrum, keras.layers.Dense(classes, "softmax")(x))
+        model.compile(keras.optimizers.Adam(lr), "categorical_crossentropy")
+        return model
+
+    return builder
+
+
+def test_definitions_of_networks_of_ones_own_do_not_depend_on_what_was_built_before():
+    dataset = SimpleNamespace(datapoints=20, classes=4)
+    builders = nested, simple(), squaring(2), squaring(3)
+    found = []
+    for _ in range(2):
+        for builder in builders:
+            release_memory()
+            found.append(definition_of(build(Network("mine", builder, {}), dataset, 3e-4)))
+    assert found[:4] == found[4:]
+    assert found[2] == found[3]  # what a lambda does is not looked at
+    assert len({definition["sha256"] for definition in found}) == 3
 
 
 def test_a_definition_is_that_of_the_network_whatever_was_built_before():
     dataset, builders = SimpleNamespace(datapoints=500, classes=4), network_builders()
 
     def definition(text, rate=3e-4):
+        release_memory()
         return definition_of(build(read_network(text, builders), dataset, rate))["sha256"]
 
     names = network_names()
     known = {name: definition(name) for name in names}
     assert len(set(known.values())) == len(names)
-    for name in "vgg", "cnn_bn":
+    known["vgg:batch_norm=True"] = definition("vgg:batch_norm=True")
+    for name in "vgg:batch_norm=True", "vgg", "cnn_bn":
         assert definition(name) == known[name]
     assert definition("cnn2:dropout=0.4") != known["cnn2"]
     assert definition("cnn2:hidden_activation=sigmoid") != known["cnn2"]

@@ -47,6 +47,7 @@ class Trained:
         given = ["--dataset", str(root / "small"), "--results", str(self.results)]
         script = [sys.executable, PROJECT / "train_models.py", *given]
         flags = ["--models", "vgg", "--seeds", "0", "--epochs", "3", "--threads", "1"]
+        flags += ["--lr-patience", "1", "--min-delta", "9"]  # so the learning rate falls
         subprocess.run([*script, *flags], check=True, capture_output=True)
         given += ["--config", str(self.config), "--smoothing", "3", "--max-lag", "5"]
         baselines.main(parse_flags(baselines, given))
@@ -159,6 +160,15 @@ def test_killed_and_gone_on_with_workers_it_counts_what_one_process_does(judged,
         assert (copy / name).read_bytes() == (results / name).read_bytes(), name
 
 
+def test_a_run_whose_learning_rate_fell_is_judged(trained):
+    """The weights' file restores that rate, which must not pass for another definition."""
+    last = (trained.results / "vgg-seed0" / "history.csv").read_text().splitlines()[-1]
+    assert float(last.rpartition(",")[2]) < 3e-4
+    run = read_run(trained.results / "vgg-seed0")
+    classify = robustness.network_classifier(run, lambda: None)
+    assert classify(np.zeros((2, 120), np.float32)).shape == (2,)
+
+
 def test_answers_other_than_those_of_the_run_are_refused(copy, trained, capsys):
     shutil.rmtree(copy / "robustness" / "cosine")
     path = copy / "cosine" / "baseline.json"
@@ -171,6 +181,18 @@ def test_answers_other_than_those_of_the_run_are_refused(copy, trained, capsys):
     record["misclassified"]["test"]["misclassified"] += 1
     path.write_text(json.dumps(record))
     assert trained.judge_here(copy) == 0
+
+
+def test_a_network_that_has_changed_is_not_judged_with_its_old_weights(
+    copy, trained, monkeypatch, capsys
+):
+    shutil.rmtree(copy / "robustness" / "vgg-seed0")
+    run = read_run(copy / "vgg-seed0")
+    other = run.definition | {"sha256": "0"}
+    monkeypatch.setattr(robustness, "start_tensorflow", lambda *_: None)
+    monkeypatch.setattr(robustness, "definition_of", lambda _: other)
+    assert trained.judge_here(copy) == 2
+    assert "was trained with another definition of vgg than model_imp" in capsys.readouterr().err
 
 
 def test_what_is_judged_is_not_judged_again(copy, trained, capsys):
@@ -220,6 +242,7 @@ def test_answers_to_other_artefacts_of_the_same_name_are_not_shown(
     (copy / "vgg-seed0/model.keras").unlink()
     monkeypatch.setattr(robustness, "start_tensorflow", lambda *_: None)
     monkeypatch.setattr(robustness, "build", lambda *_: None)
+    monkeypatch.setattr(robustness, "definition_of", lambda _: None)
     assert trained.judge_here(copy) == 2
     assert "vgg-seed0 is left out" in capsys.readouterr().err
     assert not rows_of(copy, "vgg")

@@ -18,7 +18,7 @@ from conftest import PROJECT, assert_one_sentence, write_finished_run
 import train_models
 from benchmark.checkpoint import Progress
 from benchmark.command_line import InputError, parse_flags
-from benchmark.dataset_folder import hash_and_check, read_dataset
+from benchmark.dataset_folder import hash_and_check, read_dataset, warn_of_own_splits
 from benchmark.machine import available_cores
 from benchmark.networks import Network, build, network_builders
 from benchmark.run_folder import (
@@ -75,6 +75,14 @@ def train(folder, results, builder=linear, seed=0, protocol=SHORT, checkpoint_mi
     build_for = partial(build, Network(builder.__name__, builder, {}))
     run = complete_run(run_folder, identity, build_for, dataset, ENVIRONMENT, checkpoint_minutes)
     return run, run_folder
+
+
+def renamed(builder, name):
+    def same(input_size, classes, lr):
+        return builder(input_size, classes, lr)
+
+    same.__name__ = name
+    return same
 
 
 def saved_weights(folder):
@@ -282,7 +290,7 @@ def test_a_network_that_has_changed_judges_nothing_and_gets_no_further_seeds(dat
         return classifier(spectrum, spectrum, 0.5, (7,), classes, lr, activation="sigmoid")
 
     changed.__name__ = "hidden"
-    message = "was trained with another definition of hidden than the one in model_implementations"
+    message = "was trained with another definition of hidden than model_implementations has now"
     with pytest.raises(InputError, match=message):
         train(dataset, tmp_path, changed, seed=1)
     assert not (tmp_path / run_name("hidden", 1) / "history.csv").exists()
@@ -290,6 +298,10 @@ def test_a_network_that_has_changed_judges_nothing_and_gets_no_further_seeds(dat
     with pytest.raises(InputError, match=message):
         train(dataset, tmp_path, changed)
     assert read_run(folder) == run
+    with pytest.raises(
+        InputError, match=r"twin is the network of .*hidden-seed0, hidden, under ano"
+    ):
+        train(dataset, tmp_path, renamed(hidden, "twin"))
     # Another version of Keras may write the same network otherwise.
     write_run(run._replace(definition=run.definition | {"keras": "3.0.0"}))
     train(dataset, tmp_path, changed, seed=1)
@@ -730,7 +742,7 @@ def test_spectra_of_ones_own_that_networks_have_learned_from_are_told(own_arrays
         new = np.random.default_rng(1).random((3, 30))
         np.save(own_arrays / f"x_{split}.npy", np.concatenate([x[rows], new / new.max(1)[:, None]]))
         np.save(own_arrays / f"y_{split}.npy", np.concatenate([y[rows], [0, 1, 2]]))
-    hash_and_check(read_dataset(own_arrays))
+    warn_of_own_splits(read_dataset(own_arrays))
     told = capsys.readouterr().err.splitlines()
     assert [line.partition(":")[2].partition(":")[0].strip() for line in told] == [
         "3 of 6 spectra of val are in train, too",
@@ -741,10 +753,10 @@ def test_spectra_of_ones_own_that_networks_have_learned_from_are_told(own_arrays
 
 
 def test_rendered_spectra_are_not_looked_through_but_further_splits_are(dataset, capsys):
-    hash_and_check(read_dataset(dataset))
+    warn_of_own_splits(read_dataset(dataset))
     assert capsys.readouterr().err == ""
     add_test_split(dataset)  # a copy of val
-    hash_and_check(read_dataset(dataset))
+    warn_of_own_splits(read_dataset(dataset))
     spectra = len(np.load(dataset / "y_val.npy"))
     told = f"{spectra} of {spectra} spectra of test_mine are in val, too"
     assert told in capsys.readouterr().err
@@ -758,6 +770,6 @@ def test_a_split_of_ones_own_without_some_class_is_told(own_arrays, capsys):
         ([2, 2, 2, 2], "test has no spectrum of class 0 and of 1 more; its labels"),
     ):
         np.save(own_arrays / "y_test.npy", np.array(labels))
-        hash_and_check(read_dataset(own_arrays))
+        warn_of_own_splits(read_dataset(own_arrays))
         warned = capsys.readouterr().err
         assert told in warned if told else warned == ""
