@@ -190,6 +190,7 @@ def test_a_network_that_has_changed_is_not_judged_with_its_old_weights(
     run = read_run(copy / "vgg-seed0")
     other = run.definition | {"sha256": "0"}
     monkeypatch.setattr(robustness, "start_tensorflow", lambda *_: None)
+    monkeypatch.setattr(robustness, "build", lambda *_: None)
     monkeypatch.setattr(robustness, "definition_of", lambda _: other)
     assert trained.judge_here(copy) == 2
     assert "was trained with another definition of vgg than model_imp" in capsys.readouterr().err
