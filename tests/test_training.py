@@ -349,7 +349,7 @@ def test_a_network_that_cannot_be_saved_is_refused_before_it_is_trained(
 def test_networks_have_the_names_they_are_trained_by(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(train_models, "start_tensorflow", lambda *_: ENVIRONMENT)
     monkeypatch.setattr(train_models, "check_names", lambda models: None)
-    networks = {"one": linear, "two": linear}  # as after `import linear as one`
+    networks = {"one": linear, "two": hidden}  # as after `import linear as one`
     monkeypatch.setattr(train_models, "network_builders", lambda: networks)
     flags = f"--dataset {dataset} --results {tmp_path} --models one two --seeds 0 --epochs 1"
     assert train_models.main(parse_flags(train_models, flags.split())) == 0
