@@ -141,8 +141,8 @@ def check_seeds(runs):
         copy = weights.setdefault(run.weights_sha256, run)
         if copy is not run:
             raise InputError(
-                f"{copy.folder} and {run.folder} have the same weights: one is a copy, or "
-                f"{copy.model} and {run.model} are one network; accepted: one of them"
+                f"{copy.folder} and {run.folder} have the same weights, so one is a copy or of the "
+                f"same network under another name; accepted: one of them"
             )
         same = definitions.setdefault(str(run.definition), run) if run.definition else run
         if same.model != run.model:

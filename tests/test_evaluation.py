@@ -767,7 +767,7 @@ def test_a_run_of_another_seed_with_the_same_weights_is_a_copy(run, tmp_path):
     write_run(tmp_path, "vgg", 0, 10, weights_sha256="a")
     write_run(tmp_path, "vgg", 1, 10, weights_sha256="a")
     process = run("evaluate.py", "--results", tmp_path, "--no-figures")
-    assert_one_sentence(process, 2, "vgg-seed0", "vgg-seed1", "the same weights: one is a copy")
+    assert_one_sentence(process, 2, "vgg-seed0", "vgg-seed1", "the same weights, so one is a copy")
 
 
 def test_one_network_under_two_names_and_two_under_one_are_refused(tmp_path):
