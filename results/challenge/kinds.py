@@ -89,7 +89,7 @@ def comparisons(networks):
 def draw(networks, methods):
     """Draw a panel for each kind: a row for each network and method, a point for each seed."""
     rows = networks | methods
-    figure = Figure((WIDTH, 1.1 + 0.28 * len(rows)), layout="constrained")
+    figure = Figure((WIDTH, 1.1 + 0.45 * len(rows)), layout="constrained")
     panels = figure.subplots(1, len(KINDS), sharex=True, sharey=True)
     for kind, panel in enumerate(panels):
         for row, (name, counts) in enumerate(rows.items()):
