@@ -53,7 +53,7 @@ from benchmark.published_results import (
 )
 from benchmark.report import files_text, next_step, report_text, wrapped
 from benchmark.results_folder import add_shipped, by_network, read_results
-from benchmark.run_folder import Protocol, predictions_name, read_predictions
+from benchmark.run_folder import differing_constants, predictions_name, read_predictions
 from benchmark.severities import LADDER
 from benchmark.significance import (
     FEWEST_SEEDS,
@@ -251,8 +251,8 @@ def tell_other_protocol(run):
             f"file, variation and seed give (SHA-256 differs)"
         )
         return
-    pairs = zip(Protocol._fields, run.protocol, published.protocol, strict=True)
-    names = [f"{name.upper()} {own}, not {theirs}" for name, own, theirs in pairs if own != theirs]
+    constants = differing_constants(run.protocol, published.protocol)
+    names = [f"{name} {own}, not {theirs}" for name, own, theirs in constants]
     print(
         f"published results are not shown beside these runs, which were trained with "
         f"{', '.join(names)}",

@@ -52,7 +52,7 @@ from benchmark.figure_style import (
 from benchmark.files import replace_file
 from benchmark.published_results import PUBLISHED
 from benchmark.results_folder import by_network, read_results
-from benchmark.run_folder import Protocol
+from benchmark.run_folder import Protocol, differing_constants
 from benchmark.table_formats import as_markdown, as_plain_text
 
 # Files
@@ -132,8 +132,8 @@ def same_runs(settings, sides):
 
 
 def tell_other_protocol(first, second):
-    pairs = zip(Protocol._fields, first.protocol, second.protocol, strict=True)
-    differ = [f"{name.upper()} {own}, not {theirs}" for name, own, theirs in pairs if own != theirs]
+    constants = differing_constants(first.protocol, second.protocol)
+    differ = [f"{name} {own}, not {theirs}" for name, own, theirs in constants]
     if differ:
         warn(f"{first.name} was trained otherwise than {second.name}: {'; '.join(differ)}")
 

@@ -49,7 +49,7 @@ from benchmark.robustness_record import (
     read_record,
     write_record,
 )
-from benchmark.run_folder import FAILURE, WEIGHTS, check_definition
+from benchmark.run_folder import FAILURE, WEIGHTS, Count, check_definition
 from benchmark.run_sharing import holder, share
 from benchmark.severities import LADDER
 from benchmark.tensorflow_startup import gpu_required, release_memory, start_tensorflow
@@ -86,7 +86,7 @@ class Judge(NamedTuple):
     seed: int | None
     depends_on: dict  # what its answers depend on beside the spectra
     classifier: Callable  # returns a function from spectra (n, datapoints) to class indices (n,)
-    earlier: object  # Count of the test split in its run.json or baseline.json; None if it has none
+    earlier: Count | None  # of the test split, in its run.json or baseline.json
 
 
 class Test(NamedTuple):

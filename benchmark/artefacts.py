@@ -82,8 +82,7 @@ OFF = Artefacts()
 BELONGS_TO = {"foreign_heights": "foreign_peaks", "spike_heights": "spikes"}
 NEEDED = {  # detail of an artefact -> what it has no effect without
     "lorentzian_share": "PEAK_SHAPE pseudo_voigt",
-    "foreign_heights": "FOREIGN_PEAKS",
-    "spike_heights": "SPIKES",
+    **{name: needed.upper() for name, needed in BELONGS_TO.items()},
 }
 MOVES_BASELINE = "background", "hump", "counts", "noise"
 

@@ -61,6 +61,12 @@ def protocol_of(settings):
     return Protocol(**{name: getattr(settings, name) for name in Protocol._fields})
 
 
+def differing_constants(one, other):
+    """Return (constant, value in `one`, value in `other`) for all that differ in two Protocols."""
+    pairs = zip(Protocol._fields, one, other, strict=True)
+    return [(name.upper(), own, theirs) for name, own, theirs in pairs if own != theirs]
+
+
 class DatasetRecord(NamedTuple):
     """What run.json says of the dataset."""
 
@@ -285,13 +291,11 @@ def check_same(folder, found, wanted):
             raise InputError(
                 f"{folder} holds a run with {name} {before}, not {now}; rename or delete it"
             )
-    for name in Protocol._fields:
-        before, now = getattr(found.protocol, name), getattr(wanted.protocol, name)
-        if before != now:
-            raise InputError(
-                f"{folder} was trained with {name.upper()} {before}, not {now}; choose another "
-                f"RESULTS folder or delete this run"
-            )
+    for name, before, now in differing_constants(found.protocol, wanted.protocol):
+        raise InputError(
+            f"{folder} was trained with {name} {before}, not {now}; choose another RESULTS folder "
+            f"or delete this run"
+        )
     check_definition(folder, found, wanted)
     if wanted.dataset is None:
         return

@@ -9,7 +9,7 @@ from benchmark.baseline_folder import USES
 from benchmark.data_card import checksum
 from benchmark.published_results import PUBLISHED, PublishedNetwork
 from benchmark.results_folder import SHIPPED_MARK, by_network
-from benchmark.run_folder import Protocol, read_predictions
+from benchmark.run_folder import differing_constants, read_predictions
 from benchmark.significance import ALPHA, LETTERS, POWER
 from benchmark.table_formats import as_csv, as_latex, as_markdown, markdown_text, mean_text
 
@@ -271,12 +271,10 @@ def origin_of(run):
     The checksum is over the arrays that the run saw: that of dataset.json, if no test split came
     later.
     """
-    paper = PUBLISHED["paper"].protocol
-    pairs = zip(Protocol._fields, run.protocol, paper, strict=True)
+    constants = differing_constants(run.protocol, PUBLISHED["paper"].protocol)
     changed = [
-        f"{name.upper()} {own:.10g}" if isinstance(own, float) else f"{name.upper()} {own}"
-        for name, own, theirs in pairs
-        if own != theirs
+        f"{name} {own:.10g}" if isinstance(own, float) else f"{name} {own}"
+        for name, own, _ in constants
     ]
     files = {name: {"sha256": sha256} for name, sha256 in run.dataset.sha256.items()}
     return {

@@ -77,11 +77,16 @@ def test_the_version_is_one_number_everywhere():
     assert re.search(r"^## (.*)$", changes, re.MULTILINE)[1] == VERSION
 
 
-def test_the_minerals_page_shows_what_its_script_makes_of_the_runs(capsys, monkeypatch):
+def printed_and_drawn(script, capsys, monkeypatch):
+    """Return the first two tables that a page's script prints, and the figures it draws."""
     drawn = []
-    monkeypatch.setattr(compare, "save", lambda figure, *_: drawn.append(figure) or [])
-    compare.main()
-    printed, differences = capsys.readouterr().out.split("\n\n")[:2]
+    monkeypatch.setattr(script, "save", lambda figure, *_: drawn.append(figure) or [])
+    script.main()
+    return capsys.readouterr().out.split("\n\n")[:2], drawn
+
+
+def test_the_minerals_page_shows_what_its_script_makes_of_the_runs(capsys, monkeypatch):
+    (printed, differences), drawn = printed_and_drawn(compare, capsys, monkeypatch)
     page = (PROJECT / "results/rruff/README.md").read_text()
     assert printed in page
     assert differences in page
@@ -94,10 +99,7 @@ def test_the_minerals_page_shows_what_its_script_makes_of_the_runs(capsys, monke
 
 
 def test_the_challenge_page_shows_what_its_script_makes_of_the_runs(capsys, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(kinds, "save", lambda figure, *_: drawn.append(figure) or [])
-    kinds.main()
-    table, pairs = capsys.readouterr().out.split("\n\n")[:2]
+    (table, pairs), drawn = printed_and_drawn(kinds, capsys, monkeypatch)
     page = (PROJECT / "results/challenge/README.md").read_text()
     assert table in page
     rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()[2:]]

@@ -125,6 +125,7 @@ def differences(networks):
     """
     header = ["network", "trained on", "instead of", "difference", "95 % interval over minerals"]
     header.append("the mineral with the largest share")
+    minerals = read_run(HERE.parent / DIVISIONS[0] / "vgg-seed0").dataset.class_names
     lines = []
     for network in networks:
         measured = wrong_per_mineral(HERE.parent, network, "test")
@@ -138,25 +139,20 @@ def differences(networks):
                 (difference,), np.sum, method="percentile", rng=np.random.default_rng(0)
             ).confidence_interval
             largest = np.argmax(np.abs(difference))
-            share = f"{names_of_minerals()[largest]} {difference[largest]:+.1f}"
+            share = f"{minerals[largest]} {difference[largest]:+.1f}"
             interval = f"{low:+.0f} to {high:+.0f}"
             lines.append([network, *names, f"{difference.sum():+.1f}", interval, share])
     return as_markdown(header, lines)
 
 
-def names_of_minerals():
-    return read_run(HERE.parent / DIVISIONS[0] / "vgg-seed0").dataset.class_names
-
-
 def wrong_per_mineral(folder, network, split):
     """Return misclassified spectra, float64 (minerals,): means over seeds, sums over divisions."""
-    minerals = len(names_of_minerals())
-    wrong = np.zeros(minerals)
+    wrong = 0
     for division in DIVISIONS:
         labels = np.load(HERE.parent / division / "y_test.npy")
         runs = [read_run(path) for path in sorted((folder / division).glob(f"{network}-seed*"))]
         for run in runs:
-            count = run.misclassified[split]
+            count, minerals = run.misclassified[split], run.dataset.classes
             predictions = read_predictions(run.folder, split, labels, minerals, count)
             wrong += np.bincount(labels[predictions != labels], minlength=minerals) / len(runs)
     return wrong
