@@ -52,6 +52,7 @@ from benchmark.command_line import require, require_folder, run_script, warn
 from benchmark.data_card import (
     BESIDE_SPLITS,
     array_names,
+    card_of_same,
     describe_array,
     refuse_other_dataset,
     refuse_other_kind,
@@ -333,6 +334,7 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
         refuse_to_relabel(folder, written, partial(is_of, class_file))
         if keep_others:
             refuse_other_dataset(folder, class_file, variation)
+        before = card_of_same(folder, class_file, variation)
 
         def write():
             files, overlap = write_arrays(folder, class_file, variation, workers)
@@ -351,7 +353,14 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
                 "versions": versions(),
             }
 
-        return replace_arrays(folder, names, outdated, write)
+        card = replace_arrays(folder, names, outdated, write)
+        if before and before.get("checksum") != card["checksum"]:
+            warn(
+                f"{folder} held other spectra of the same parameters, with the checksum "
+                f"{before.get('checksum')}, written by another version of this software or of "
+                f"numpy; results on those and on these are not comparable"
+            )
+        return card
 
 
 def is_of(class_file, card):

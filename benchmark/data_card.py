@@ -305,6 +305,17 @@ def refuse_other_kind(folder, measured):
         )
 
 
+def card_of_same(folder, class_file, variation):
+    """Return the data card of a folder if the same parameters gave its spectra, otherwise None."""
+    try:
+        card = complete_card(folder)
+        if not card or card["class_file"]["sha256"] != class_file.sha256:
+            return None
+        return None if any(differences(variation_of(card), variation)) else card
+    except (InputError, KeyError, TypeError):  # damaged: nobody can tell
+        return None
+
+
 def refuse_other_dataset(folder, class_file, variation):
     """Raise InputError if the folder holds a dataset of other classes or another variation."""
     card = complete_card(folder)

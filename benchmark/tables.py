@@ -334,9 +334,10 @@ def cut_off_text(runs):
     ]
     if not parts:
         return ""
+    which = "all" if all(map(all, counts.values())) else ", ".join(parts)
     return (
-        f"\nRuns that EPOCHS {runs[0].protocol.epochs} ended before early stopping did: "
-        f"{', '.join(parts)}. They might have become better.\n"
+        f"\nRuns that EPOCHS {runs[0].protocol.epochs} ended before early stopping did: {which}. "
+        f"They might have become better.\n"
     )
 
 

@@ -724,6 +724,10 @@ def test_training_that_ended_before_its_patience_is_told(tmp_path):
     write_run(tmp_path, "cnn2", 0, 4, epochs=499, best_epoch=490)
     text = tables.cut_off_text(read_results(tmp_path))
     assert "Runs that EPOCHS 500 ended before early stopping did: vgg 1 of 2. " in text
+    for folder in "vgg-seed0", "cnn2-seed0":
+        shutil.rmtree(tmp_path / folder)
+    text = tables.cut_off_text(read_results(tmp_path))
+    assert "Runs that EPOCHS 500 ended before early stopping did: all. " in text
 
 
 def test_every_table_says_which_spectra_and_protocol_it_is_about(run, tmp_path):

@@ -555,6 +555,23 @@ def test_another_dataset_is_not_rendered_over_the_default_folder(run, class_file
     assert_one_sentence(process, 2, "dataset.json", "class_file is missing")
 
 
+def test_other_spectra_of_the_same_parameters_are_told(class_file, tmp_path, monkeypatch, capsys):
+    render_dataset(class_file[0], tmp_path / "data", SMALL)
+    before = json.loads((tmp_path / "data/dataset.json").read_text())["checksum"]
+    render_dataset(class_file[0], tmp_path / "data", SMALL)
+    assert "warning" not in capsys.readouterr().err
+
+    def render_otherwise(*arguments):
+        return render(*arguments) / 2
+
+    monkeypatch.setattr(spectra_from_config, "render", render_otherwise)
+    render_dataset(class_file[0], tmp_path / "data", SMALL)
+    told = capsys.readouterr().err
+    assert f"held other spectra of the same parameters, with the checksum {before}" in told
+    render_dataset(class_file[0], tmp_path / "data", SMALL._replace(seed=3))  # asked for
+    assert "held other" not in capsys.readouterr().err
+
+
 def own_array_in(dataset, name):
     """Put an array of the same size there, which is older than dataset.json, as cp -p does."""
     x = np.load(dataset / name)

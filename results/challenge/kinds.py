@@ -78,10 +78,11 @@ def comparisons(networks):
     pairs = [(a, b, kind) for a, b in combinations(compared, 2) for kind in range(len(KINDS))]
     tests = [welch(networks[a]["test"][kind], networks[b]["test"][kind]) for a, b, kind in pairs]
     corrected = holm([p for *_, p in tests])
-    lines = [
-        [f"{a} − {b}", KINDS[kind], f"{difference:+.1f}", f"{low:+.1f} to {high:+.1f}", f"{p:.2g}"]
-        for (a, b, kind), (difference, low, high, _), p in zip(pairs, tests, corrected, strict=True)
-    ]
+    lines = []
+    for (a, b, kind), (difference, low, high, _), p in zip(pairs, tests, corrected, strict=True):
+        # Without any spread over the seeds there is no test.
+        uncertainty = ["", ""] if p is None else [f"{low:+.1f} to {high:+.1f}", f"{p:.2g}"]
+        lines.append([f"{a} − {b}", KINDS[kind], f"{difference:+.1f}", *uncertainty])
     return as_markdown(["pair", "kind", "difference", "95 % interval", "p"], lines)
 
 
