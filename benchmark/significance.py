@@ -9,11 +9,11 @@ For each pair of networks and one split:
   many seeds: of five against five its smallest p-value is 0.008, which the correction for the 28
   pairs of eight networks turns into 0.22;
 - the exact McNemar test on the test spectra: of the spectra that one network classifies correctly
-  in more seeds than the other does, how many favour either. With one seed this is McNemar's own. It
-  asks about these spectra, not about further seeds, and takes those of one class for independent,
-  which they are not: small p-values are too small. It is not made for networks with different
-  numbers of seeds: the more seeds, the more spectra are misclassified in some of them, so that two
-  copies of one network would seem to differ.
+  in more seeds than the other does, how many favour either. It asks about these spectra, not about
+  further seeds, and takes those of one class for independent, which they are not: small p-values
+  are too small. It is not made for networks with different numbers of seeds: the more seeds, the
+  more spectra are misclassified in some of them, so that two copies of one network would seem to
+  differ.
 
 The p-values of each test are corrected by Holm's method for the number of pairs that it was made
 for, the intervals are not. Networks are not shown to differ, and share a letter, if Welch's
@@ -34,6 +34,7 @@ from scipy import optimize, stats
 
 ALPHA = 0.05
 POWER = 0.8
+SHARES = 200  # that the power is the mean over; with 10000 four digits are the same
 FEWEST_SEEDS = 3
 FEWEST_NETWORKS = 3  # that have an order worth a number
 DECIMALS = 12  # of means that are ranked: equal ones may differ behind them
@@ -101,6 +102,11 @@ def detectable_difference(wrong, comparisons):
     wrong: network -> bool array (seeds, spectra); comparisons: of them, a list of Comparison. The
     seeds of all networks compared are taken to spread alike, and all networks to have as many as
     the one with the fewest. None if nothing is compared, or no count spreads.
+
+    With n seeds on either side, the t of Welch's test is that of Student's, which follows a
+    noncentral t distribution of 2 (n - 1) degrees of freedom. What it has to exceed depends on the
+    share of either side in the sum of both variances, which is independent of it and follows a beta
+    distribution: the power is the mean over that.
     """
     networks = {name for c in comparisons for name in (c.a, c.b)}
     counts = [wrong[name].sum(axis=1) for name in wrong if name in networks]
@@ -108,14 +114,16 @@ def detectable_difference(wrong, comparisons):
     if not variance:
         return None
     fewest = min(map(len, counts))
-    freedom = 2 * (fewest - 1)
-    smallest_t = stats.t.isf(ALPHA / len(comparisons) / 2, freedom)
+    freedom = fewest - 1  # of one side
+    shares = stats.beta.ppf((np.arange(SHARES) + 0.5) / SHARES, freedom / 2, freedom / 2)
+    welch_freedom = freedom / (shares**2 + (1 - shares) ** 2)
+    smallest_t = stats.t.isf(ALPHA / len(comparisons) / 2, welch_freedom)
     error = np.sqrt(2 * variance / fewest)
 
     def lack(difference):
-        return stats.nct.sf(smallest_t, freedom, difference / error) - POWER
+        return stats.nct.sf(smallest_t, 2 * freedom, difference / error).mean() - POWER
 
-    return float(optimize.brentq(lack, 0, 3 * smallest_t * error))
+    return float(optimize.brentq(lack, 0, 3 * smallest_t.max() * error))
 
 
 def agreement(network, ours, published):

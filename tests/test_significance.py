@@ -353,15 +353,16 @@ def test_the_p_value_of_eight_networks_is_exact():
     assert p * 40320 == pytest.approx(round(p * 40320), abs=1e-6)
 
 
-def test_a_detectable_difference_is_found_as_often_as_said():
-    draws = np.random.default_rng(0).normal(100, 5, (4000, 2, 5))
+@pytest.mark.parametrize(("seeds", "pairs"), [(3, 1), (3, 28), (5, 1), (5, 28)])
+def test_a_detectable_difference_is_found_as_often_as_said(seeds, pairs):
+    draws = np.random.default_rng(0).normal(100, 5, (20000, 2, seeds))
     counts = draws.round().astype(int)
-    one_pair = [comparison("a", "b", 1)]
-    wrong = {name: wrong_spectra(seeds) for name, seeds in zip("ab", counts[0], strict=True)}
+    wrong = {name: wrong_spectra(of) for name, of in zip("ab", counts[0], strict=True)}
     spread = np.sqrt(np.mean(counts[0].var(axis=1, ddof=1)))
-    difference = significance.detectable_difference(wrong, one_pair) / spread * 5
-    p_values = stats.ttest_ind(draws[:, 0], draws[:, 1] + difference, axis=1).pvalue
-    assert np.mean(p_values < 0.05) == pytest.approx(0.8, abs=0.02)
+    compared = [comparison("a", "b", 1)] * pairs
+    difference = significance.detectable_difference(wrong, compared) / spread * 5
+    tests = stats.ttest_ind(draws[:, 0], draws[:, 1] + difference, axis=1, equal_var=False)
+    assert np.mean(tests.pvalue < 0.05 / pairs) == pytest.approx(0.8, abs=0.01)
 
 
 def test_more_pairs_leave_a_larger_difference_undetected():
