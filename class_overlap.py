@@ -7,7 +7,8 @@ Class B can be mistaken for class A in a test variant of A if a training spectru
 that variant: every visible peak of the variant has a peak of B to itself, within MAX_SHIFT in
 position and MAX_HEIGHT_CHANGE in height, and every other peak of B can vanish because it is not
 higher than MAX_HEIGHT_CHANGE. Heights are relative to the highest peak of the variant. Such a test
-spectrum is ambiguous: training spectra of both classes may look like it.
+spectrum is ambiguous: training spectra of B look like it, as do those of A, unless A varies more in
+the test split than in training.
 
 The numbers are lower bounds: where the highest peak varies too, so do all heights relative to it,
 and training spectra of B can look like further variants. `ideal_observer` of baselines.py takes

@@ -38,7 +38,7 @@ PEAK_COUNT_DISTRIBUTION: Annotated[
 GAMMA_SHAPE: Annotated[float, "Shape of the gamma distribution of peaks beyond MIN_PEAKS."] = 1.2
 GAMMA_SCALE: Annotated[float, "Scale of this distribution, in peaks."] = 1.2
 AVOID_OVERLAP: Annotated[
-    bool, "Redraw classes that variation could turn into an earlier one (see class_overlap.py)."
+    bool, "Redraw classes that overlap an earlier one, as far as class_overlap.py can tell."
 ] = False
 
 # Run

@@ -187,7 +187,7 @@ def warn_of_overlap(overlap, ignored, settings):
         )
         listed = f"those of {alike[0]}" if len(overlap) > 1 else "them"
         warn(
-            f"classes overlap, {' and '.join(counts)} are ambiguous; "
+            f"classes overlap, at least {' and '.join(counts)} are ambiguous; "
             f"{command_of_overlap(settings, alike[0])} lists {listed}"
         )
     if ignored:
