@@ -153,14 +153,19 @@ def main(settings):
     workers, threads = divided(settings, len(matrix))
     if settings.status:
         record, splits = by_card(settings.dataset)
-        identities = {
-            folder: Identity(network, seed, protocol, record) for folder, network, seed in matrix
-        }
+        identities = identities_of(matrix, protocol, record)
         return print_status(identities, splits, first=settings.task or 0)
     if settings.workers > 1 and not settings.estimate:
         received, statuses = run_workers(sys.modules[__name__], settings, workers, threads)
         return status_of_workers([folder for folder, _, _ in matrix], received, statuses)
+    return train_matrix(settings, protocol, results, matrix, workers, threads)
 
+
+def train_matrix(settings, protocol, results, matrix, workers, threads):
+    """Train the runs of a matrix, or estimate how long that takes; returns the exit status.
+
+    workers: processes that share the runs, this among them; threads: of this process.
+    """
     dataset = read_dataset(settings.dataset)
     require_gpu = gpu_required(settings.require_gpu)
     environment = start_tensorflow(threads, require_gpu, settings.precision)
@@ -169,15 +174,8 @@ def main(settings):
     networks = {network.name: network for network in networks}
     record = record_of(dataset, hash_and_check(dataset))
     warn_of_own_splits(dataset)
-    identities = {
-        folder: Identity(network, seed, protocol, record) for folder, network, seed in matrix
-    }
-    for folder, identity in identities.items():
-        finished_run(folder, identity)  # refuses what does not belong together
-    for path in sorted(results.glob(f"*/{RUN_RECORD}")):  # other networks and seeds, too
-        if path.parent not in identities:
-            run = read_run(path.parent)
-            check_same(path.parent, run, Identity(run.model, run.seed, protocol, record))
+    identities = identities_of(matrix, protocol, record)
+    refuse_other_runs(results, identities, protocol, record)
     if settings.estimate:
         folders = [(folder, identity.model) for folder, identity in identities.items()]
         return estimate(networks.values(), dataset, protocol, folders, workers)
@@ -194,6 +192,21 @@ def main(settings):
     except Terminated as terminated:
         print("stopped after a checkpoint; the same command goes on from it", file=sys.stderr)
         return 128 + terminated.number
+
+
+def identities_of(matrix, protocol, record):
+    """Return run folder -> Identity; record: DatasetRecord."""
+    return {folder: Identity(network, seed, protocol, record) for folder, network, seed in matrix}
+
+
+def refuse_other_runs(results, identities, protocol, record):
+    """Raise InputError if a results folder holds runs of other data or another protocol."""
+    for folder, identity in identities.items():
+        finished_run(folder, identity)
+    for path in sorted(results.glob(f"*/{RUN_RECORD}")):  # other networks and seeds, too
+        if path.parent not in identities:
+            run = read_run(path.parent)
+            check_same(path.parent, run, Identity(run.model, run.seed, protocol, record))
 
 
 def by_card(folder):
