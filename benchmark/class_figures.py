@@ -84,8 +84,9 @@ def class_variation(class_file, variation, label, vary):
             title += ", no artefacts"
         panel.set_title(title, loc="left", fontsize=8)
         panel.set(xlim=(0, class_file.datapoints - 1), ylim=(0, 1.05), yticks=(0, 0.5, 1))
+        show_positions(panel, class_file)
         panel.tick_params(labelbottom=name == shown[-1][0])
-    panels[shown[-1][0]].set_xlabel("position (datapoints)")
+        panel.xaxis.label.set_visible(name == shown[-1][0])
     panels[shown[len(shown) // 2][0]].set_ylabel("relative intensity")
 
     panel = panels["peak"]
@@ -94,14 +95,30 @@ def class_variation(class_file, variation, label, vary):
         panel.plot(positions[:, peak], heights[:, peak], **style)
     name = called(class_file, label)
     separator = " " if len(name) <= SHORT_NAMES else "\n"
-    panel.set_title(f"class {name},{separator}peak at {centre}", loc="left")
-    panel.set_xlabel("position (datapoints)")
+    place = plain(class_file.place(centre))
+    panel.set_title(f"class {name},{separator}peak at {place}", loc="left")
     panel.set_ylabel("relative intensity, before normalisation")
     panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     panel.margins(0.08)
+    show_positions(panel, class_file)
     handles = [Patch(label="range of the peak drawn on the right", **span), *panel.lines]
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
+
+
+def show_positions(panel, class_file):
+    """Label an axis of datapoints, whose limits are set, by what they stand for, if known."""
+    if class_file.range is None:
+        panel.set_xlabel("position (datapoints)")
+        return
+    first, last = class_file.range
+    step = (last - first) / (class_file.datapoints - 1)
+    low, high = panel.get_xlim()
+    ticks = MaxNLocator(5).tick_values(first + low * step, first + high * step)
+    places = (ticks - first) / step
+    inside = (low <= places) & (places <= high)
+    panel.set_xticks(places[inside], [f"{x:g}" for x in ticks[inside]])
+    panel.set_xlabel(f"position ({plain(class_file.unit or 'x')})")
 
 
 def called(class_file, label):
@@ -140,10 +157,13 @@ def class_artefacts(class_file, variation, label, shown):
         limits = part_to_show(*pattern, class_file.datapoints) if local else None
         panel.set(xlim=limits or (0, class_file.datapoints - 1), ylim=(0, 1.05), yticks=(0, 0.5, 1))
         panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        show_positions(panel, class_file)
+        label_of_axis = panel.get_xlabel()
+        panel.set_xlabel("")
     for panel in panels[len(shown) :]:
         panel.set_axis_off()
     note = "; panels marked * show a part" if any(local for *_, local in shown) else ""
-    figure.supxlabel(f"position (datapoints){note}", fontsize=9)
+    figure.supxlabel(f"{label_of_axis}{note}", fontsize=9)
     figure.supylabel("relative intensity", fontsize=9)
     handles = panels[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper center", ncols=2)
@@ -178,7 +198,8 @@ def confused_classes(confusions, class_file, variation, vary):
     panels = figure.subplots(len(pairs), squeeze=False)[:, 0]
     for panel, cases in zip(panels, pairs, strict=True):
         draw_confusion(panel, cases, vary, class_file, variation)
-    panels[-1].set_xlabel("position (datapoints)")
+        show_positions(panel, class_file)
+        panel.xaxis.label.set_visible(panel is panels[-1])
     figure.supylabel("relative intensity", fontsize=9)
     return figure
 
@@ -220,7 +241,8 @@ def draw_confusion(panel, cases, vary, class_file, variation):
     ]
     mark_peaks(panel, peaks, spectrum, test_shift)
     shown = variant_text(variants[variant])
-    told = confusion_counts(cases, names), decision(peaks, names), f"shown: {split}, {shown}"
+    decisive = decision(peaks, names, class_file)
+    told = confusion_counts(cases, names), decisive, f"shown: {split}, {shown}"
     short = sum(map(len, names.values())) <= SHORT_NAMES
     title = panel.set_title("\n".join(told), loc="left", pad=19 if short else 31)
     spacing = {"columnspacing": 1.2, "handlelength": 1.5, "handletextpad": 0.5}
@@ -279,8 +301,11 @@ def confusion_counts(cases, names):
     )
 
 
-def decision(peaks, names):
-    found = [f"{x} (height {height:.3g}) of class {names[label]}" for label, x, height in peaks]
+def decision(peaks, names, class_file):
+    found = [
+        f"{plain(class_file.place(x))} (height {height:.3g}) of class {names[label]}"
+        for label, x, height in peaks
+    ]
     if len(found) == 2:
         return f"least alike: peaks {' and '.join(found)}"
     (other,) = set(names) - {peaks[0][0]}

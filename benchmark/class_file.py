@@ -7,6 +7,7 @@ import numpy as np
 
 from benchmark.command_line import LARGEST, InputError
 from benchmark.files import is_number, is_whole, read_json, sha256_of
+from benchmark.table_formats import one_line
 from benchmark.variants import Variant
 
 WRITER = "dataset_config_generator.py"
@@ -33,6 +34,14 @@ class ClassFile(NamedTuple):
     def name_of(self, label):
         """Return what to call a class: its name, or its number if it has none."""
         return self.names[label] if self.names else str(label)
+
+    def place(self, datapoint):
+        """Return as text where on the axis a datapoint lies: its x, if known, or its number."""
+        if self.range is None:
+            return str(datapoint)
+        first, last = self.range
+        x = first + (last - first) * datapoint / (self.datapoints - 1)
+        return f"{x:.5g} {one_line(self.unit)}" if self.unit else f"x {x:.5g}"
 
 
 def read_class_file(path):

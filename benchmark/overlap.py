@@ -80,8 +80,8 @@ def find_overlaps(class_file, limits):
             class_b=b,
             variants_a=tuple(sorted(by_a)),
             variants_b=tuple(sorted(by_b)),
-            decided_by=deciding_peaks_text(patterns, a, b, by_a, class_file.name_of)
-            or deciding_peaks_text(patterns, b, a, by_b, class_file.name_of),
+            decided_by=deciding_peaks_text(patterns, a, b, by_a, class_file)
+            or deciding_peaks_text(patterns, b, a, by_b, class_file),
         )
         for (a, b), (by_a, by_b) in sorted(found.items())
     ]
@@ -243,11 +243,10 @@ def match_variant(positions_a, heights_a, positions_b, heights_b, limits):
     return partners
 
 
-def deciding_peaks_text(patterns, a, b, variants, name_of):
+def deciding_peaks_text(patterns, a, b, variants, class_file):
     """Say on which peaks an overlap hangs: those that vanish, or else the least alike partners.
 
-    variants: test variant of class a -> partners in class b; name_of: function from a class index
-    to what the class is called. Returns "" without a variant.
+    variants: test variant of class a -> partners in class b. Returns "" without a variant.
     """
     if not variants:
         return ""
@@ -255,7 +254,8 @@ def deciding_peaks_text(patterns, a, b, variants, name_of):
     (positions_a, positions_b), (heights_a, heights_b) = (table[[a, b]] for table in patterns)
     peaks = np.flatnonzero(partners >= 0)
     vanishing = [
-        f"{positions[peak]} (height {heights[peak]:g}) of class {name_of(label)}"
+        f"{class_file.place(positions[peak])} (height {heights[peak]:g}) of class "
+        f"{class_file.name_of(label)}"
         for label, positions, heights, matched in (
             (a, positions_a, heights_a, peaks),
             (b, positions_b, heights_b, partners[peaks]),
@@ -267,9 +267,11 @@ def deciding_peaks_text(patterns, a, b, variants, name_of):
         return f"they match but for vanishing peaks: {', '.join(vanishing)}"
     p = peaks[np.argmax(np.abs(heights_a[peaks] - heights_b[partners[peaks]]))]
     q = partners[p]
+    places = class_file.place(positions_a[p]), class_file.place(positions_b[q])
     return (
-        f"all peaks match, least alike {positions_a[p]} (height {heights_a[p]:g}) of class "
-        f"{name_of(a)} and {positions_b[q]} (height {heights_b[q]:g}) of class {name_of(b)}"
+        f"all peaks match, least alike {places[0]} (height {heights_a[p]:g}) of class "
+        f"{class_file.name_of(a)} and {places[1]} (height {heights_b[q]:g}) of class "
+        f"{class_file.name_of(b)}"
     )
 
 

@@ -650,6 +650,29 @@ def test_axes_are_named():
     assert panel.get_xlabel() == "position (datapoints)"
 
 
+def test_positions_are_shown_in_the_unit_of_the_axis_where_it_is_known(write_classes):
+    classes = write_classes([(50, 1), (250, 0.5)], [(60, 1), (250, 0.9)])
+    classes = classes._replace(datapoints=301, unit="deg $2θ", range=(10.0, 70.0))
+    panels = class_variation(classes, SMALL, 0).axes
+    (peak,) = (panel for panel in panels if "peak" in panel.get_title("left"))
+    (lowest,) = (panel for panel in panels if "another" in panel.get_title("left"))
+    (confused,) = confused_classes([confusion(0, 1)], classes).axes
+    artefacts = Artefacts(noise=(0.0, 0.1))
+    figure = class_figures.class_artefacts(classes, SMALL, 0, [("noise", artefacts, True)])
+    for panel in lowest, peak, confused, figure.axes[0]:
+        low, high = panel.get_xlim()
+        texts = [label.get_text() for label in panel.get_xticklabels()]
+        assert len(texts) > 2
+        places = [(float(text) - 10) / 0.2 for text in texts]
+        np.testing.assert_allclose(panel.get_xticks(), places, atol=1e-6)
+        assert low <= min(places) <= max(places) <= high
+    assert peak.get_xlabel() == confused.get_xlabel() == "position (deg \\$2θ)"
+    assert figure.get_supxlabel() == "position (deg \\$2θ); panels marked * show a part"
+    assert peak.get_title("left") == "class 0, peak at 60 deg \\$2θ"
+    assert "peak 20 deg \\$2θ (height 1) of class 0" in confused.get_title("left")
+    assert classes._replace(unit=None).place(250) == "x 60"
+
+
 def test_the_ideal_pattern_is_shown_unvaried_where_no_variant_is(tmp_path):
     spectrum = {"peak_positions": [100, 150], "peak_heights": [1, 0.5]}
     spectrum["test_variants"] = [[30, 0], [0, -0.4]]
