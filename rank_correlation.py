@@ -81,7 +81,7 @@ class Side(NamedTuple):
     shares: dict  # network -> list over folders of float64 (seeds,), misclassified shares
     repeats: str  # how many folders and seeds there are, for the reader
     split: str = ""
-    weights: tuple = ()  # SHA-256 of those of all runs, in their order, or the publication's name
+    run_ids: tuple = ()  # SHA-256 of the weights of all runs, in their order, or the publication
     protocol: Protocol | None = None
 
 
@@ -103,7 +103,7 @@ def main(settings):
         side_of("FIRST", settings.first, settings.first_split),
         side_of("SECOND", settings.second, settings.second_split),
     ]
-    paired = same_runs(settings, sides)
+    paired = same_runs(sides)
     tell_other_protocol(*sides)
     sides = matched(*sides)
     correlation = correlate(*sides, settings.resamples, settings.seed, paired)
@@ -116,13 +116,13 @@ def main(settings):
     print(f"{as_plain_text(header, lines)}\n{sentence}\n{output}: table and figure")
 
 
-def same_runs(settings, sides):
+def same_runs(sides):
     """Tell whether both sides are other splits of the same runs, in the same order.
 
     Raises InputError if they have runs in common in any other way, copies included, for the errors
     of a run would be held against themselves.
     """
-    first, second = (side.weights for side in sides)
+    first, second = (side.run_ids for side in sides)
     if not set(first) & set(second):
         return False
     other = first == second and sides[0].split != sides[1].split
@@ -164,8 +164,8 @@ def side_of(constant, names, split):
     folder = Path(names[0]).absolute()  # "." has no name
     name = folder.parent.name if len(names) > 1 else folder.name
     repeats = f"folders: {len(names)}, seeds in each: {numbers_of_seeds(complete)}"
-    weights = tuple(run.weights_sha256 for runs in results for run in runs)
-    return Side(f"{name}, {split}", complete, repeats, split, weights, results[0][0].protocol)
+    run_ids = tuple(run.weights_sha256 for runs in results for run in runs)
+    return Side(f"{name}, {split}", complete, repeats, split, run_ids, results[0][0].protocol)
 
 
 def check_divisions(constant, names, results):

@@ -27,6 +27,7 @@ from rank_correlation import (
     mean_shares,
     numbers_of_seeds,
     published_side,
+    same_runs,
     shared_networks,
     shares_drawn,
     side_of,
@@ -178,6 +179,14 @@ def test_of_the_same_runs_the_same_are_drawn_on_both_sides(run, tmp_path):
     assert (
         run("rank_correlation.py", *flags, split0, split1, "--second-split", "val").returncode == 0
     )
+
+
+def test_sides_are_held_against_each_other_by_what_identifies_their_runs():
+    first = Side("a", {}, "", split="test", run_ids=("hash 0", "hash 1"))
+    assert same_runs([first, first._replace(split="val")])
+    assert not same_runs([first, first._replace(run_ids=("paper",))])
+    with pytest.raises(InputError, match="SECOND is a, with runs of FIRST"):
+        same_runs([first, first._replace(run_ids=("hash 1", "hash 0"), split="val")])
 
 
 def test_networks_without_an_order_are_refused():
