@@ -22,8 +22,9 @@ The others know the class file, and are left out for spectra that were not rende
 
 These five use no training spectra. Unlike the networks, they know the class file and the width of
 test peaks. search_match and ideal_observer are told how far peaks may shift; cross_correlation
-tries shifts of up to MAX_LAG and smoothed_cosine smooths by SMOOTHING, whatever the dataset. A
-seventh takes minutes and is judged if METHODS names it:
+tries shifts of up to MAX_LAG and smoothed_cosine smooths by SMOOTHING, both by default the
+MAX_SHIFT that the dataset was rendered with. A seventh takes minutes and is judged if METHODS names
+it:
 
     minirocket         learns from the training spectra: a ridge classifier on counts of positive
                        values of 84 fixed kernels' convolutions (MiniRocket; Dempster, Schmidt and
@@ -48,8 +49,8 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmark.artefacts import names_of_those_on
-from benchmark.baseline_folder import USES, Baseline, write_baseline
-from benchmark.command_line import InputError, require, require_folder, run_script
+from benchmark.baseline_folder import USES, Baseline, settings_told, write_baseline
+from benchmark.command_line import InputError, Settings, require, require_folder, run_script
 from benchmark.dataset_folder import (
     hash_and_check,
     read_classes,
@@ -71,6 +72,7 @@ from benchmark.similarity import (
     smoothed_templates,
     stick_patterns,
 )
+from benchmark.variation import variation_of
 from spectra_from_config import splits_of, vary_rows
 
 # Files
@@ -91,8 +93,15 @@ METHODS: Annotated[tuple[str, ...], "Methods to judge; minirocket is a further o
     "search_match",
     "ideal_observer",
 )
-SMOOTHING: Annotated[float, "Width sigma of smoothed_cosine's Gaussian, in datapoints."] = 50
-MAX_LAG: Annotated[int, "Largest shift of cross_correlation to either side, in datapoints."] = 50
+SMOOTHING: Annotated[
+    float | None,
+    "Width sigma of smoothed_cosine's Gaussian, in datapoints; by default the dataset's MAX_SHIFT.",
+] = None
+MAX_LAG: Annotated[
+    int | None,
+    "Largest shift of cross_correlation to either side, in datapoints; by default the dataset's "
+    "MAX_SHIFT.",
+] = None
 DETECTION_HEIGHT: Annotated[float, "Lowest peak that search_match detects, maximum 1."] = 0.01
 MINIROCKET_FEATURES: Annotated[int, "Features of minirocket at most, a multiple of 84."] = 10_000
 
@@ -101,6 +110,8 @@ LEARN = "nearest_spectrum", "minirocket"
 KNOWN = *LEARN, *NEED_CLASS_FILE
 SETTINGS = [name for used in USES.values() for name in used]
 
+PAPERS_SHIFT = 50  # MAX_SHIFT of the paper, for spectra that were not rendered
+NARROWEST = 0.1  # datapoints: a Gaussian of this width is a single datapoint, and changes nothing
 MOST_FEATURES = 100_000
 CHUNK = 2_000_000  # numbers classified at once: spectra times the larger of datapoints and classes
 
@@ -120,9 +131,12 @@ def main(settings):
     require(KERNELS <= features <= MOST_FEATURES, "MINIROCKET_FEATURES", features, accepted)
     dataset = read_dataset(settings.dataset)
     card = dataset.card or {}
-    class_file = variation = None
+    class_file = None
+    variation = variation_of(card) if card.get("class_file") else None
+    numbers = numbers_used(settings, variation)
+    settings = Settings(**vars(settings) | numbers)
     if set(settings.methods) & set(NEED_CLASS_FILE):
-        if card.get("class_file"):
+        if variation:
             check_methods(settings.methods, settings, dataset.datapoints)
         class_file, variation = read_classes(card, settings.config)
     results = Path(settings.results or Path("results", dataset.name))
@@ -141,10 +155,25 @@ def main(settings):
             seconds=round(time.perf_counter() - began, 3),
             misclassified={split: answered.count for split, answered in answers.items()},
             dataset={"name": dataset.name, "sha256": hashes},
-            settings={name: getattr(settings, name) for name in SETTINGS},
+            settings=numbers,
         )
         write_baseline(baseline, {split: answered.classes for split, answered in answers.items()})
-        print(f"{name}: {baseline.seconds:.1f} s; {counts_text(baseline.misclassified)}")
+        told = [f"{baseline.seconds:.1f} s", counts_text(baseline.misclassified)]
+        print(f"{name}: {'; '.join(told + settings_told(baseline))}")
+
+
+def numbers_used(settings, variation):
+    """Return name -> number of the SETTINGS; SMOOTHING and MAX_LAG that are None are MAX_SHIFT.
+
+    variation: Variation of the dataset, None if it was not rendered: then the paper's MAX_SHIFT is
+    taken. Where peaks do not shift, smoothing changes nothing.
+    """
+    numbers = {name: getattr(settings, name) for name in SETTINGS}
+    shift = variation.max_shift if variation else PAPERS_SHIFT
+    for name, number in ("smoothing", max(shift, NARROWEST)), ("max_lag", shift):
+        if numbers[name] is None:
+            numbers[name] = number
+    return numbers
 
 
 def refuse_other_runs(results, dataset, hashes):
@@ -164,8 +193,8 @@ def check_methods(methods, settings, datapoints):
     if "search_match" in methods:
         require(0 < height < 1, "DETECTION_HEIGHT", height, "a number above 0 and below 1")
     if "smoothed_cosine" in methods:
-        accepted = f"0.1 to {datapoints} datapoints"
-        require(0.1 <= smoothing <= datapoints, "SMOOTHING", smoothing, accepted)
+        accepted = f"{NARROWEST} to {datapoints} datapoints"
+        require(NARROWEST <= smoothing <= datapoints, "SMOOTHING", smoothing, accepted)
     if "cross_correlation" in methods:
         accepted = f"a whole number from 0 to {datapoints}, in datapoints"
         require(is_whole(lag, 0, datapoints), "MAX_LAG", lag, accepted)
@@ -201,7 +230,10 @@ def judges_of(dataset, class_file, variation, settings):
 
 
 def methods(class_file, variation, settings):
-    """Return name -> function from spectra (n, datapoints) to class indices (n,)."""
+    """Return name -> function from spectra (n, datapoints) to class indices (n,).
+
+    settings: with numbers for all SETTINGS, see `numbers_used`.
+    """
     kernel = variation.test_kernel
     ideal = ideal_patterns(class_file, kernel)
     return {

@@ -35,7 +35,7 @@ from benchmark import robustness_report
 from benchmark.artefacts import may_leave, those_on
 from benchmark.baseline_folder import BASELINE_RECORD, read_baselines
 from benchmark.class_figures import class_artefacts, most_telling_class
-from benchmark.command_line import InputError, require_folder, run_script, warn
+from benchmark.command_line import InputError, parse_flags, require_folder, run_script, warn
 from benchmark.dataset_folder import read_classes
 from benchmark.figure_style import save
 from benchmark.files import replace_file
@@ -234,11 +234,13 @@ def judges_of(results, runs, methods, class_file, variation, start):
 
 
 def settings_of(baseline, datapoints):
-    """Return the constants that a method was judged with, of those not recorded the defaults.
+    """Return the numbers that a method was judged with.
+
+    Of those not recorded the defaults, as of versions that did not take them from the dataset.
 
     Raises InputError naming the record if it holds one that is not accepted.
     """
-    defaults = {name: getattr(baselines, name.upper()) for name in baselines.SETTINGS}
+    defaults = baselines.numbers_used(parse_flags(baselines, []), variation=None)
     own = defaults | baseline.settings
     try:
         baselines.check_methods([baseline.method], SimpleNamespace(**own), datapoints)

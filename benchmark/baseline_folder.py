@@ -48,6 +48,12 @@ def write_baseline(baseline, predictions):
     write_json(baseline.folder / BASELINE_RECORD, record)
 
 
+def settings_told(baseline):
+    """Return "NAME number" for each recorded setting that the method's answers depend on."""
+    used = [name for name in USES.get(baseline.method, ()) if name in baseline.settings]
+    return [f"{name.upper()} {baseline.settings[name]:g}" for name in used]
+
+
 def read_baselines(results, run):
     """Read what baselines.py left below a results folder, ordered by name.
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmark.baseline_folder import USES
+from benchmark.baseline_folder import settings_told
 from benchmark.data_card import checksum
 from benchmark.published_results import PUBLISHED, PublishedNetwork
 from benchmark.results_folder import SHIPPED_MARK, by_network
@@ -296,10 +296,9 @@ def origin_text(run):
 def methods_text(baselines):
     """Say in Markdown with which settings the methods judged; "" if none depends on any."""
     parts = [
-        f"{markdown_text(baseline.method)} with {name.upper()} {baseline.settings[name]:g}"
+        f"{markdown_text(baseline.method)} with {setting}"
         for baseline in baselines
-        for name in USES.get(baseline.method, ())
-        if name in baseline.settings
+        for setting in settings_told(baseline)
     ]
     return f"\nMethods: {', '.join(parts)}.\n" if parts else ""
 

@@ -34,6 +34,7 @@ LIMITS = variation(max_shift=10, test_shift=5)
 def answers(method, spectra, class_file, *flags):
     """Return the classes that a method of the script answers when it is run with these flags."""
     settings = parse_flags(baselines, list(map(str, flags)))
+    vars(settings).update(baselines.numbers_used(settings, LIMITS))
     return baselines.methods(class_file, LIMITS, settings)[method](spectra)
 
 
@@ -92,7 +93,7 @@ def test_cosine_answers_the_pattern_at_the_smallest_angle(classes):
     assert (expected != (spectra @ ideal.T).argmax(axis=1)).any()  # the norms do matter
 
 
-@pytest.mark.parametrize(("flags", "sigma"), [((), 50), (("--smoothing", 5), 5)])
+@pytest.mark.parametrize(("flags", "sigma"), [((), 10), (("--smoothing", 5), 5)])
 def test_smoothed_cosine_compares_smoothed_spectra_with_smoothed_patterns(classes, flags, sigma):
     class_file, spectra, _ = classes
     ideal = ideal_patterns(class_file, KERNEL)
@@ -109,7 +110,7 @@ def test_smoothed_cosine_compares_smoothed_spectra_with_smoothed_patterns(classe
 
 
 @pytest.mark.parametrize(
-    ("flags", "most"), [((), 50), (("--max-lag", 8), 8), (("--max-lag", 0), 0)]
+    ("flags", "most"), [((), 10), (("--max-lag", 8), 8), (("--max-lag", 0), 0)]
 )
 def test_cross_correlation_is_the_largest_cosine_over_all_shifts(classes, flags, most):
     class_file, spectra, _ = classes
@@ -348,7 +349,7 @@ def test_the_folder_of_a_method_holds_what_the_manual_says(run, class_file, data
         assert baseline["method"] == folder.name
         assert baseline["dataset"]["sha256"] == hashes
         assert baseline["settings"] == {
-            **{"smoothing": baselines.SMOOTHING, "max_lag": baselines.MAX_LAG},
+            **{"smoothing": 5, "max_lag": 5},  # MAX_SHIFT of the dataset
             "detection_height": baselines.DETECTION_HEIGHT,
             "minirocket_features": baselines.MINIROCKET_FEATURES,
         }
@@ -361,6 +362,32 @@ def test_the_folder_of_a_method_holds_what_the_manual_says(run, class_file, data
             if (predictions < 0).any():
                 expected["unanswered"] = int(sum(predictions < 0))
             assert count == expected
+
+
+def test_methods_expect_shifts_as_large_as_those_of_the_dataset(run, class_file, own_arrays):
+    def record_of(method):
+        return json.loads((results / method / "baseline.json").read_text())
+
+    folder, results = own_arrays.with_name("still"), own_arrays.with_name("r")
+    still = SMALL._replace(max_shift=0, test_shift=0)
+    render_dataset(class_file[0], folder, still)
+    flags = "--config", class_file[0], "--results", results, "--methods"
+    told = run("baselines.py", "--dataset", folder, *flags, "cosine", "smoothed_cosine").stdout
+    assert told.splitlines()[1].endswith("; SMOOTHING 0.1")
+    used = {"smoothing": 0.1, "max_lag": 0, "detection_height": 0.01, "minirocket_features": 10_000}
+    assert record_of("cosine")["settings"] == record_of("smoothed_cosine")["settings"] == used
+    for split in "val", "test", "test_wide":  # a Gaussian of width 0.1 smooths nothing
+        cosine, smoothed = (
+            np.load(results / method / f"{split}_predictions.npy")
+            for method in ("cosine", "smoothed_cosine")
+        )
+        np.testing.assert_array_equal(cosine, smoothed)
+    given = "--methods", "cross_correlation", "--max-lag", 3
+    told = run("baselines.py", "--dataset", folder, *flags[:-1], *given).stdout
+    assert told.endswith("; MAX_LAG 3\n")
+    run("baselines.py", "--dataset", own_arrays, "--results", results)
+    used |= {"smoothing": 50, "max_lag": 50}  # as of old: nobody knows how these vary
+    assert record_of("nearest_spectrum")["settings"] == used
 
 
 def stopped_at_second_call(act):

@@ -20,6 +20,7 @@ import dataset_config_generator
 import robustness
 from benchmark import robustness_record, robustness_report
 from benchmark.artefacts import Artefacts, RandomSource, names_of_those_on, render_with_artefacts
+from benchmark.baseline_folder import Baseline
 from benchmark.class_figures import class_artefacts
 from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError, parse_flags
@@ -283,6 +284,12 @@ def test_damaged_settings_of_a_method_are_refused(copy, trained, method, setting
         trained.judge_here(copy)
     assert f"{method}/baseline.json" in str(refused.value)
     assert words in str(refused.value)
+
+
+def test_settings_that_are_not_recorded_are_those_of_older_versions():
+    old = Baseline(Path("smoothed_cosine"), "smoothed_cosine", 1, {}, {}, {"smoothing": 4})
+    found = robustness.settings_of(old, datapoints=300)
+    assert (found["smoothing"], found["max_lag"], found["detection_height"]) == (4, 50, 0.01)
 
 
 def test_only_tests_that_may_be_empty_are_warned_of(tmp_path):
