@@ -87,7 +87,7 @@ RESULTS: Annotated[str, "Folder for the results folders NAME-nN, table and figur
 N_TRAIN: Annotated[tuple[int, ...], "Training spectra per class."] = (2, 5, 10, 20, 50, 100, 200)
 MODELS: Annotated[tuple[str, ...], "Networks to train."] = ("cnn2", "cnn6", "vgg", "cnn_bn")
 SEEDS: Annotated[tuple[int, ...], "Seeds; each network is trained with each."] = (0, 1, 2)
-BASELINES: Annotated[
+METHODS: Annotated[
     tuple[str, ...], "Methods of baselines.py that learn from the training spectra, or none."
 ] = ("minirocket",)
 SPLIT: Annotated[str, "Split whose errors figure and report show."] = "test"
@@ -97,7 +97,7 @@ TARGET: Annotated[float, "Accuracy for which the number of spectra is asked."] =
 TASK: Annotated[
     int | None,
     "Train only this run, counted from 0: per class file and number of spectra all networks with "
-    "the first seed, then with the next, then the baselines.",
+    "the first seed, then with the next, then the methods.",
 ] = None
 STATUS: Annotated[bool, "Print the state of every run, train nothing."] = False
 WORKERS: Annotated[int, "Processes that share the runs, and the processor's cores."] = 1
@@ -154,13 +154,13 @@ def check_settings(settings):
         require(1 <= number <= LARGEST, "N_TRAIN", number, accepted)
     numbers = " ".join(map(str, settings.n_train))
     require(len(set(settings.n_train)) == len(settings.n_train), "N_TRAIN", numbers, "each once")
-    for name in "models", "seeds", "baselines":
+    for name in "models", "seeds", "methods":
         given = getattr(settings, name)
         shown = " ".join(map(str, given))
         require(len(set(given)) == len(given), name.upper(), shown, "each once")
-    for name in baselines_of(settings):
+    for name in methods_of(settings):
         accepted = f"{', '.join(baselines.LEARN)}, or none and nothing else"
-        require(name in baselines.LEARN, "BASELINES", name, accepted)
+        require(name in baselines.LEARN, "METHODS", name, accepted)
     require(0 < settings.target < 1, "TARGET", settings.target, "a number above 0 and below 1")
     require_folder("DATASETS", settings.datasets)
     require_folder("RESULTS", settings.results)
@@ -185,8 +185,8 @@ def judged_splits(dataset):
     return [name for name in rendered if name != "train"]
 
 
-def baselines_of(settings):
-    return () if settings.baselines == ("none",) else settings.baselines
+def methods_of(settings):
+    return () if settings.methods == ("none",) else settings.methods
 
 
 def training_sets(settings):
@@ -270,7 +270,7 @@ def is_rendered(chosen):
 
 
 def run_all(settings, sets):
-    """Train all networks and baselines that are not finished; returns the exit status."""
+    """Train all networks and judge all methods that are not finished; returns the exit status."""
     status = 0
     for chosen in sets:
         status = max(status, train_networks(settings, chosen))
@@ -283,7 +283,7 @@ def run_all(settings, sets):
 def run_task(settings, sets):
     """Do the task of the number TASK alone; returns the exit status."""
     networks = len(networks_of(settings, sets[0]))
-    per_set = networks + bool(baselines_of(settings))
+    per_set = networks + bool(methods_of(settings))
     last = len(sets) * per_set - 1
     require(0 <= settings.task <= last, "TASK", settings.task, f"0 to {last}")
     chosen, task = sets[settings.task // per_set], settings.task % per_set
@@ -326,9 +326,9 @@ def only(splits, judged):
 
 
 def judge_baselines(settings, chosen):
-    """Let the baselines learn from a training set, unless they have; returns the exit status."""
+    """Let the methods learn from a training set, unless they have; returns the exit status."""
     status = 0
-    for name in baselines_of(settings):
+    for name in methods_of(settings):
         folder = chosen.results / name
         with run_lock(folder) as mine:
             if judged_baseline(folder, chosen):
@@ -372,18 +372,18 @@ def print_states(settings, sets):
             identity = Identity(model, seed, chosen.protocol, dataset=None)
             print(f"{number:4}  {folder}  {'  '.join(state_of(folder, identity))}")
             number += 1
-        for name in baselines_of(settings):
+        for name in methods_of(settings):
             folder = chosen.results / name
             judged = rendered and judged_baseline(folder, chosen)
             state = "finished" if judged else "running" if holder(folder) else "waiting"
             print(f"{number:4}  {folder}  {state}")
-        number += bool(baselines_of(settings))
+        number += bool(methods_of(settings))
 
 
 def tell_of_others(settings, named):
-    """Say which finished runs and baselines of the study are in no table.
+    """Say which finished runs and methods of the study are in no table.
 
-    named: the folders of the runs and baselines that the settings ask for.
+    named: the folders of the runs and methods that the settings ask for.
     """
     records = [
         path
@@ -393,7 +393,7 @@ def tell_of_others(settings, named):
     others = sorted({path.parent for path in records} - set(named))
     if others:
         warn(
-            f"not in the tables, as CONFIG, N_TRAIN, MODELS, SEEDS and BASELINES do not name them: "
+            f"not in the tables, as CONFIG, N_TRAIN, MODELS, SEEDS and METHODS do not name them: "
             f"{len(others)} finished runs, the first of them {others[0]}"
         )
 
@@ -406,7 +406,7 @@ def write_tables(settings, sets):
         named += [folder for folder, _, _ in networks_of(settings, chosen)]
         missing += [chosen.results / f"{m} seed {s}" for (m, s), run in runs.items() if not run]
         finished = [run for run in runs.values() if run]
-        folders = [chosen.results / name for name in baselines_of(settings)]
+        folders = [chosen.results / name for name in methods_of(settings)]
         named += folders
         judged = {folder: judged_baseline(folder, chosen) for folder in folders}
         missing += [folder for folder, baseline in judged.items() if not baseline]

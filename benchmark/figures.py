@@ -82,7 +82,7 @@ def misclassifications(runs, baselines, split, published=None):
         handles.append(Line2D([], [], linestyle="", **PUBLISHED_RUN, label="published run"))
     if judged:
         rows = len(networks) + np.arange(len(judged))
-        handles += panel.plot(found, rows, "D", color=VERMILION, markersize=5, label="baseline")
+        handles += panel.plot(found, rows, "D", color=VERMILION, markersize=5, label="method")
         panel.axhline(len(networks) - 0.5, color=GREY, linewidth=0.8)
 
     drawn = [*found, *(count for values in counts.values() for count in values)]

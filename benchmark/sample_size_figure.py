@@ -19,7 +19,7 @@ def draw(points, curves, split, target):
     """Draw a panel per class file, a line per network through its means, a point per seed.
 
     points: list of Point; curves: list of Curve, whose fits are dotted; target: the accuracy that
-    is marked. Baselines are dashed. Errors of 0 stand at the bottom of the logarithmic axis.
+    is marked. Methods are dashed. Errors of 0 stand at the bottom of the logarithmic axis.
     """
     points = [point for point in points if point.split == split]
     fits = {(c.class_file, c.network): c.fit for c in curves if c.split == split}
@@ -57,7 +57,7 @@ def draw(points, curves, split, target):
 
 
 def styles_of(points):
-    """Return network -> its line: networks whole, baselines dashed."""
+    """Return network -> its line: networks whole, methods dashed."""
     learns = {point.network: point.learns for point in points}
     return {
         network: {

@@ -22,12 +22,12 @@ class Point(NamedTuple):
 
     class_file: str
     network: str
-    learns: str  # "network" or "baseline"
+    learns: str  # "network" or "method"
     per_class: int  # training spectra
     split: str
     spectra: int  # of the split
     misclassified: tuple  # one number per seed
-    epochs: float | None  # mean over the seeds; None for baselines
+    epochs: float | None  # mean over the seeds; None for methods
     minutes: float  # the same
 
     @property
@@ -72,7 +72,7 @@ def points_of(class_file, per_class, runs, baselines):
         learner = class_file, network, "network", per_class
         points += points_of_splits(learner, seeds, epochs, minutes)
     for baseline in baselines:
-        learner = class_file, baseline.method, "baseline", per_class
+        learner = class_file, baseline.method, "method", per_class
         points += points_of_splits(learner, [baseline], None, baseline.seconds / 60)
     return points
 

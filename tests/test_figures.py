@@ -289,8 +289,8 @@ def test_baselines_and_the_papers_range_stand_beside_the_networks(make_runs, tmp
     (means,) = panel.child_axes
     assert [label.get_text() for label in means.get_yticklabels()] == ["0", "10", "321"]
     handles = legend_of(figure)
-    assert list(handles)[2:] == ["published: mean ± deviation", "baseline"]
-    assert handles["baseline"].get_marker() == "D"
+    assert list(handles)[2:] == ["published: mean ± deviation", "method"]
+    assert handles["method"].get_marker() == "D"
     assert PublishedNetwork(misclassified="30 ± 40").range() == (0, 70)
 
 

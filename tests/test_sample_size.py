@@ -158,7 +158,7 @@ def test_a_study_is_trained_once_and_says_what_is_finished(run, class_file, tmp_
     fewer.n_train = (3,)
     sample_size.write_tables(fewer, sample_size.training_sets(fewer))
     told = (
-        "warning: not in the tables, as CONFIG, N_TRAIN, MODELS, SEEDS and BASELINES do not name "
+        "warning: not in the tables, as CONFIG, N_TRAIN, MODELS, SEEDS and METHODS do not name "
         f"them: 2 finished runs, the first of them {results}/small-n1/minirocket\n"
     )
     assert capsys.readouterr().err == told
@@ -181,9 +181,9 @@ def test_a_study_is_trained_once_and_says_what_is_finished(run, class_file, tmp_
         (("--n-train", 0), "N_TRAIN is 0"),
         (("--n-train", 3), "N_TRAIN is 3 1 3, accepted: each once"),
         (("--target", 1), "TARGET is 1.0"),
-        (("--baselines", "rocket"), "BASELINES is rocket, accepted: .*minirocket, or none"),
-        (("--baselines", "cosine"), "BASELINES is cosine, accepted: nearest"),
-        (("--baselines", "minirocket", "minirocket"), "BASELINES is .*, accepted: each once"),
+        (("--methods", "rocket"), "METHODS is rocket, accepted: .*minirocket, or none"),
+        (("--methods", "cosine"), "METHODS is cosine, accepted: nearest"),
+        (("--methods", "minirocket", "minirocket"), "METHODS is .*, accepted: each once"),
         (("--seeds", 0), "SEEDS is 0 0, accepted: each once"),
         (("--models", "vgg"), "MODELS is vgg vgg, accepted: each once"),
         (("--models", "cnn9"), "cnn9"),
@@ -232,7 +232,7 @@ def test_another_kind_of_dataset_in_the_place_of_a_training_set_is_refused(class
 
 
 def test_a_damaged_record_of_a_baseline_is_judged_again(class_file, tmp_path):
-    settings = settings_of(*study(class_file[0], tmp_path), "--baselines", "nearest_spectrum")
+    settings = settings_of(*study(class_file[0], tmp_path), "--methods", "nearest_spectrum")
     sets = sample_size.training_sets(settings)[:1]
     sample_size.render_missing(sets, settings)
     folder = sets[0].results / "nearest_spectrum"
@@ -283,10 +283,10 @@ def test_a_baseline_of_other_constants_is_judged_again_and_a_missing_one_is_told
         assert f"{folder}  running" in capsys.readouterr().out
 
 
-def test_baselines_stand_in_the_table_without_networks_and_without_further_splits(
+def test_methods_stand_in_the_table_without_networks_and_without_further_splits(
     class_file, tmp_path
 ):
-    settings = settings_of(*study(class_file[0], tmp_path), "--baselines", "nearest_spectrum")
+    settings = settings_of(*study(class_file[0], tmp_path), "--methods", "nearest_spectrum")
     sets = sample_size.training_sets(settings)[:1]
     sample_size.render_missing(sets, settings)
     for axis in "xy":  # a split of somebody's own, which no network of the study has judged
@@ -393,7 +393,7 @@ def test_how_many_are_enough_is_rounded_up(enough, text):
     assert enough_text(Curve("few", "vgg", "test", [2, 50], None, enough)) == text
 
 
-def test_points_are_means_over_seeds_and_baselines_have_none():
+def test_points_are_means_over_seeds_and_methods_have_none():
     def trained(seed, wrong):
         counts = {"val": Count(1, 50), "test": Count(wrong, 200)}
         return SimpleNamespace(
@@ -408,7 +408,7 @@ def test_points_are_means_over_seeds_and_baselines_have_none():
     assert (found.errors, found.error, found.epochs) == ((0.01, 0.02), 0.015, 10.5)
     assert found.minutes == 1
     assert (points[-1].network, points[-1].learns, points[-1].error) == (
-        *("minirocket", "baseline", 0.04),
+        *("minirocket", "method", 0.04),
     )
     lines = table_csv(points).splitlines()
     assert lines[2].startswith("few,vgg,5,test,200,2,3,1.41421356")
@@ -429,10 +429,10 @@ def test_the_report_says_what_is_not_reached_and_what_does_not_fit():
     assert "| vgg | 41 % (40–42) |" in text
 
 
-def test_the_figure_has_a_panel_per_class_file_and_dashes_baselines():
+def test_the_figure_has_a_panel_per_class_file_and_dashes_methods():
     sizes = SIZES[::-1]  # in whatever order the points come
     points = [point(n, 80 // n, 100 // n, class_file=c) for c in ("few", "many") for n in sizes]
-    points += [point(n, 0, network="minirocket", learns="baseline") for n in sizes]
+    points += [point(n, 0, network="minirocket", learns="method") for n in sizes]
     points += [point(n, 70, split="val") for n in SIZES]
     curves = [Curve("few", "vgg", "test", SIZES, Fit(1, 1, 0), None)]
     figure = draw(points, curves, "test", 0.99)
@@ -461,7 +461,7 @@ def test_the_figure_has_a_panel_per_class_file_and_dashes_baselines():
 
 def test_the_figure_says_what_its_axes_and_lines_are():
     points = [point(n, 80 // n, 100 // n) for n in SIZES]
-    points += [point(n, 1, network="minirocket", learns="baseline") for n in SIZES]
+    points += [point(n, 1, network="minirocket", learns="method") for n in SIZES]
     curves = [Curve("few", "vgg", "test", SIZES, Fit(1, 1, 0), None)]
     figure = draw(points, curves, "test", 0.99)
     assert figure.get_supxlabel() == "training spectra per class"
