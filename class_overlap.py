@@ -2,6 +2,7 @@
 
     python class_overlap.py
     python class_overlap.py --config dataset_configs/quick.json
+    python class_overlap.py --config dataset_configs/mine.json --max-shift 10 --test-shift 5
 
 Class B can be mistaken for class A in a test variant of A if a training spectrum of B can look like
 that variant: every visible peak of the variant has a peak of B to itself, within MAX_SHIFT in
@@ -9,6 +10,10 @@ position and MAX_HEIGHT_CHANGE in height, and every other peak of B can vanish b
 higher than MAX_HEIGHT_CHANGE. Heights are relative to the highest peak of the variant. Such a test
 spectrum is ambiguous: training spectra of B look like it, as do those of A, unless A varies more in
 the test split than in training.
+
+By default the limits are the paper's, whatever a dataset was rendered with; they stand in the last
+line. If datasets/NAME holds spectra of the class file that were rendered with others, a warning
+names those.
 
 The numbers are lower bounds: where the highest peak varies too, so do all heights relative to it,
 and training spectra of B can look like further variants. `ideal_observer` of baselines.py takes
@@ -29,9 +34,11 @@ from typing import Annotated
 import spectra_from_config
 from benchmark.class_file import read_class_file
 from benchmark.command_line import LARGEST, InputError, require, run_script
+from benchmark.data_card import rendered_variation, warn_of_other_variation
 from benchmark.files import read_json, refuse_input, write_json
 from benchmark.overlap import Limits, find_overlaps, summarise
 from benchmark.variants import nine_variants
+from benchmark.variation import constants_text
 
 # Files
 CONFIG: Annotated[str, "Class file to examine."] = spectra_from_config.CONFIG
@@ -78,6 +85,8 @@ def main(settings):
     refuse_input("JSON", settings.json, [settings.config])
     refuse_other_json(settings.json)
     class_file = read_class_file(settings.config)
+    warn_of_dataset(settings, class_file)
+    asked = {name: getattr(settings, name) for name in LIMITS}
     nine = nine_variants(settings.test_shift, settings.test_height_change)
     own = class_file.test_variants if settings.own_variants else {}
     variants = [own.get(label, nine) for label in range(class_file.classes)]
@@ -94,12 +103,12 @@ def main(settings):
     print(
         f"{settings.config}: {summary['pairs']} overlapping pairs among {class_file.classes} "
         f"classes, {summary['ambiguous_test_spectra']} of {sum(map(len, variants))} test spectra "
-        f"ambiguous"
+        f"ambiguous, with {constants_text(asked)}"
     )
     if settings.json:
         result = {
             "class_file": {"name": Path(settings.config).name, "sha256": class_file.sha256},
-            "limits": {name: getattr(settings, name) for name in LIMITS},
+            "limits": asked,
             "pairs": [
                 {
                     "class_a": overlap.class_a,
@@ -112,6 +121,18 @@ def main(settings):
             "ambiguous_test_spectra": summary["ambiguous_test_spectra"],
         }
         write_json(settings.json, result)
+
+
+def warn_of_dataset(settings, class_file):
+    """Warn if the class file's dataset was rendered with other limits than those asked about."""
+    folder = Path("datasets", Path(settings.config).stem)
+    rendered = rendered_variation(folder, class_file)
+    if rendered is None:
+        return
+    limits = {name: getattr(settings, name) for name in LIMITS if name != "own_variants"}
+    if rendered.wide_test and limits["test_height_change"] == rendered.wide_test_height_change:
+        del limits["test_height_change"]  # which asks about `test_wide`
+    warn_of_other_variation(folder, rendered, rendered._replace(**limits))
 
 
 def refuse_other_json(path):

@@ -13,9 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from benchmark import VERSION
-from benchmark.command_line import InputError
+from benchmark.command_line import InputError, warn
 from benchmark.files import are_names, is_number, is_whole, open_array, read_json, sha256_of
-from benchmark.variation import WRITER, differences, faults_of_variation, variation_of
+from benchmark.variation import (
+    WRITER,
+    differences,
+    faults_of_variation,
+    value_text,
+    variation_of,
+)
 
 CARD = "dataset.json"
 BESIDE_CARD = "measured.json"
@@ -305,15 +311,37 @@ def refuse_other_kind(folder, measured):
         )
 
 
-def card_of_same(folder, class_file, variation):
-    """Return the data card of a folder if the same parameters gave its spectra, otherwise None."""
+def rendered_variation(folder, class_file):
+    """Return the Variation of a folder's spectra if they are of this class file, otherwise None."""
     try:
         card = complete_card(folder)
-        if not card or card["class_file"]["sha256"] != class_file.sha256:
-            return None
-        return None if any(differences(variation_of(card), variation)) else card
+        same = card and card["class_file"]["sha256"] == class_file.sha256
+        return variation_of(card) if same else None
     except (InputError, KeyError, TypeError):  # damaged: nobody can tell
         return None
+
+
+def card_of_same(folder, class_file, variation):
+    """Return the data card of a folder if the same parameters gave its spectra, otherwise None."""
+    rendered = rendered_variation(folder, class_file)
+    same = rendered and not any(differences(rendered, variation))
+    return complete_card(folder) if same else None
+
+
+def warn_of_other_variation(folder, rendered, asked):
+    """Warn that an answer is not about a folder's spectra, if the two Variations differ.
+
+    rendered: of these spectra; asked: of those that the answer is about.
+    """
+    differ = [
+        f"{name.upper()} {value_text(before)}, not {value_text(now)}"
+        for name, before, now in differences(rendered, asked)
+    ]
+    if differ:
+        warn(
+            f"this is not about the spectra in {folder}, which were rendered from the same class "
+            f"file with {'; '.join(differ)}"
+        )
 
 
 def refuse_other_dataset(folder, class_file, variation):

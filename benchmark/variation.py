@@ -153,6 +153,18 @@ def record_of_variation(variation):
     return record | ({"artefacts": artefacts} if artefacts else {})
 
 
+def constants_text(values):
+    """Return "NAME value, NAME value"; values: constant, in lower case -> its value."""
+    return ", ".join(f"{name.upper()} {value_text(value)}" for name, value in values.items())
+
+
+def value_text(value):
+    """Return the value of a constant as its flag takes it; 2 and 2.0 read the same."""
+    if isinstance(value, tuple):
+        return " ".join(map(value_text, value))
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
 def differences(before, now):
     """Yield (field, one value, other value) for whatever differs between two Variations."""
     for name in Variation._fields:

@@ -3,7 +3,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from conftest import PROJECT, assert_one_sentence, variation
+from conftest import PROJECT, SMALL, assert_one_sentence, variation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +12,7 @@ from benchmark.ideal_observer import IdealObserver
 from benchmark.overlap import Limits, find_overlaps, summarise
 from benchmark.variants import change_heights, nine_variants
 from dataset_config_generator import distinct_classes, draw_classes
+from spectra_from_config import render_dataset
 
 ROUNDING = 1e-9
 
@@ -240,7 +241,11 @@ def test_script_prints_pairs_and_totals_and_saves_json(run, class_file, tmp_path
     first, *_, last = process.stdout.splitlines()
     assert first.startswith("classes 0 and 1: 9 of 18 test variants; ")
     assert "50 (height 0.03) of class 1" in first
-    assert last == f"{path}: 1 overlapping pairs among 4 classes, 9 of 36 test spectra ambiguous"
+    assert last == (
+        f"{path}: 1 overlapping pairs among 4 classes, 9 of 36 test spectra ambiguous, with "
+        f"MAX_SHIFT 4, MAX_HEIGHT_CHANGE 0.05, TEST_SHIFT 2, TEST_HEIGHT_CHANGE 0.02, VARY_HIGHEST "
+        f"True, OWN_VARIANTS True"
+    )
     saved = json.loads((tmp_path / "overlap.json").read_text())
     assert saved["ambiguous_test_spectra"] == 9
     (pair,) = saved["pairs"]
@@ -323,6 +328,29 @@ def test_a_highest_peak_that_does_not_vary_fits_only_one_as_high(run, tmp_path):
         for shift, change in variants:
             varied = change_heights(h, change)
             assert observer.likelihood(other, x + shift, varied / varied.max())[1] == 0
+
+
+def test_limits_that_are_not_those_of_the_dataset_are_warned_of(run, class_file, tmp_path):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "datasets").symlink_to(tmp_path)  # of which small is the dataset
+    given = {"cwd": tmp_path / "here"}
+    flags = "class_overlap.py", "--config", class_file[0]
+    assert run(*flags, **given).stderr == ""  # nothing was rendered
+    render_dataset(class_file[0], tmp_path / "small", SMALL)
+    warning = (
+        "warning: this is not about the spectra in datasets/small, which were rendered from the "
+        "same class file with MAX_SHIFT 5, not 50; TEST_SHIFT 3, not 25\n"
+    )
+    assert run(*flags, **given).stderr == warning
+    flags = *flags, "--max-shift", 5, "--test-shift", 3
+    for asked in (), ("--test-height-change", 0.2), ("--no-own-variants",):  # of either split
+        assert run(*flags, *asked, **given).stderr == ""
+    assert (
+        "with TEST_HEIGHT_CHANGE 0.02, not 0.1\n"
+        in run(*flags, "--test-height-change", 0.1, **given).stderr
+    )
+    class_file[1](lambda config: config.update(unit="nm"))  # other classes, for all one knows
+    assert run("class_overlap.py", "--config", class_file[0], **given).stderr == ""
 
 
 def test_json_records_the_limits(run, class_file, tmp_path):
