@@ -9,10 +9,12 @@ For each class file and each number in N_TRAIN, spectra are rendered into `datas
 every network is trained on them with every seed, in `results/sample_size/NAME-nN/MODEL-seedN/`. A
 class keeps its spectra when more are rendered, so each training set holds all smaller ones, and
 validation and test spectra are the same for all. Flags of spectra_from_config.py and of
-train_models.py that say how to render and to train are accepted and passed on. baselines.py lets
-methods that learn without a network join. Then stand in `results/sample_size/`
+train_models.py that say how to render and to train are accepted and passed on. Without them spectra
+vary as the paper's do, not as those in `datasets/NAME/`; a warning names what differs. baselines.py
+lets methods that learn without a network join. Then stand in `results/sample_size/`
 
-    table.md, table.csv    misclassified spectra for each class file, network and number of spectra
+    table.md, table.csv    misclassified spectra for each class file, network and number of spectra;
+                           table.md also says how spectra vary
     curves.csv             for each network and split the fit error = a n^(-b) + c, and the n that
                            reaches an accuracy of TARGET
     figures/               sample_size.png and .pdf: error of SPLIT against spectra per class
@@ -55,7 +57,7 @@ from benchmark.command_line import (
     run_script,
     warn,
 )
-from benchmark.data_card import array_names
+from benchmark.data_card import array_names, rendered_variation, warn_of_other_variation
 from benchmark.dataset_folder import read_dataset, recorded_hashes
 from benchmark.figure_style import save
 from benchmark.files import replace_file
@@ -70,7 +72,7 @@ from benchmark.run_folder import (
 )
 from benchmark.run_sharing import holder, run_lock, state_of, status_of_workers
 from benchmark.sample_size_figure import draw
-from benchmark.sample_sizes import curves_csv, curves_of, points_of, report, table_csv
+from benchmark.sample_sizes import curves_csv, curves_of, origin_text, points_of, report, table_csv
 from benchmark.variation import Variation, check_variation, variation_of, with_wide_test
 from benchmark.workers import MOST_WORKERS, divided, run_workers
 
@@ -105,6 +107,7 @@ WORKER: Annotated[int | None, "Which of several processes this is; set by WORKER
 
 # Flags of other scripts that are passed on to them
 VARIED = [name for name in Variation._fields if name not in ("n_train", "artefacts")]
+NUMBERS = "n_train", "n_val", "seed", "wide_test"  # how many and which spectra, not how they vary
 TRAINING = {*Protocol._fields, "checkpoint_minutes", "threads", "require_gpu"} - {"passes"}
 PASSED_ON = {
     spectra_from_config: {name.upper() for name in VARIED},
@@ -127,6 +130,8 @@ def main(settings):
     check_settings(settings)
     sets = training_sets(settings)
     folders = [folder for chosen in sets for folder, _, _ in networks_of(settings, chosen)]
+    if settings.worker is None:
+        warn_of_datasets(settings, sets)
     if settings.status:
         return print_states(settings, sets)
     if settings.task is not None:
@@ -211,6 +216,16 @@ def training_sets(settings):
             )
             sets.append(chosen)
     return sets
+
+
+def warn_of_datasets(settings, sets):
+    """Warn of datasets of the same class files whose spectra vary otherwise than the study's."""
+    for chosen in {chosen.config: chosen for chosen in sets}.values():
+        folder = Path(settings.datasets, chosen.config.stem)
+        rendered = rendered_variation(folder, chosen.class_file)
+        if rendered:
+            how_many = {name: getattr(rendered, name) for name in NUMBERS}
+            warn_of_other_variation(folder, rendered, chosen.variation._replace(**how_many))
 
 
 def passes_of(number, largest):
@@ -400,7 +415,7 @@ def tell_of_others(settings, named):
 
 def write_tables(settings, sets):
     """Write tables and figure of all that is finished, and say what is not."""
-    points, missing, named = [], [], []
+    points, missing, named, origins = [], [], [], {}
     for chosen in sets:
         runs = runs_of(settings, chosen)
         named += [folder for folder, _, _ in networks_of(settings, chosen)]
@@ -411,6 +426,8 @@ def write_tables(settings, sets):
         judged = {folder: judged_baseline(folder, chosen) for folder in folders}
         missing += [folder for folder, baseline in judged.items() if not baseline]
         found = [baseline for baseline in judged.values() if baseline]
+        name, sha256 = chosen.config.name, chosen.class_file.sha256
+        origins[chosen.config.stem] = origin_text(name, sha256, chosen.variation)
         points += points_of(chosen.config.stem, chosen.variation.n_train, finished, found)
     if missing:
         print(
@@ -422,7 +439,7 @@ def write_tables(settings, sets):
     if not points:
         return
     curves = curves_of(points, settings.target)
-    text = report(points, curves, settings.split, settings.target)
+    text = report(points, curves, settings.split, settings.target, origins)
     contents = {"table.md": text, "table.csv": table_csv(points), "curves.csv": curves_csv(curves)}
     for name, content in contents.items():
         with replace_file(Path(settings.results, name)) as file:

@@ -9,6 +9,7 @@ from scipy.optimize import curve_fit
 
 from benchmark.results_folder import by_network
 from benchmark.table_formats import as_csv, as_markdown, markdown_text
+from benchmark.variation import constants_text, record_of_variation
 
 # When a curve fits: it passes each mean error this near, whichever is more
 TOLERANCE = 0.3  # of the mean
@@ -147,15 +148,31 @@ def size_for(sizes, errors, target):
     return math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
 
 
-def report(points, curves, split, target):
-    """Say in Markdown what a study has found about one split."""
+def origin_text(name, sha256, variation):
+    """Say in Markdown from which class file spectra were rendered, and how they vary.
+
+    name, sha256: of the class file; variation: Variation, whose `n_train` is left out.
+    """
+    constants = record_of_variation(variation)
+    del constants["n_train"]
+    return (
+        f"Rendered from {markdown_text(name)} (SHA-256 {sha256[:16]}…) with "
+        f"{constants_text(constants)}."
+    )
+
+
+def report(points, curves, split, target, origins):
+    """Say in Markdown what a study has found about one split.
+
+    origins: class file -> its `origin_text`.
+    """
     sections = []
     for class_file in dict.fromkeys(point.class_file for point in points):
         shown = [p for p in points if (p.class_file, p.split) == (class_file, split)]
         found = [c for c in curves if (c.class_file, c.split) == (class_file, split)]
         title = f"## {markdown_text(class_file)}: misclassified spectra of {markdown_text(split)}"
         tables = as_markdown(*errors_table(shown)), as_markdown(*curves_table(found, target))
-        sections.append("\n".join([f"{title}\n", *tables]))
+        sections.append("\n".join([f"{title}\n", f"{origins[class_file]}\n", *tables]))
     notes = (
         f"\nErrors are means over the seeds, with the range. n: training spectra per class. The "
         f"last column is interpolated between the sizes, linearly in log n. A curve fits if it "

@@ -9,12 +9,16 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from conftest import PROJECT
+from conftest import SMALL as SMALL_DATASET
 from scipy.optimize import least_squares
 from test_figures import styles_of
 
 import baselines
 import sample_size
 import train_models
+from benchmark.artefacts import Artefacts
+from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError, flags_of, parse_flags
 from benchmark.dataset_folder import read_dataset
 from benchmark.run_folder import Count, read_run
@@ -29,11 +33,14 @@ from benchmark.sample_sizes import (
     enough_text,
     errors_table,
     fit_power_law,
+    origin_text,
     points_of,
     report,
     size_for,
     table_csv,
 )
+from benchmark.variation import variation_of
+from spectra_from_config import render_dataset
 from train_models import order_of_spectra
 
 SIZES = (2, 5, 10, 20, 50, 100, 200)
@@ -130,7 +137,15 @@ def test_a_study_is_trained_once_and_says_what_is_finished(run, class_file, tmp_
         trained = read_run(results / f"small-n{n}" / "vgg-seed0")
         assert (trained.protocol.passes, trained.epochs) == (passes, 2)
         assert (results / f"small-n{n}" / "minirocket" / "baseline.json").exists()
-    assert process.stdout.endswith((results / "table.md").read_text())
+    text = (results / "table.md").read_text()
+    assert process.stdout.endswith(text)
+    sha256 = read_class_file(class_file[0]).sha256
+    constants = (
+        "N_VAL 2, MAX_SHIFT 5, MAX_HEIGHT_CHANGE 0.05, KERNEL_RANGE 2 5, TEST_SHIFT 3, "
+        "TEST_HEIGHT_CHANGE 0.02, WIDE_TEST_HEIGHT_CHANGE 0.2, TEST_KERNEL 2, SEED 2022, "
+        "VARY_HIGHEST True, WIDE_TEST True"
+    )
+    assert f"Rendered from small.json (SHA-256 {sha256[:16]}…) with {constants}.\n" in text
 
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("[dr]/*/*")}
     assert sample_size.main(settings_of(*flags)) == 0  # with nothing left to train
@@ -173,6 +188,49 @@ def test_a_study_is_trained_once_and_says_what_is_finished(run, class_file, tmp_
     ]
     sample_size.write_tables(settings := settings_of(*flags), sample_size.training_sets(settings))
     assert "vgg seed 0" in capsys.readouterr().err
+
+
+def test_a_dataset_that_varies_otherwise_than_the_study_is_told(class_file, tmp_path, capsys):
+    def warning(*flags):
+        capsys.readouterr()
+        sample_size.main(settings_of(*study(class_file[0], tmp_path), "--status", *flags))
+        return capsys.readouterr().err
+
+    assert warning() == ""  # nothing was rendered
+    folder = tmp_path / "d" / "small"
+    render_dataset(class_file[0], folder, SMALL_DATASET._replace(seed=1, wide_test=False))
+    assert warning() == ""  # of how many and which spectra they are does not matter
+    told = f"warning: this is not about the spectra in {folder}, which were rendered from the same "
+    assert warning("--max-shift", 8, "--test-kernel", 2.5) == (
+        f"{told}class file with MAX_SHIFT 5, not 8; TEST_KERNEL 2, not 2.5\n"
+    )
+    noisy = SMALL_DATASET._replace(artefacts=Artefacts(noise=(0, 0.02)))
+    shutil.rmtree(folder)
+    render_dataset(class_file[0], folder, noisy)
+    assert warning() == f"{told}class file with NOISE 0 0.02, not 0 0\n"
+    assert warning("--worker", 0) == ""  # the process that starts the workers has told
+    class_file[1](lambda config: config.update(unit="nm"))
+    assert warning() == ""  # of another class file
+
+
+STUDIES = sorted((PROJECT / "results" / "sample_size").glob("*/table.csv"))
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=[path.parent.name for path in STUDIES])
+def test_shipped_tables_are_what_the_report_makes_of_their_numbers(path):
+    points, origins = [], {}
+    with open(path, newline="") as file:
+        for row in csv.DictReader(file):
+            names = row["class_file"], row["network"], "network" if row["seeds"] else "method"
+            wrong = tuple(map(float, row["misclassified"].split()))
+            sizes = int(row["train_per_class"]), row["split"], int(row["spectra"])
+            points.append(Point(*names, *sizes, wrong, None, float(row["minutes"])))
+    for name in {point.class_file for point in points}:
+        record = read_run(next(path.parent.glob(f"{name}-n*/vgg-seed0"))).dataset
+        sha256, variation = record.class_file["sha256"], variation_of(record._asdict())
+        origins[name] = origin_text(f"{name}.json", sha256, variation)
+    text = report(points, curves_of(points, 0.99), "test", 0.99, origins)
+    assert path.with_name("table.md").read_text() == text
 
 
 @pytest.mark.parametrize(
@@ -419,8 +477,9 @@ def test_the_report_says_what_is_not_reached_and_what_does_not_fit():
     points = [point(n, 40, 42) for n in SIZES] + [point(n, 0, network="one") for n in SIZES]
     points += [point(n, 50 if n < 20 else 0, network="late") for n in SIZES[::-1]]
     points += [point(n, 99, network="elsewhere", split="val") for n in SIZES]
-    text = report(points, curves_of(points, 0.99), "test", 0.99)
+    text = report(points, curves_of(points, 0.99), "test", 0.99, {"few": "Rendered."})
     lines = {line.split(" | ")[0]: line for line in text.splitlines()}
+    assert text.startswith("## few: misclassified spectra of test\n\nRendered.\n\n| network | ")
     assert "| n for an accuracy of 99 % |" in text
     assert "not reached (up to 200)" in lines["| vgg"]
     assert "2 or fewer" in lines["| one"]
