@@ -22,6 +22,7 @@ from benchmark.number_text import (
 )
 
 MANY = 20  # points: fewer may well lie at 1, 2, 3 and so on
+MOST_LISTED = 12  # columns in a message
 COMMENT_SIGNS = ("#", "'", "!", ";", "%", "//")  # at the beginning of a line
 TRAILING_COMMENT = re.compile(r"#|!|//|%|[;']\s*(?=[^\W\d])")  # after numbers
 DECIMAL_COMMA = re.compile(r"[-+−–]?(\d+(,\d+)?|,\d+)([eEdD][+-]?\d+)?")
@@ -304,11 +305,11 @@ def check_columns(path, table, names):
     count, numbered = len(table[0].numbers), ""
     first, second = np.array([line.numbers[:2] for line in table]).T
     if counts_rows(first) and count > 2 and goes_on(second):
-        numbered = ", of which the first numbers the rows: keep columns 2 and 3"
+        numbered = ", of which the first numbers the rows"
     if counts_rows(first) and count == 2 and names and not names[0]:  # an index of pandas
         numbered = ", of which the first numbers the rows, so x is missing"
     if count > 3 or numbered:
-        refuse(path, table[0], f"{count} columns{numbered}")
+        refuse(path, table[0], f"{count} columns{numbered}{which_to_keep(count, names)}")
     for line in table:
         if len(line.numbers) != count:
             refuse(path, line, f"{len(line.numbers)} columns after {count}")
@@ -321,6 +322,19 @@ def check_columns(path, table, names):
     if not are_errors(y, errors, names):
         refuse(path, table[0], "3 columns, of which the third is not an error of y")
     return ["the third column is taken for errors of y and not read"]
+
+
+def which_to_keep(count, names):
+    """Return the advice for a table of this many columns, and of their names, if not None."""
+    if count == 2:
+        return ""
+    if count == 3:
+        return ": keep columns 2 and 3"
+    if not names:  # then only its owner knows which are x and y
+        return ": keep those of x and y"
+    listed = ", ".join(f"{i} {name}".strip() for i, name in enumerate(names[:MOST_LISTED], 1))
+    more = f" and {count - MOST_LISTED} more" if count > MOST_LISTED else ""
+    return f": keep those of x and y, of {listed}{more}"
 
 
 def counts_rows(x):

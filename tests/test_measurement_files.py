@@ -247,7 +247,18 @@ BROKEN = {
         ",Intensity\n0,3\n1,7\n2,4\n",
         ["line 2", "2 columns", "the first numbers the rows", "x is missing"],
     ),
-    "numbered rows and errors": ("1 9 30 5\n2 8 70 8\n", ["4 columns", "keep columns 2 and 3"]),
+    "numbered rows and errors": (
+        "1 9 30 5\n2 8 70 8\n",
+        ["4 columns, of which the first numbers the rows: keep those of x and y, accepted"],
+    ),
+    "several columns that may be x": (
+        "Pixel;Wavelength;Wavenumber;Raw data\n0;510.0;20000.0;104\n1;510.1;19999.0;75\n",
+        ["rows: keep those of x and y, of 1 Pixel, 2 Wavelength, 3 Wavenumber, 4 Raw data, acc"],
+    ),
+    "many columns": (
+        ",".join("abcdefghijklmn") + "\n" + 2 * (13 * "1," + "2\n"),
+        ["12 l and 2 more"],
+    ),
     "columns that vary": ("1 2\n2 3\n3 4 5\n", ["line 3", "3 columns after 2"]),
     "a second table": (
         "nm counts\n1 2\n2 3\nnm counts of the background\n1 2\n2 3\n",
