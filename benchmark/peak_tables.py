@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmark.command_line import InputError
-from benchmark.csv_tables import table_rows
+from benchmark.command_line import InputError, warn
+from benchmark.csv_tables import separator_of, table_rows
 from benchmark.jcamp import JCAMP_LABELS, PAIRS, labelled, tables_of
 from benchmark.jcamp_fields import factor, whole_number
 from benchmark.jcamp_table import pairs
 from benchmark.measurement import one_spelling, same_unit
 from benchmark.measurement_files import decode, read_content
-from benchmark.number_text import as_written, may_be_thousands, shortened
+from benchmark.number_text import THOUSANDS, as_written, may_be_thousands, shortened
 from benchmark.sample_labels import tidy, warn_of_alike
 
 COLUMNS = "class", "position", "height"
@@ -33,10 +33,12 @@ def read_peak_tables(paths):
     """Read peak tables; returns class name -> PeakTable, ordered by name.
 
     A CSV file has the columns class, position and height, perhaps unit, separated by commas,
-    semicolons or tabs, and a row for each peak. A JCAMP-DX file has a PEAK TABLE of the form
-    (XY..XY) in a block for each class, whose TITLE is the class's name. Positions stand in any
-    order. Raises InputError naming file, line or field, value and what is accepted, also for a
-    class with peaks in two files or in two units.
+    semicolons, tabs or blanks, and a row for each peak. Where no commas separate, numbers may have
+    decimal commas. A JCAMP-DX file has a PEAK TABLE of the form (XY..XY) in a block for each class,
+    whose TITLE is the class's name. Positions stand in any order.
+
+    Raises InputError naming file, line or field, value and what is accepted, also for a class with
+    peaks in two files or in two units.
     """
     tables = {}
     for path in paths:
@@ -86,6 +88,7 @@ def common_unit(units, wanted=None):
 
 def read_csv_peaks(path, text):
     """Yield class name and PeakTable of each class of a CSV file."""
+    commas_separate = separator_of(text) == ","
     found, written = {}, {column: [] for column in COLUMNS[1:]}
     for line, row in table_rows(path, text, COLUMNS, optional=("unit",)):
         where = f"{path}: line {line}"
@@ -93,7 +96,7 @@ def read_csv_peaks(path, text):
         if not name:
             raise InputError(f"{where} has no class, accepted: a name")
         peaks, units = found.setdefault(name, ([], {}))
-        peaks.append([number(where, row, column) for column in COLUMNS[1:]])
+        peaks.append([number(where, row, column, commas_separate) for column in COLUMNS[1:]])
         for column, texts in written.items():
             texts.append(row[column].strip())
         unit = row.get("unit", "").strip()
@@ -107,25 +110,42 @@ def read_csv_peaks(path, text):
             )
     if not found:
         raise InputError(f"{path} holds no peaks, accepted: a line for each peak")
-    for column, texts in written.items():
-        if may_be_thousands(texts):
-            example = next(text for text in texts if "." in text)
-            raise InputError(
-                f"{path} has the {column} {example}, whose point may mark decimals or thousands, "
-                f"accepted: numbers without points between thousands"
-            )
+    check_decimal_signs(path, written)
     for name, (peaks, units) in found.items():
         yield name, checked_table(f"{path}: class {name}", path, peaks, "".join(units.values()))
 
 
-def number(where, row, column):
+def number(where, row, column, commas_separate):
     text = row.get(column, "").strip()
-    (value,) = as_written([text]) or [np.nan]
+    (value,) = as_written([text if commas_separate else text.replace(",", ".")]) or [np.nan]
     if not np.isfinite(value):
-        raise InputError(
-            f"{where} has the {column} {shortened(text)}, accepted: a number, with a decimal point"
-        )
+        accepted = "a number, with a decimal point" if commas_separate else "a number"
+        raise InputError(f"{where} has the {column} {shortened(text)}, accepted: {accepted}")
     return value
+
+
+def check_decimal_signs(path, written):
+    """Raise InputError, or warn, where points or commas may mark something else than decimals.
+
+    written: column -> texts of its numbers.
+    """
+    for column, texts in written.items():
+        if may_be_thousands([text.replace(",", ".") for text in texts]):
+            example = next(text for text in texts if "." in text or "," in text)
+            sign = "comma" if "," in example else "point"
+            raise InputError(
+                f"{path} has the {column} {example}, whose {sign} may mark decimals or thousands, "
+                f"accepted: numbers without {sign}s between thousands"
+            )
+    texts = [text for texts in written.values() for text in texts]
+    commas, points = ([text for text in texts if sign in text] for sign in ",.")
+    if commas and points:
+        raise InputError(
+            f"{path} has the numbers {points[0]} and {commas[0]}, accepted: decimal points or "
+            f"decimal commas, not both"
+        )
+    if commas and all(THOUSANDS.fullmatch(text.replace(",", ".")) for text in commas):
+        warn(f"{path}: commas are taken for decimal signs, though all may mark thousands")
 
 
 def read_jcamp_peaks(path, lines):

@@ -106,12 +106,34 @@ def test_table_in_any_order_becomes_a_class_file_that_the_reader_accepts(make, m
     assert output.startswith("dataset_configs/measured.json: 2 classes, 3 peaks, 1 to 2 per class")
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", " ", "  "])
 def test_table_of_any_separator_and_column_order_is_the_same(make, measured, separator):
     rows = [row.split(",") for row in TABLE.splitlines()]
     text = "\r\n".join(separator.join([high, at, "x", name]) for name, at, high in rows)
     expected, *_ = make(*from_table(measured(TABLE)))
     assert make(*from_table(measured("\ufeff" + text, "other")))[0] == expected
+
+
+@pytest.mark.parametrize("separator", [";", "\t", " "])
+def test_decimal_commas_are_read_where_no_commas_separate(make, measured, separator):
+    table = "class,position,height\na,500.2,1\na,700.8,0.25\nb,300,2\n"
+    expected, *_ = make(*from_table(measured(table)))
+    german = table.replace(",", separator).replace(".", ",")
+    config, _, errors = make(*from_table(measured(german, "german")))
+    assert config == expected
+    assert "thousands" not in errors
+
+
+def test_commas_that_all_may_mark_thousands_are_told(make, measured):
+    table = "class;position;height\na;300,250;1\nb;500,500;2\n"
+    _, _, errors = make(*from_table(measured(table)))
+    assert "commas are taken for decimal signs, though all may mark thousands" in errors
+
+
+def test_blanks_separate_where_the_header_has_nothing_else(make, measured):
+    blanks = measured(' class position  height \r\na\t500 1\r\n\r\n"b II"   300 2 \r\n')
+    config, *_ = make(*from_table(blanks))
+    assert [spectrum["name"] for spectrum in config["spectra"].values()] == ["a", "b II"]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -220,6 +242,12 @@ def test_without_measurements_the_flags_are_the_papers_for_these_datapoints(make
         ('class,position,height\na,500,"1,5"\n', ("line 2", "height", "'1,5'", "decimal point")),
         ("class,position,height\na,500\n", ("line 2", "height", "''")),
         ("class,position,height\na,500,980\na,600,1.250\n", ("height 1.250", "thousands")),
+        ("class;position;height\na;500,5;1.5\n", ("1.5 and 500,5", "decimal commas, not both")),
+        ("class;position;height\na;300,250;1\nb;500;2\n", ("300,250, whose comma", "thousands")),
+        ("class;position;height\na;1.500,5;1\n", ("line 2", "'1.500,5', accepted: a number")),
+        ("class position height\na II 500 1\n", ("line 2", "4 cells", "needs quotes")),
+        ("class position height\na,500,1\n", ("line 2", "1 cell, accepted: 3", "holds a blank")),
+        ("class position height\na 500\n", ("line 2", "2 cells, accepted: 3")),
         ("class,position,height\na,500,nan\n", ("line 2", "height", "'nan'")),
         ("class,position,height\n,500,1\n", ("line 2", "no class")),
         ("class,position,height\na\u202eb,500,1\n", ("'a\\u202eb'", "control")),
