@@ -23,16 +23,17 @@ are those of the mean spectrum, or of the table, relative to the highest peak of
 that fall on one datapoint become one, as high as both together, as Gaussians that are summed. Peaks
 outside RANGE or within BOUNDARY of its ends are left out, and named. Classes are ordered by name.
 
-How spectra should vary is told by the measurements, from classes of two or more samples. The peaks
-of each spectrum are held against those of its class; a peak that lies further away than two of its
-widths sigma is another one. MAX_SHIFT and MAX_HEIGHT_CHANGE hold for nine of ten peaks. As rendered
-spectra have one width for all their peaks, KERNEL_RANGE goes by the median width of each spectrum:
-a tenth of them are below the range, and a tenth above; TEST_KERNEL is their median. PEAK_SHAPE is
-pseudo_voigt if single peaks have tails more like those of a profile that is half Lorentzian than
-like a Gaussian's. N_TRAIN gives as many training spectra as the paper has, 25,000, but no more than
-500 of a class. Where nothing is measured, the flags are those of the paper, shifts in proportion to
-the datapoints (Schuetzke, Szymanski and Reischl, "A universal synthetic dataset for machine
-learning on spectroscopic data", 2022).
+How spectra should vary is told by the measurements. The peaks of each spectrum are held against
+those of its class; a peak that lies further away than two of its widths sigma is another one.
+Shifts and height changes are told by classes of two or more samples, widths and shapes by all.
+MAX_SHIFT and MAX_HEIGHT_CHANGE hold for nine of ten peaks. As rendered spectra have one width for
+all their peaks, KERNEL_RANGE goes by the median width of each spectrum: a tenth of them are below
+the range, and a tenth above; TEST_KERNEL is their median. PEAK_SHAPE is pseudo_voigt if single
+peaks have tails more like those of a profile that is half Lorentzian than like a Gaussian's.
+N_TRAIN gives as many training spectra as the paper has, 25,000, but no more than 500 of a class.
+Where nothing is measured, the flags are those of the paper, shifts in proportion to the datapoints
+(Schuetzke, Szymanski and Reischl, "A universal synthetic dataset for machine learning on
+spectroscopic data", 2022).
 
 The class file lists the samples whose spectra gave the peaks of each class, so that
 measured_dataset.py can refuse to test on them.
@@ -135,7 +136,7 @@ class Classes(NamedTuple):
     peaks: list  # per class x and heights, float64 (peaks,) each
     unit: str  # of x; "" if nobody says
     grid: Grid
-    scatter: Scatter | None = None  # None unless a class has two samples
+    scatter: Scatter | None = None  # None without measured spectra
     samples: list | None = None  # per class the names of its samples; None if nobody says
     background: str | None = None  # subtracted from the measurements; None if none was
 
@@ -165,6 +166,7 @@ def main(settings):
         advice = advice._replace(max_shift=room, test_shift=min(room, advice.test_shift))
     digest = write_class_file(settings.output, config)
     tell(classes, config, settings.output, digest)
+    tell_what_is_the_papers(classes, advice)
     print(command_for(settings.output, advice))
 
 
@@ -369,35 +371,39 @@ def room_of(config):
 
 
 def advice_for(classes):
-    """Return the Advice that the scatter of the peaks gives, or else the paper's variation."""
+    """Return the Advice that the peaks of the measurements give, or else the paper's variation."""
     paper, scatter = PAPER_VARIATION, classes.scatter
     per_class = math.ceil(TRAINING_SPECTRA / len(classes.names))
     n_train = min(MOST_PER_CLASS, max(paper.n_train, per_class))
-    spectra = {"n_train": n_train, "n_val": math.ceil(n_train / VALIDATION_SHARE)}
+    scale = classes.grid.datapoints / dataset_config_generator.DATAPOINTS
+    max_shift = round(paper.max_shift * scale)
+    advice = Advice(
+        n_train=n_train,
+        n_val=math.ceil(n_train / VALIDATION_SHARE),
+        max_shift=max_shift,
+        max_height_change=paper.max_height_change,
+        kernel_range=paper.kernel_range,
+        test_shift=min(max_shift, max(1, round(paper.test_shift * scale))),
+        test_kernel=paper.test_kernel,
+    )
     if scatter is None:
-        scale = classes.grid.datapoints / dataset_config_generator.DATAPOINTS
-        max_shift = round(paper.max_shift * scale)
-        return Advice(
-            **spectra,
-            max_shift=max_shift,
-            max_height_change=paper.max_height_change,
-            kernel_range=paper.kernel_range,
-            test_shift=min(max_shift, max(1, round(paper.test_shift * scale))),
-            test_kernel=paper.test_kernel,
-        )
+        return advice
     # Rendered spectra have one width for all their peaks.
     levels = 100 - COVERED, 50, COVERED
     narrow, median, wide = np.percentile(scatter.spectrum_widths, levels).round(1)
-    shift = math.ceil(np.percentile(scatter.shifts, COVERED))
-    change = np.percentile(scatter.height_changes, COVERED).round(2)
-    return Advice(
-        **spectra,
-        max_shift=shift,
-        max_height_change=min(0.99, float(change)),
+    advice = advice._replace(
         kernel_range=(max(0.1, float(narrow)), max(0.1, float(wide))),
-        test_shift=max(min(1, shift), shift // 2),  # at 0 a third of the test spectra would be left
         test_kernel=max(0.1, float(median)),
         peak_shape="pseudo_voigt" if has_lorentzian_tails(scatter) else None,
+    )
+    if not len(scatter.shifts):
+        return advice
+    shift = math.ceil(np.percentile(scatter.shifts, COVERED))
+    change = np.percentile(scatter.height_changes, COVERED).round(2)
+    return advice._replace(
+        max_shift=shift,
+        max_height_change=min(0.99, float(change)),
+        test_shift=max(min(1, shift), shift // 2),  # at 0 a third of the test spectra would be left
     )
 
 
@@ -415,24 +421,24 @@ def tell(classes, config, output, digest):
         warn("the unit is not known, so the class file has none; UNIT names it")
     scatter = classes.scatter
     if scatter is None:
-        warn(
-            "no class has several samples to tell how wide its peaks are and how far they scatter; "
-            "the variation below is the paper's, shifts in proportion to the datapoints"
-        )
         return
-    found = len(scatter.widths)
-    print(
-        f"in {scatter.spectra} spectra of {scatter.samples} samples, {found} of "
-        f"{scatter.expected} peaks of their classes are found ({found / scatter.expected:.0%}):"
-    )
+    found = len(scatter.shifts)
+    which = ", of all classes" if len(scatter.widths) > found > 0 else ""
+    if scatter.expected:
+        print(
+            f"in {scatter.spectra} spectra of {scatter.samples} samples, {found} of "
+            f"{scatter.expected} peaks of their classes are found ({found / scatter.expected:.0%}):"
+        )
+    else:
+        print(f"in {len(scatter.spectrum_widths)} spectra of classes of one sample:")
     unit = f" ({classes.grid.step:.3g} {classes.unit} each)" if classes.unit else ""
     of_shapes = f"Gaussian {GAUSSIAN_TAILS:.2f}, Lorentzian {LORENTZIAN_TAILS:.2f}"
     for name, values in (
-        (f"width sigma in datapoints{unit}", scatter.widths),
-        ("median width of a spectrum", scatter.spectrum_widths),
+        (f"width sigma in datapoints{unit}{which}", scatter.widths),
+        (f"median width of a spectrum{which}", scatter.spectrum_widths),
         ("shift in datapoints", scatter.shifts),
         ("height change", scatter.height_changes),
-        (f"width at a quarter of the height by that at half ({of_shapes})", scatter.tails),
+        (f"width at a quarter of the height by that at half ({of_shapes}){which}", scatter.tails),
     ):
         if not len(values):
             continue
@@ -441,6 +447,22 @@ def tell(classes, config, output, digest):
             f"    {name}: median {middle:.3g}, {100 - COVERED} % below {tenth:.3g}, "
             f"{100 - COVERED} % above {most:.3g}"
         )
+
+
+def tell_what_is_the_papers(classes, advice):
+    """Warn that an Advice is not told by measurements, and say how much its shifts are."""
+    if classes.scatter is None:
+        text = "no measurements tell how wide peaks are and how far they scatter; the variation"
+    elif not len(classes.scatter.shifts):
+        text = "no class has several samples to tell how far its peaks scatter; the height change"
+    else:
+        return
+    step, unit = classes.grid.step, f" {classes.unit}" if classes.unit else " on the x axis"
+    warn(
+        f"{text} below is the paper's, and so are the shifts, in proportion to the datapoints: "
+        f"1 datapoint is {step:.3g}{unit}, and MAX_SHIFT {advice.max_shift} is "
+        f"{advice.max_shift * step:.3g}{unit}, for each peak on its own"
+    )
 
 
 def command_for(output, advice):

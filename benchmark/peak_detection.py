@@ -37,16 +37,16 @@ class DetectedPeaks(NamedTuple):
 
 
 class Scatter(NamedTuple):
-    """How the peaks of measured spectra differ from those of their classes."""
+    """How wide peaks of measured spectra are, and how they differ from those of their classes."""
 
-    spectra: int
+    spectra: int  # of classes of two or more samples, as all counts, shifts and height changes
     samples: int
     expected: int  # peaks of the classes, once for each of their spectra
-    widths: np.ndarray  # float64 (found,), sigma in datapoints
-    spectrum_widths: np.ndarray  # float64 (spectra with found peaks,), the median of each
+    widths: np.ndarray  # float64 (peaks of all classes,), sigma in datapoints
+    spectrum_widths: np.ndarray  # float64 (spectra with such peaks,), the median of each
     shifts: np.ndarray  # float64 (found,), in datapoints, 0 or more
     height_changes: np.ndarray  # float64 (found,), relative to the highest peak, 0 or more
-    tails: np.ndarray  # float64 (found free peaks,), as in DetectedPeaks
+    tails: np.ndarray  # float64 (free peaks of all classes,), as in DetectedPeaks
 
 
 def detect(spectrum, detection):
@@ -114,19 +114,22 @@ def scatter_of(classes, patterns, detection):
     """Hold the peaks of single spectra against those of their class. Returns a Scatter.
 
     classes: per class its spectra (n, datapoints) and their samples (n,); patterns: per class its
-    DetectedPeaks. Only classes of two or more samples count, as others are their own pattern. A
-    detected peak may be that of the class if it is no more than SAME_PEAK of its widths away; of
-    those that may be, the nearest are taken, each once.
+    DetectedPeaks. Shifts and height changes are of classes of two or more samples only, as others
+    are their own pattern; widths and tails are of all. A detected peak may be that of the class if
+    it is no more than SAME_PEAK of its widths away; of those that may be, the nearest are taken,
+    each once.
     """
     detection = detection._replace(max_peaks=None)
-    counts, found = np.zeros(3, int), []
+    counts, found, differ = np.zeros(3, int), [], []
     for (spectra, samples), pattern in zip(classes, patterns, strict=True):
         distinct = len(np.unique(samples))
-        if distinct < 2:
-            continue
-        counts += len(spectra), distinct, len(spectra) * len(pattern.positions)
-        found += [deviations(detect(spectrum, detection), pattern) for spectrum in spectra]
-    widths, shifts, changes, tails = np.concatenate([np.zeros((4, 0)), *found], axis=1)
+        of_class = [deviations(detect(spectrum, detection), pattern) for spectrum in spectra]
+        found += of_class
+        if distinct > 1:
+            counts += len(spectra), distinct, len(spectra) * len(pattern.positions)
+            differ += of_class
+    widths, _, _, tails = np.concatenate([np.zeros((4, 0)), *found], axis=1)
+    _, shifts, changes, _ = np.concatenate([np.zeros((4, 0)), *differ], axis=1)
     medians = np.array([np.median(of_spectrum[0]) for of_spectrum in found if of_spectrum.size])
     tails = tails[np.isfinite(tails)]
     return Scatter(*counts.tolist(), widths, medians, shifts, changes, tails)

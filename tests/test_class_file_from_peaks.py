@@ -225,6 +225,7 @@ def test_without_measurements_the_flags_are_the_papers_for_these_datapoints(make
     assert "--max-shift 10 " in output
     assert "--kernel-range 2 5" in output
     assert "the variation below is the paper's" in errors
+    assert "1 datapoint is 1 on the x axis, and MAX_SHIFT 10 is 10 on the x axis, for" in errors
 
 
 @pytest.mark.parametrize(
@@ -376,13 +377,15 @@ def test_peaks_that_the_class_file_lacks_are_named(make, tmp_path):
     assert errors == "warning: peaks left out by MAX_PEAKS 2: 1 of beta\n"
 
 
-def test_scatter_is_of_classes_with_two_samples_and_of_all_their_peaks():
+def test_scatter_is_of_classes_with_two_samples_and_widths_and_tails_are_of_all():
     spectra = render(np.array([[100, 200]] * 3), np.array([[1, 0.5]] * 3), np.full(3, 5.0), 300)
     classes = [(spectra, np.array(["a", "a", "b"])), (spectra, np.array(["c", "c", "c"]))]
     pattern = peaks([100, 200], [1, 0.5], widths=5)
     found = scatter_of(classes, [pattern] * 2, Detection(0.04, 0.02, max_peaks=1))
     assert (found.spectra, found.samples, found.expected) == (3, 2, 6)
-    assert len(found.widths) == 6
+    assert len(found.shifts) == len(found.height_changes) == 6
+    assert len(found.widths) == len(found.tails) == 12
+    assert len(found.spectrum_widths) == 6
 
 
 def test_advice_covers_nine_of_ten_peaks_and_gives_as_many_spectra_as_the_paper():
@@ -487,6 +490,30 @@ def test_measurements_give_peaks_and_the_scatter_of_their_samples(make, tmp_path
     assert settings.kernel_range == pytest.approx((6, 6), abs=0.3)
     assert settings.max_height_change < 0.2
     assert settings.n_train == 500
+    assert errors == ""
+
+
+def test_one_spectrum_of_a_class_tells_widths_and_shape_but_no_shifts(make, tmp_path):
+    folder = write_samples(tmp_path / "files", sigma=9, samples=1, spectra=1)
+    flags = "--measured", folder, "--range", 200, 1200, "--datapoints", 2001, "--unit", "1/cm"
+    _, output, errors = make(*flags)
+    settings = parse_flags(spectra_from_config, shlex.split(output.splitlines()[-1])[2:])
+    assert (*settings.kernel_range, settings.test_kernel) == pytest.approx((18, 18, 18), abs=0.3)
+    assert (settings.max_shift, settings.max_height_change) == (20, 0.05)  # the paper's
+    assert "in 2 spectra of classes of one sample:\n    width sigma" in output
+    assert "no class has several samples to tell how far its peaks scatter" in errors
+    assert "1 datapoint is 0.5 1/cm, and MAX_SHIFT 20 is 10 1/cm, for each peak" in errors
+
+
+def test_classes_of_one_sample_add_widths_to_those_of_several(make, tmp_path):
+    folder = write_samples(tmp_path / "files")
+    for path in folder.glob("beta__*"):
+        if "X000000" not in path.name:
+            path.unlink()
+    flags = "--measured", folder, "--range", 200, 1200, "--datapoints", 1001, "--unit", "1/cm"
+    _, output, errors = make(*flags)
+    assert "in 8 spectra of 4 samples, 16 of 16 peaks" in output
+    assert "median width of a spectrum, of all classes: median" in output
     assert errors == ""
 
 
