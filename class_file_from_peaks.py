@@ -22,6 +22,7 @@ rises by PROMINENCE above what surrounds it; of more than MAX_PEAKS the most pro
 are those of the mean spectrum, or of the table, relative to the highest peak of the class. Peaks
 that fall on one datapoint become one, as high as both together, as Gaussians that are summed. Peaks
 outside RANGE or within BOUNDARY of its ends are left out, and named. Classes are ordered by name.
+Heights include the background on which peaks stand, unless BACKGROUND subtracts it.
 
 How spectra should vary is told by the measurements. The peaks of each spectrum are held against
 those of its class; a peak that lies further away than two of its widths sigma is another one.
@@ -43,7 +44,7 @@ import math
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 
@@ -53,12 +54,13 @@ from benchmark.command_line import LARGEST, InputError, require, require_range, 
 from benchmark.data_card import array_names
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.files import refuse_input
-from benchmark.measured_samples import Form, samples_of
+from benchmark.measured_samples import Form, require_background_method, samples_of
 from benchmark.peak_detection import (
     GAUSSIAN_TAILS,
     LORENTZIAN_TAILS,
     Detection,
     Scatter,
+    background_under,
     class_peaks,
     cut_off,
     detect,
@@ -93,6 +95,11 @@ DATAPOINTS: Annotated[
     int | None, "Datapoints per spectrum; by default the dataset folder's, otherwise 5000."
 ] = None
 UNIT: Annotated[str | None, "Unit of positions and x; by default what the files say."] = None
+BACKGROUND: Annotated[
+    Literal["none", "arpls", "asls"],
+    "Background to subtract from measured files, by this method of pybaselines; a dataset folder's "
+    "is subtracted by measured_dataset.py.",
+] = "none"
 BOUNDARY: Annotated[
     int | None,
     "Peaks closer than this many datapoints to either end are left out; by default the largest "
@@ -112,6 +119,7 @@ COVERED = 90  # percent of the measured peaks that the advised variation covers
 TRAINING_SPECTRA = 25_000  # of the paper, 50 of each of 500 classes
 MOST_PER_CLASS = 500  # training spectra
 VALIDATION_SHARE = 5  # training spectra for one validation spectrum, as in the paper
+HIGH_BACKGROUND = 0.1  # of the highest peak: twice what the paper's heights vary
 # Median tails: midway between a Gaussian's, 1.41, and a half Lorentzian profile's, 1.52.
 PSEUDO_VOIGT_TAILS = 1.47
 
@@ -177,6 +185,8 @@ def check(settings):
         raise InputError(f"{found} given, accepted: one of them")
     if settings.peaks:
         require(settings.labels is None, "LABELS", settings.labels, "none with PEAKS")
+        plain = settings.background == "none"
+        require(plain, "BACKGROUND", settings.background, "none with PEAKS")
     if settings.datapoints is not None:
         accepted = f"a whole number from 2 to {LARGEST}"
         require(2 <= settings.datapoints <= LARGEST, "DATAPOINTS", settings.datapoints, accepted)
@@ -188,6 +198,7 @@ def check(settings):
         value = getattr(settings, name)
         require(0 < value < 1, name.upper(), value, "above 0 and below 1, the highest peak")
     require(settings.max_peaks >= 1, "MAX_PEAKS", settings.max_peaks, "1 or more")
+    require_background_method(settings.background)
     labels = [settings.labels] if settings.labels else []
     refuse_input("OUTPUT", settings.output, [*(settings.peaks or settings.measured), *labels])
 
@@ -231,6 +242,8 @@ def of_measurements(settings):
     means = [mean_spectrum(spectra, samples) for spectra, samples in classes]
     patterns = [class_peaks(name, mean, detection) for name, mean in zip(names, means, strict=True)]
     tell_of_missing_peaks(names, grid, means, detection)
+    if not measured.background:  # what is left where one was subtracted are broad peaks
+        tell_of_backgrounds(names, means, patterns)
     scatter = scatter_of(classes, patterns, detection)
     samples = [np.unique(samples).tolist() for _, samples in classes]
     return Classes(
@@ -262,6 +275,22 @@ def tell_of_missing_peaks(names, grid, means, detection):
         warn(f"peaks left out by MAX_PEAKS {detection.max_peaks}: {', '.join(further)}")
 
 
+def tell_of_backgrounds(names, means, patterns):
+    """Name the classes whose peaks, DetectedPeaks of mean (datapoints,), stand on a background."""
+    levels = map(background_under, means, patterns)
+    high = [
+        f"{name} {level:.2g}"
+        for name, level in zip(names, levels, strict=True)
+        if level > HIGH_BACKGROUND
+    ]
+    if high:
+        warn(
+            f"peaks stand on a background, which counts in their heights and whose humps may count "
+            f"as peaks: {', '.join(high)} of the highest peak; BACKGROUND arpls subtracts it (of a "
+            f"dataset folder, that of measured_dataset.py)"
+        )
+
+
 def read_training_spectra(folder, settings):
     """Return the Measured of a dataset's training split."""
     dataset = read_dataset(folder)
@@ -272,14 +301,14 @@ def read_training_spectra(folder, settings):
             f"made of measurements"
         )
     require(settings.labels is None, "LABELS", settings.labels, "none with a dataset folder")
-    refuse_other_grid(settings, folder, dataset)
+    measured = card.get("measured", {})
+    background = measured.get("parameters", {}).get("background", "none")
+    refuse_other_form(settings, folder, dataset, background)
     x_range = settings.range or card.get("range")
     unit = common_unit({str(folder): card.get("unit")}, settings.unit)
     hash_and_check(dataset)
     spectra, labels = dataset.splits["train"]
-    measured = card.get("measured", {})
     rows = measured.get("rows", {}).get("train")
-    background = measured.get("parameters", {}).get("background", "none")
     if rows is None:
         warn(f"{folder} does not tell samples, so each spectrum is taken for one of its own")
     samples = range(len(labels)) if rows is None else [row["sample"] for row in rows]
@@ -295,8 +324,8 @@ def read_training_spectra(folder, settings):
     )
 
 
-def refuse_other_grid(settings, folder, dataset):
-    """Raise InputError if RANGE or DATAPOINTS are given and not those of the dataset folder."""
+def refuse_other_form(settings, folder, dataset, background):
+    """Raise InputError if RANGE, DATAPOINTS or BACKGROUND are given and not those of the folder."""
     wanted, found = settings.range, (dataset.card or {}).get("range")
     if wanted and found:
         same = np.allclose(wanted, found, rtol=1e-9)
@@ -305,6 +334,9 @@ def refuse_other_grid(settings, folder, dataset):
     same = settings.datapoints in (None, dataset.datapoints)
     accepted = f"{dataset.datapoints}, as in {folder}"
     require(same, "DATAPOINTS", settings.datapoints, accepted)
+    same = settings.background in ("none", background)
+    accepted = f"{background}, as measured_dataset.py made {folder}"
+    require(same, "BACKGROUND", settings.background, accepted)
 
 
 def from_0_to_1(spectra):
@@ -318,7 +350,7 @@ def read_files(settings):
     """Return the Measured of measurement files."""
     grid = grid_of_files(settings)
     table = read_labels(settings.labels) if settings.labels else None
-    form = Form(grid.range, grid.datapoints, settings.unit, background="none")
+    form = Form(grid.range, grid.datapoints, settings.unit, settings.background)
     spectra, excluded = collect(settings.measured, form, table, min_samples=1)
     tell_of_files(spectra, excluded)
     names = list(samples_of(spectra))
@@ -329,7 +361,7 @@ def read_files(settings):
         labels=np.array([names.index(spectrum.label.class_name) for spectrum in spectra]),
         samples=np.array([spectrum.label.sample for spectrum in spectra]),
         samples_named=True,
-        background=None,
+        background=None if settings.background == "none" else settings.background,
         spectra=np.array([spectrum.values for spectrum in spectra]),
     )
 

@@ -1,5 +1,8 @@
+import importlib.machinery
 import json
 import shlex
+import sys
+import types
 import zipfile
 
 import numpy as np
@@ -15,6 +18,7 @@ from benchmark.peak_detection import (
     DetectedPeaks,
     Detection,
     Scatter,
+    background_under,
     class_peaks,
     cut_off,
     detect,
@@ -64,11 +68,11 @@ def from_table(path, *flags):
     return "--peaks", *paths, "--range", 200, 1200, "--datapoints", 1001, *flags
 
 
-def write_samples(folder, seed=0, sigma=6, jitter=2, samples=4, spectra=2):
+def write_samples(folder, seed=0, sigma=6, jitter=2, samples=4, spectra=2, slope=0):
     """Write measurements named as RRUFF's of two classes; returns the folder.
 
     Both have peaks of width sigma at 400 and 700 (height 0.5), `beta` one at 900 too, with each
-    peak of each sample shifted by up to `jitter`.
+    peak of each sample shifted by up to `jitter`, on a background that falls by `slope`.
     """
     folder.mkdir()
     rng = np.random.default_rng(seed)
@@ -78,7 +82,7 @@ def write_samples(folder, seed=0, sigma=6, jitter=2, samples=4, spectra=2):
             sample_name = f"{'RX'[name == 'beta']}{sample:06}"
             shifted = {at + rng.integers(-jitter, jitter + 1): high for at, high in peaks.items()}
             for number in range(spectra):
-                y = 40 + rng.random()
+                y = 40 + rng.random() - 900 * slope * (x - 100) / 1200
                 for at, high in shifted.items():
                     y = y + 900 * high * np.exp(-(((x - at) / sigma) ** 2) / 2)
                 text = "".join(f"{a:.1f}, {b:.4f}\n" for a, b in zip(x, y, strict=True))
@@ -525,6 +529,58 @@ def test_the_background_of_the_measurements_is_kept(make, measured_dataset):
     (measured_dataset / "dataset.json").write_text(json.dumps(card))
     config, _, _ = make("--measured", measured_dataset, "--output", "other.json")
     assert config["background"] == "arpls"
+
+
+@pytest.fixture
+def line_as_background(monkeypatch):
+    """Replace pybaselines, which tests do not need: its background is the line between the ends."""
+    fake = types.ModuleType("pybaselines")
+    line = lambda y: (np.linspace(y[0], y[-1], len(y)), {})  # noqa: E731
+    fake.Baseline = lambda: types.SimpleNamespace(arpls=line)
+    fake.__spec__ = importlib.machinery.ModuleSpec("pybaselines", None)
+    monkeypatch.setitem(sys.modules, "pybaselines", fake)
+
+
+def test_peaks_on_a_background_are_told_and_background_subtracts_it(
+    make, tmp_path, line_as_background
+):
+    folder = write_samples(tmp_path / "files", jitter=0, slope=0.5)
+    flags = "--measured", folder, "--range", 200, 1200, "--datapoints", 1001, "--unit", "1/cm"
+    config, _, errors = make(*flags)
+    assert config["spectra"]["0"]["peak_heights"] == pytest.approx([1, 0.53], abs=0.01)
+    assert "peaks stand on a background" in errors
+    assert "peaks: alpha 0.24, beta 0.24 of the highest peak; BACKGROUND arpls" in errors
+    config, _, errors = make(*flags, "--background", "arpls", "--output", "without.json")
+    assert config["spectra"]["1"]["peak_heights"] == pytest.approx([1, 0.5, 0.3], abs=0.01)
+    assert config["background"] == "arpls"
+    assert errors == ""
+
+
+def test_only_files_have_their_background_subtracted(make, measured_dataset, line_as_background):
+    flags = "--measured", measured_dataset, "--background", "arpls"
+    assert "BACKGROUND is arpls, accepted: none, as measured_dataset.py" in refused(make, *flags)
+    path = measured_dataset / "dataset.json"
+    path.write_text(path.read_text().replace('"background": "none"', '"background": "arpls"'))
+    assert make(*flags)[0]["background"] == "arpls"
+    table = from_table(write_table(measured_dataset), "--background", "arpls")
+    assert "BACKGROUND is arpls, accepted: none with PEAKS" in refused(make, *table)
+
+
+def test_backgrounds_are_told_from_overlapping_peaks():
+    x = np.arange(1000)
+    narrow = sum(np.exp(-(((x - at) / 3) ** 2) / 2) for at in (200, 210, 300, 306, 500))
+    broad = sum(1 / (1 + ((x - at) / 10) ** 2) for at in (400, 425, 450, 475, 700))
+    single = np.exp(-(((x - 500) / 100) ** 2) / 2)
+    hump = 0.4 * np.exp(-(((x - 210) / 60) ** 2) / 2)
+
+    def level(spectrum):
+        spectrum = (spectrum - spectrum.min()) / np.ptp(spectrum)
+        return background_under(spectrum, detect(spectrum, Detection(0.04, 0.02)))
+
+    told = class_file_from_peaks.HIGH_BACKGROUND
+    assert max(level(narrow), level(broad), level(single)) < told
+    assert told < level(narrow + hump) < 0.3
+    assert told < level(narrow + x / 1000) < 0.4
 
 
 def test_peaks_one_datapoint_apart_stay_two_wherever_they_lie(make, tmp_path):
