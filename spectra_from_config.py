@@ -305,9 +305,9 @@ def pieces_of(split, rows):
 def render_dataset(config, output, variation, workers=1, keep_others=False):
     """Render all splits of a class file into the dataset folder `output`.
 
-    variation: a Variation; workers: number of processes; keep_others: refuse to replace a dataset
-    of other classes or another variation. Files of the same names in the folder are replaced once
-    all new ones are complete.
+    variation: a Variation of benchmark/variation.py; workers: number of processes; keep_others:
+    refuse to replace a dataset of other classes or another variation. Files of the same names in
+    the folder are replaced once all new ones are complete.
 
     Returns the content of dataset.json. Raises InputError for a bad class file or variation, and if
     the folder holds arrays that were not rendered.

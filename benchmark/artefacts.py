@@ -6,8 +6,9 @@ They come in this order, onto the peaks as the paper varies them (position, heig
 1.  TEXTURE: each height is multiplied by 1 - t u. u, from 0 to 1, belongs to a peak of a class in
     all splits; t is drawn per spectrum. So heights change together, as in a powder whose grains
     have a preferred orientation (March and Dollase).
-2.  STRAIN, COMMON_SHIFT: positions x become x (1 + e) + s. They are no whole numbers any more, and
-    a peak is evaluated where it is. What leaves the axis is lost.
+2.  STRAIN, COMMON_SHIFT: positions x, counted from datapoint 0, become x (1 + e) + s. They
+    are no whole numbers any more, and a peak is evaluated where it is. What leaves the axis is
+    lost.
 3.  FOREIGN_PEAKS: peaks of no class, anywhere on the axis, as high as FOREIGN_HEIGHTS say, relative
     to the highest peak of the ideal pattern.
 4.  WIDTH_TREND: a peak at x is sigma (1 + w x / last datapoint) wide.
