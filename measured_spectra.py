@@ -57,6 +57,7 @@ from benchmark.files import refuse_input, replace_file
 from benchmark.measurement import different_units
 from benchmark.measurement_files import read_measurement
 from benchmark.resampling import losses, resample
+from benchmark.table_formats import one_line
 
 # Files
 MEASURED: Annotated[tuple[str, ...] | None, "Measurements to read, one spectrum in each file."] = (
@@ -105,11 +106,13 @@ def main(settings):
             warn_of_different_ranges(paths, measurements)
     figure = Path(settings.figure)
     names = [Path(path).name for path in paths]
+    units = [measurement.x_unit for measurement in measurements]
     titles = [
-        f"{printable(name)}, {range_text(measurement, settings.range)}"
-        for name, measurement in zip(names, measurements, strict=True)
+        f"{printable(name)}, x in {one_line(unit)}" if unit else printable(name)
+        for name, unit in zip(names, units, strict=True)
     ]
-    drawn = draw_spectra(titles[:MOST_ROWS], spectra[:MOST_ROWS])
+    ends = [settings.range or (m.x[0], m.x[-1]) for m in measurements]
+    drawn = draw_spectra(titles[:MOST_ROWS], ends[:MOST_ROWS], spectra[:MOST_ROWS])
     save(drawn, figure.parent, figure.stem)
     shown = f"the first {MOST_ROWS}" if len(names) > MOST_ROWS else "all"
     print(f"{figure.with_suffix('.png')} and .pdf: {shown} of {len(names)} spectra")
@@ -201,13 +204,6 @@ def warn_of_different_ranges(paths, measurements):
         )
 
 
-def range_text(measurement, limits):
-    """Say what the first and the last datapoint of a spectrum stand for."""
-    first, last = limits or (measurement.x[0], measurement.x[-1])
-    unit = f" {measurement.x_unit}" if measurement.x_unit else ""
-    return f"x from {first:g} to {last:g}{unit}"
-
-
 def busiest_excerpt(spectrum, datapoints):
     """Return the slice of this many datapoints, or of all, whose variance is the largest."""
     datapoints = min(datapoints, len(spectrum))
@@ -232,29 +228,31 @@ def printable(name):
 
 
 @matplotlib.rc_context(STYLE)
-def draw_spectra(titles, spectra):
+def draw_spectra(titles, ends, spectra):
     """Draw one row per spectrum: all of it, and its busiest excerpt. Returns the figure.
 
-    titles: of the rows; spectra: array (spectra, datapoints), from 0 to 1.
+    titles: of the rows; ends: x of the first and the last datapoint of each; spectra: array
+    (spectra, datapoints), from 0 to 1.
     """
     rows_height = min(ROW_HEIGHT * len(spectra), PAGE_HEIGHT)
     figure = Figure((WIDTH, 0.4 + rows_height), layout="constrained")
     rows = figure.subplots(len(spectra), 2, sharey=True, squeeze=False, width_ratios=(1.6, 1))
-    for title, spectrum, (whole, part) in zip(titles, spectra, rows, strict=True):
+    shown = zip(titles, ends, spectra, rows, strict=True)
+    for title, (first, last), spectrum, (whole, part) in shown:
         excerpt = busiest_excerpt(spectrum, min(EXCERPT, max(2, len(spectrum) // 5)))
-        datapoints = np.arange(len(spectrum))
-        whole.axvspan(excerpt.start, excerpt.stop - 1, color=EXCERPT_COLOUR, linewidth=0)
-        whole.plot(datapoints, spectrum, color=BLUE, linewidth=0.6)
-        part.plot(datapoints[excerpt], spectrum[excerpt], color=BLUE, linewidth=0.8)
-        whole.set_xlim(0, len(spectrum) - 1)
-        part.set_xlim(excerpt.start, excerpt.stop - 1)
+        x = np.linspace(first, last, len(spectrum))
+        whole.axvspan(*x[excerpt][[0, -1]], color=EXCERPT_COLOUR, linewidth=0)
+        whole.plot(x, spectrum, color=BLUE, linewidth=0.6)
+        part.plot(x[excerpt], spectrum[excerpt], color=BLUE, linewidth=0.8)
+        whole.set_xlim(first, last)
+        part.set_xlim(*x[excerpt][[0, -1]])
         whole.set_ylim(-0.03, 1.05)
         whole.set_yticks([0, 0.5, 1])
         # A file name may hold dollar signs, which do not begin a formula.
         whole.set_title(title, loc="left", parse_math=False)
     figure.supylabel("relative intensity", fontsize=9)
     for axes in rows[-1]:
-        axes.set_xlabel("datapoint")
+        axes.set_xlabel("x")
     return figure
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import measured_spectra
+from benchmark.command_line import parse_flags
 from benchmark.figure_style import save
-from benchmark.measurement import Measurement
 from measured_spectra import busiest_excerpt, draw_spectra
 
 RRUFF = "##NAMES=Quartz\n\n100.0000, 3.0\n101.0000, 7.5\n102.5000, 1\n104.0000, 2.0\n##END=\n"
@@ -86,7 +86,7 @@ def test_figure_shows_at_most_20_spectra(measured, run, tmp_path):
 def test_figure_of_the_same_spectra_has_the_same_bytes(tmp_path):
     spectra = np.random.default_rng(0).random((2, 1500), np.float32)
     for name in "first", "second":
-        save(draw_spectra(["a", "b"], spectra), tmp_path, name)
+        save(draw_spectra(["a", "b"], [(0, 9)] * 2, spectra), tmp_path, name)
     for suffix in ".png", ".pdf":
         first, second = (tmp_path / f"{name}{suffix}" for name in ("first", "second"))
         assert first.read_bytes() == second.read_bytes()
@@ -240,17 +240,29 @@ def test_any_file_name_may_stand_in_the_figure(name, tmp_path, run):
 )
 def test_the_excerpt_of_the_figure_is_a_fifth_and_at_most_1000_datapoints(datapoints, shown):
     spectrum = np.random.default_rng(0).random(datapoints)
-    part = measured_spectra.draw_spectra(["a"], spectrum[None]).axes[1]
+    part = measured_spectra.draw_spectra(["a"], [(10, 80)], spectrum[None]).axes[1]
     assert len(part.lines[0].get_xdata()) == shown
 
 
-def test_the_figure_says_what_the_datapoints_stand_for():
-    x = np.linspace(139.2, 1513, 5)
-    measurement = Measurement(x, x, x_unit="1/cm")
-    assert measured_spectra.range_text(measurement, None) == "x from 139.2 to 1513 1/cm"
-    assert measured_spectra.range_text(measurement, (200, 1200)) == "x from 200 to 1200 1/cm"
+@pytest.mark.parametrize("limits", [[], ["--range", "200", "1200"]])
+def test_the_figure_shows_a_spectrum_over_its_x(tmp_path, monkeypatch, limits):
+    x = np.linspace(139, 1513, 2000)
+    y = np.exp(-((x - 464) ** 2) / 50)
+    rows = "".join(f"{a:.3f}, {b:.5f}\n" for a, b in zip(x, y, strict=True))
+    (tmp_path / "quartz.txt").write_text(f"Raman shift (cm-1), intensity\n{rows}")
+    drawn = []
+    monkeypatch.setattr(measured_spectra, "save", lambda figure, *_: drawn.append(figure))
+    flags = ["--measured", str(tmp_path / "quartz.txt"), *limits]
+    measured_spectra.main(parse_flags(measured_spectra, flags))
+    whole, part = drawn[0].axes
+    assert whole.get_xlim() == pytest.approx((200, 1200) if limits else (139, 1513))
+    assert whole.get_title("left") == "quartz.txt, x in cm-1"
+    for panel in whole, part:
+        (line,) = panel.lines
+        assert line.get_xdata()[line.get_ydata().argmax()] == pytest.approx(464, abs=1)
 
 
 def test_twenty_spectra_fit_a_page():
-    figure = measured_spectra.draw_spectra(["a"] * 20, np.random.default_rng(0).random((20, 50)))
+    spectra = np.random.default_rng(0).random((20, 50))
+    figure = measured_spectra.draw_spectra(["a"] * 20, [(0, 1)] * 20, spectra)
     assert figure.get_size_inches()[1] < 11
