@@ -20,9 +20,13 @@ synthetic spectra, measured ones are less like these even if their class is know
 are warned of; with a split of measured spectra, such as test_measured_val, as KNOWN it is fewer,
 but more of the unknown are missed.
 
+A file that states another unit of x is refused. Where it is the right one after all, in a way of
+writing that is not known here, UNIT names it.
+
 Where a file does not cover the range, the rest takes its first or last y, and a warning says so.
-Without the dataset folder, RANGE must tell what the datapoints stand for; units are then not
-compared, no background is subtracted, and nothing tells whether a spectrum is of a known class.
+Without the dataset folder, RANGE must tell what the datapoints stand for; units are then compared
+with UNIT alone, no background is subtracted, and nothing tells whether a spectrum is of a known
+class.
 """
 
 import sys
@@ -67,6 +71,9 @@ RANGE: Annotated[
     tuple[float, float] | None,
     "x of the first and last datapoint; by default what dataset.json records.",
 ] = None
+UNIT: Annotated[
+    str | None, "Unit of RANGE, as 1/cm; by default the one that dataset.json records."
+] = None
 KNOWN: Annotated[
     str, "Split of the dataset whose spectra tell how similar those of known classes are."
 ] = "val"
@@ -95,7 +102,7 @@ def main(settings):
         require(settings.known in splits, "KNOWN", settings.known, accepted)
     for folder in [run.folder for run in runs] + ([dataset.folder] if dataset else []):
         refuse_input("CSV", settings.csv, folder.iterdir())
-    form = form_of(runs[0], dataset, settings.range)
+    form = form_of(runs[0], dataset, settings.range, settings.unit)
     paths, measurements, spectra = read_all(settings, partial(brought_into, form=form))
     warn_of_different_units(paths, measurements)
     probabilities = mean_probabilities(runs, spectra)
@@ -171,8 +178,8 @@ def dataset_of(run, folder):
     return dataset
 
 
-def form_of(run, dataset, given):
-    """Return the Form of a dataset's spectra; given: RANGE, dataset: None if it is gone."""
+def form_of(run, dataset, given, unit=None):
+    """Return the Form of a dataset's spectra; given: RANGE, unit: UNIT, dataset: None if gone."""
     card = (dataset and dataset.card) or {}
     recorded = card.get("range")
     if given is None and recorded is None:
@@ -185,13 +192,18 @@ def form_of(run, dataset, given):
         accepted = f"{recorded[0]:g} {recorded[1]:g}, as in {dataset.folder}"
         same = np.allclose(given, recorded, rtol=1e-9)
         require(same, "RANGE", f"{given[0]:g} {given[1]:g}", accepted)
+    if unit and not same_unit(unit, card.get("unit") or ""):
+        warn(
+            f"UNIT is {unit} and x of {dataset.folder} in {card['unit']}, which are taken for one "
+            f"unit"
+        )
     measured = card.get("measured") or (dataset and beside_of(dataset)) or {}
     background = measured.get("parameters", {}).get("background") or card.get("background", "none")
     require_background_method(background)
     return Form(
         datapoints=run.dataset.datapoints,
         range=tuple(given or recorded),
-        unit=card.get("unit"),
+        unit=unit or card.get("unit"),
         background=background,
     )
 
@@ -206,7 +218,10 @@ def brought_into(measurement, form):
     """Bring a Measurement into a Form, float32 (datapoints,) from 0 to 1. Raises InputError."""
     x, y, (first, last) = measurement.x, measurement.y, form.range
     if form.unit and not same_unit(form.unit, measurement.x_unit):
-        raise InputError(f"x is in {measurement.x_unit}, accepted: {form.unit}, as in the dataset")
+        raise InputError(
+            f"x is in {measurement.x_unit}, accepted: {form.unit}, the unit of RANGE; UNIT names "
+            f"another one that is meant"
+        )
     inside = np.count_nonzero((x >= first) & (x <= last))
     if inside < 2:
         raise InputError(

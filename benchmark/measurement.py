@@ -15,11 +15,14 @@ SAME_UNIT = {
     "cm^-1": "1/cm",
     "cm⁻¹": "1/cm",
     "cm^{-1}": "1/cm",
+    "wavenumber": "1/cm",
     "wavenumbers": "1/cm",
+    "ramanshift": "1/cm",  # by definition a difference of wavenumbers
     "nanometers": "nm",
     "micrometers": "um",
     "microns": "um",
     "\N{GREEK SMALL LETTER MU}m": "um",  # to which casefold turns the micro sign
+    "degree": "deg",
     "degrees": "deg",
     "deg.": "deg",
     "°": "deg",
@@ -29,6 +32,9 @@ SAME_UNIT = {
     "%t": "%transmittance",
     "transmission": "transmittance",
 }
+# 2θ, which is in degrees where nothing else is said: 2THETA, °2θ, 2-theta/deg, degrees 2-theta
+DEGREES = r"(°|deg\.?|degrees?)?"
+TWO_THETA = re.compile(rf"{DEGREES}[-_,/]?(2|two)[-_*]?(theta|θ|th\.?)[-_,/]?{DEGREES}")
 
 
 class Measurement(NamedTuple):
@@ -94,4 +100,6 @@ def one_spelling(unit):
     in_brackets = re.search(r"[(\[](.+)[)\]]", unit)
     unit = "".join((in_brackets[1] if in_brackets else unit).casefold().split())
     unit = re.sub("[−–]", "-", unit)  # minus signs, as in numbers
+    if TWO_THETA.fullmatch(unit):
+        return "deg"
     return SAME_UNIT.get(unit, unit)

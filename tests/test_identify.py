@@ -267,6 +267,18 @@ def test_other_unit_and_other_range_are_refused(ask, measured):
         ask(measured(spectrum_of(PEAKS["opal"])), "--range", 0, 9)
 
 
+def test_unit_overrules_the_data_card_with_a_warning(ask, measured):
+    path = measured("##XUNITS=Kayser\n" + spectrum_of(PEAKS["opal"]))
+    with pytest.raises(InputError, match=r"x is in Kayser, accepted: 1/cm.*; UNIT names another"):
+        ask(path)
+    output, errors = ask(path, "--unit", "kayser")
+    assert output.splitlines()[1].endswith("opal")
+    assert "UNIT is kayser and x of datasets/small in 1/cm, which are taken for one unit" in errors
+    assert ask(measured(spectrum_of(PEAKS["opal"])), "--unit", "cm-1")[1] == ""
+    with pytest.raises(InputError, match="x is in nm, accepted: kayser"):
+        ask(measured(spectrum_of(PEAKS["opal"], unit="nm")), "--unit", "kayser")
+
+
 def test_unreadable_files_are_refused_or_skipped(ask, measured):
     good, bad = measured(spectrum_of(PEAKS["opal"]), "good"), measured("no numbers", "bad")
     with pytest.raises(InputError, match="bad"):
