@@ -14,7 +14,8 @@ train networks on them and judge these on measured spectra of samples that nothi
 PEAKS are CSV files with the columns class, position and height (perhaps unit) and a row for each
 peak, or JCAMP-DX files with a PEAK TABLE for each class, whose TITLE names it. MEASURED are files,
 folders and zip archives, which are read and labelled as measured_dataset.py does; or one dataset
-folder of that script, of which only the training spectra are looked at.
+folder of that script, of which only the training spectra are looked at. Spectra whose bands point
+down by their unit of y, such as transmittance, are left out, or refused in a dataset folder.
 
 A class gets the peaks of its mean spectrum: every spectrum goes from 0 to 1 over RANGE, the spectra
 of a sample are averaged first, then the samples, so that each sample counts once. Peaks are what
@@ -55,6 +56,7 @@ from benchmark.data_card import array_names
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.files import refuse_input
 from benchmark.measured_samples import Form, require_background_method, samples_of
+from benchmark.measurement import UPWARD, opposite
 from benchmark.peak_detection import (
     GAUSSIAN_TAILS,
     LORENTZIAN_TAILS,
@@ -71,7 +73,7 @@ from benchmark.peak_patterns import Grid, PeakLimits, pattern_of
 from benchmark.peak_tables import common_unit, read_peak_tables
 from benchmark.published_results import PAPER_VARIATION
 from benchmark.sample_labels import read_labels
-from measured_dataset import collect, tell_of_files, unit_of
+from measured_dataset import collect, tell_of_files, unit_of, y_unit_of
 
 # Files
 PEAKS: Annotated[
@@ -300,6 +302,9 @@ def read_training_spectra(folder, settings):
             f"{folder} was rendered from {card['class_file']['name']}, accepted: a dataset folder "
             f"made of measurements"
         )
+    y_unit = card.get("y_unit") or ""
+    if opposite(UPWARD, y_unit):
+        raise InputError(f"{folder} has y in {y_unit}, accepted: {UPWARD}, as peaks point up")
     require(settings.labels is None, "LABELS", settings.labels, "none with a dataset folder")
     measured = card.get("measured", {})
     background = measured.get("parameters", {}).get("background", "none")
@@ -350,9 +355,10 @@ def read_files(settings):
     """Return the Measured of measurement files."""
     grid = grid_of_files(settings)
     table = read_labels(settings.labels) if settings.labels else None
-    form = Form(grid.range, grid.datapoints, settings.unit, settings.background)
+    form = Form(grid.range, grid.datapoints, settings.unit, settings.background, UPWARD)
     spectra, excluded = collect(settings.measured, form, table, min_samples=1)
     tell_of_files(spectra, excluded)
+    y_unit_of(spectra)  # which warns of different ones
     names = list(samples_of(spectra))
     return Measured(
         names=names,

@@ -20,8 +20,9 @@ synthetic spectra, measured ones are less like these even if their class is know
 are warned of; with a split of measured spectra, such as test_measured_val, as KNOWN it is fewer,
 but more of the unknown are missed.
 
-A file that states another unit of x is refused. Where it is the right one after all, in a way of
-writing that is not known here, UNIT names it.
+A file that states another unit of x is refused; if it is the right one after all, in a way of
+writing that is not known here, UNIT names it. Refused are also files in transmittance if the
+dataset is in absorbance or rendered, or the other way round, where the units of y tell.
 
 Where a file does not cover the range, the rest takes its first or last y, and a warning says so.
 Without the dataset folder, RANGE must tell what the datapoints stand for; units are then compared
@@ -41,7 +42,7 @@ from benchmark.data_card import array_names, read_beside
 from benchmark.dataset_folder import read_dataset
 from benchmark.files import refuse_input, replace_file, sha256_of
 from benchmark.measured_samples import Form, require_background_method, values_of
-from benchmark.measurement import same_unit
+from benchmark.measurement import UPWARD, kind_of_y, opposite, same_unit
 from benchmark.networks import load_network
 from benchmark.resampling import covers, losses
 from benchmark.run_folder import WEIGHTS, read_run
@@ -205,6 +206,7 @@ def form_of(run, dataset, given, unit=None):
         range=tuple(given or recorded),
         unit=unit or card.get("unit"),
         background=background,
+        y_unit=UPWARD if card.get("class_file") else card.get("y_unit") or "",
     )
 
 
@@ -221,6 +223,10 @@ def brought_into(measurement, form):
         raise InputError(
             f"x is in {measurement.x_unit}, accepted: {form.unit}, the unit of RANGE; UNIT names "
             f"another one that is meant"
+        )
+    if opposite(form.y_unit, measurement.y_unit):
+        raise InputError(
+            f"y is in {measurement.y_unit}, accepted: {form.y_unit}, as in the dataset"
         )
     inside = np.count_nonzero((x >= first) & (x <= last))
     if inside < 2:
@@ -243,6 +249,9 @@ def warnings_of(measurement, form):
     """Return a sentence for each thing that makes a spectrum other than the file or the dataset."""
     x, (first, last) = measurement.x, form.range
     notes = list(measurement.notes)
+    kinds = {kind_of_y(form.y_unit), kind_of_y(measurement.y_unit)} - {""}
+    if len(kinds) > 1 and form.y_unit != UPWARD:
+        notes.append(f"y is in {measurement.y_unit}, not in {form.y_unit}, as in the dataset")
     if not covers(x, first, last):
         share = (min(x[-1], last) - max(x[0], first)) / (last - first)
         notes.append(

@@ -13,7 +13,8 @@ such as X050162.3 and X050162.4, are one sample.
 Every spectrum is brought to DATAPOINTS over RANGE, its minimum is subtracted, and it is divided by
 its maximum. Files that cannot be used are left out, and so are all but one with the same content,
 classes with fewer than MIN_SAMPLES samples, and samples that RRUFF has under two classes.
-dataset.json lists each with its reason.
+dataset.json lists each with its reason. Absorbance and transmittance are not mixed: files whose
+units tell that bands point up in some and down in others are refused.
 
 Spectra of one sample are never in two splits, and every class is in every split: of its samples
 `test` takes TEST_SHARE, `val` VAL_SHARE, at least one each, and `train` the rest. Which ones,
@@ -72,7 +73,14 @@ from benchmark.measured_samples import (
     without_copies,
     without_rare_classes,
 )
-from benchmark.measurement import different_units, same_unit
+from benchmark.measurement import (
+    DOWNWARD,
+    UPWARD,
+    different_units,
+    kind_of_y,
+    opposite,
+    same_unit,
+)
 from benchmark.measurement_sources import find_sources
 from benchmark.sample_labels import (
     Label,
@@ -146,7 +154,8 @@ def main(settings):
         rendered = rendered_card(folder, settings)
         unit = unit or rendered.get("unit")
     table = read_labels(settings.labels) if settings.labels else None
-    form = Form(settings.range, settings.datapoints, unit, settings.background)
+    y_unit = UPWARD if rendered else ""
+    form = Form(settings.range, settings.datapoints, unit, settings.background, y_unit)
     spectra, excluded = collect(
         settings.measured, form, table, min_samples=settings.min_samples, output=folder
     )
@@ -158,12 +167,14 @@ def main(settings):
         refuse_known_samples(splits, rendered)
     parameters = {name: getattr(settings, name) for name in PARAMETERS}
     parameters["unit"] = unit_of(spectra, unit)
+    y_unit = y_unit_of(spectra)
     labels = {"name": table.path.name, "sha256": table.sha256} if table else "RRUFF file names"
     measured = describe_measured(parameters, labels, splits, excluded)
     if rendered:
         card = write_beside(folder, rendered, splits, measured)
     else:
-        card = write_dataset(folder, splits, measured, keep_others=settings.output is None)
+        keep_others = settings.output is None
+        card = write_dataset(folder, splits, measured, y_unit, keep_others)
     report(splits, excluded)
     print(f"{folder}: checksum {card['checksum']}")
     return None
@@ -307,6 +318,39 @@ def unit_of(spectra, unit):
             f"which is taken for all; UNIT names it"
         )
     return unit or next(iter(stated), None)
+
+
+def y_unit_of(spectra):
+    """Return the unit of y as a file states it, None if no one tells what y is, or they differ.
+
+    Raises InputError if bands point up in some files and down in others.
+    """
+    stated = {}
+    for spectrum in spectra:
+        stated.setdefault(kind_of_y(spectrum.y_unit), spectrum)
+    silent = stated.pop("", None)
+    if not stated:
+        return None
+    first, *others = stated.values()
+    for other in others:
+        if opposite(first.y_unit, other.y_unit):
+            raise InputError(
+                f"{first.file} has y in {first.y_unit} and {other.file} in {other.y_unit}, "
+                f"accepted: bands that point one way in all files; LABELS can leave out the others"
+            )
+    if others:
+        warn(
+            f"{first.file} has y in {first.y_unit} and {others[0].file} in {others[0].y_unit}, "
+            f"which are not converted"
+        )
+        return None
+    if silent and kind_of_y(first.y_unit) in DOWNWARD:
+        telling = sum(kind_of_y(spectrum.y_unit) != "" for spectrum in spectra)
+        warn(
+            f"{telling} of {len(spectra)} spectra state the unit of y, {first.y_unit}, which is "
+            f"taken for all"
+        )
+    return first.y_unit
 
 
 def split_by_sample(spectra, settings):

@@ -130,13 +130,13 @@ def faults_of(card):
 
 
 def faults_of_axis(card, needed):
-    """Yield what is wrong with range, unit, background; needed: whether there must be a range."""
+    """Yield what is wrong with range, units, background; needed: whether there must be a range."""
     limits = card.get("range")
     pair = isinstance(limits, list) and len(limits) == 2
     numbers = pair and all(is_number(x, -math.inf) for x in limits) and limits[0] < limits[1]
     if not numbers and (needed or limits is not None):
         yield f"range is {limits!r}"
-    for name in "unit", "background":
+    for name in "unit", "y_unit", "background":
         if not isinstance(card.get(name), str | None):
             yield f"{name} is {card.get(name)!r}"
 

@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmark.command_line import InputError, in_one_line
-from benchmark.measurement import same_unit
+from benchmark.measurement import opposite, same_unit
 from benchmark.measurement_files import parse_measurement
 from benchmark.resampling import ROUNDING, WIDEST_GAP, covers, losses, resample, widest_gap
 from benchmark.sample_labels import Label
@@ -37,6 +37,7 @@ class Form(NamedTuple):
     datapoints: int
     unit: str | None  # of x; None if nobody says
     background: str  # "none", or a method of pybaselines
+    y_unit: str = ""  # with bands that point where those of y are to point; "" if nobody says
 
 
 class Spectrum(NamedTuple):
@@ -49,6 +50,7 @@ class Spectrum(NamedTuple):
     notes: tuple[str, ...]  # what was averaged or decided
     content: str  # hash of x and y, whatever else the file holds
     sha256: str  # of the file
+    y_unit: str  # as the file writes it; "" where it says nothing
 
 
 class Exclusion(NamedTuple):
@@ -103,6 +105,7 @@ def read_spectrum(source, label, form):
         notes=(*measurement.notes, *losses(x, y, form.datapoints, form.range)),
         content=hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest(),
         sha256=hashlib.sha256(content).hexdigest(),
+        y_unit=measurement.y_unit,
     )
 
 
@@ -121,11 +124,15 @@ def without_name(error, name):
 
 
 def check_usable(measurement, form):
-    """Raise Unusable unless a Measurement has the unit, and points enough over all of the range."""
+    """Raise Unusable unless a Measurement has the units, and points enough over all of RANGE."""
     x, (first, last) = measurement.x, form.range
     if form.unit and not same_unit(form.unit, measurement.x_unit):
         raise Unusable(
             OTHER_UNIT, f"x is in {measurement.x_unit}, accepted: {form.unit}, which UNIT names"
+        )
+    if opposite(form.y_unit, measurement.y_unit):
+        raise Unusable(
+            OTHER_UNIT, f"y is in {measurement.y_unit}, accepted: {form.y_unit}, as peaks point up"
         )
     if not covers(x, first, last):
         raise Unusable(

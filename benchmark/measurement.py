@@ -35,6 +35,15 @@ SAME_UNIT = {
 # 2θ, which is in degrees where nothing else is said: 2THETA, °2θ, 2-theta/deg, degrees 2-theta
 DEGREES = r"(°|deg\.?|degrees?)?"
 TWO_THETA = re.compile(rf"{DEGREES}[-_,/]?(2|two)[-_*]?(theta|θ|th\.?)[-_,/]?{DEGREES}")
+# What y is, by words and signs in its unit; of several the first counts
+KINDS_OF_Y = {
+    "absorbance": r"absor[bp]|\babs\b|kubelka|\blog.*(transmi|reflect|\b[tr]\b)",
+    "transmittance": r"transmi|%\s*t\b|\bt\s*[(\[]?\s*%",
+    "reflectance": r"reflect|%\s*r\b|\br\s*[(\[]?\s*%",
+    "intensity": r"intens|count|\bcps\b",
+}
+DOWNWARD = "transmittance", "reflectance"  # kinds of y whose bands point down
+UPWARD = "absorbance or intensity"  # unit of y of rendered spectra and of peaks
 
 
 class Measurement(NamedTuple):
@@ -93,6 +102,18 @@ def different_units(stated):
         if unit and not any(same_unit(unit, other) for other in found):
             found[unit] = file
     return found
+
+
+def kind_of_y(unit):
+    """Return what y is in a unit, a key of KINDS_OF_Y, or "" where the unit does not tell."""
+    found = (kind for kind, signs in KINDS_OF_Y.items() if re.search(signs, unit, re.IGNORECASE))
+    return next(found, "")
+
+
+def opposite(one, other):
+    """Tell whether bands point down in one of two units of y and up in the other."""
+    one, other = kind_of_y(one), kind_of_y(other)
+    return bool(one and other) and (one in DOWNWARD) != (other in DOWNWARD)
 
 
 def one_spelling(unit):

@@ -10,14 +10,12 @@ from benchmark.csv_tables import separator_of, table_rows
 from benchmark.jcamp import JCAMP_LABELS, PAIRS, labelled, tables_of
 from benchmark.jcamp_fields import factor, whole_number
 from benchmark.jcamp_table import pairs
-from benchmark.measurement import one_spelling, same_unit
+from benchmark.measurement import DOWNWARD, kind_of_y, one_spelling, same_unit
 from benchmark.measurement_files import decode, read_content
 from benchmark.number_text import THOUSANDS, as_written, may_be_thousands, shortened
 from benchmark.sample_labels import tidy, warn_of_alike
 
 COLUMNS = "class", "position", "height"
-# Units of heights in which peaks point down, in whatever brackets
-DOWNWARD = re.compile(r"transmi|reflect|%\s*[tr]\b|\b[tr]\s*[(\[]?\s*%", re.IGNORECASE)
 
 
 class PeakTable(NamedTuple):
@@ -162,7 +160,7 @@ def read_jcamp_peaks(path, lines):
             raise InputError(
                 f"{path}: PEAK TABLE of {name} is {shortened(table.form)}, accepted: (XY..XY)"
             )
-        if DOWNWARD.search(fields.get("YUNITS", "")):
+        if kind_of_y(fields.get("YUNITS", "")) in DOWNWARD:
             raise InputError(
                 f"{path}: YUNITS of {name} is {fields['YUNITS']}, accepted: heights from 0 up, "
                 f"such as ABSORBANCE"

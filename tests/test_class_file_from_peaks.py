@@ -605,6 +605,19 @@ def test_peaks_that_point_down_are_refused_however_their_unit_is_written(make, t
     assert f"YUNITS of calcite is {unit}, accepted: heights from 0 up" in message
 
 
+def test_spectra_whose_bands_point_down_give_no_peaks(make, tmp_path, measured_dataset):
+    files = tmp_path / "files"
+    for path in files.glob("alpha*"):
+        path.write_text("##YUNITS=%T\n" + path.read_text())
+    message = refused(make, "--measured", files, "--range", 200, 1200)
+    assert "10 files in another unit, such as files/alpha" in message
+    assert "y is in %T, accepted: absorbance or intensity, as peaks point up" in message
+    card = json.loads((measured_dataset / "dataset.json").read_text())
+    (measured_dataset / "dataset.json").write_text(json.dumps(card | {"y_unit": "%T"}))
+    message = refused(make, "--measured", measured_dataset)
+    assert f"{measured_dataset} has y in %T, accepted: absorbance or intensity" in message
+
+
 def test_classes_of_peak_tables_that_are_written_alike_are_told(make, tmp_path):
     path = tmp_path / "peaks.csv"
     path.write_text("class,position,height\nQuartz,400,1\nquartz,500,1\n")

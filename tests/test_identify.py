@@ -267,6 +267,24 @@ def test_other_unit_and_other_range_are_refused(ask, measured):
         ask(measured(spectrum_of(PEAKS["opal"])), "--range", 0, 9)
 
 
+def test_bands_that_point_the_other_way_are_refused(ask, measured, trained, monkeypatch):
+    def unknown(unit):
+        return measured(f"##YUNITS={unit}\n" + spectrum_of(PEAKS["opal"]))
+
+    with pytest.raises(InputError, match="y is in %T, accepted: absorbance or intensity"):
+        ask(unknown("%T"))  # the dataset is rendered
+    assert ask(unknown("COUNTS"))[1] == ask(unknown("ABSORBANCE"))[1] == ""
+    card = {"range": [200, 400], "y_unit": "ABSORBANCE"}
+    monkeypatch.setattr(
+        identify, "read_dataset", lambda path: read_dataset(path)._replace(card=card)
+    )
+    monkeypatch.setattr(identify, "beside_of", lambda dataset: None)
+    with pytest.raises(InputError, match="y is in TRANSMITTANCE, accepted: ABSORBANCE"):
+        ask(unknown("TRANSMITTANCE"))
+    assert "y is in COUNTS, not in ABSORBANCE, as in the dataset" in ask(unknown("COUNTS"))[1]
+    assert ask(unknown("abs"))[1] == ask(unknown("a.u."))[1] == ""
+
+
 def test_unit_overrules_the_data_card_with_a_warning(ask, measured):
     path = measured("##XUNITS=Kayser\n" + spectrum_of(PEAKS["opal"]))
     with pytest.raises(InputError, match=r"x is in Kayser, accepted: 1/cm.*; UNIT names another"):

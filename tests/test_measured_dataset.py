@@ -531,6 +531,47 @@ def test_files_in_different_units_are_refused_unless_one_is_meant(files, tmp_pat
     assert card["class_names"] == ["Calcite", "Gypsum"]
 
 
+def state_y(files, **units):
+    """Write the units of y into the files of these minerals."""
+    for mineral, unit in units.items():
+        for path in files.glob(f"{mineral}*"):
+            path.write_text(f"##YUNITS={unit}\n{path.read_text()}")
+    return "--measured", files
+
+
+def test_bands_that_point_up_and_down_are_not_mixed(files, tmp_path):
+    flags = state_y(files, Calcite="ABSORBANCE", Quartz="TRANSMITTANCE")
+    with pytest.raises(InputError, match=r"Calcite.* y in ABSORBANCE and .*Quartz.* TRANSMITTANCE"):
+        make(tmp_path / "out", *flags)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_unit_of_y_is_recorded_where_files_agree(files, tmp_path, capsys):
+    assert "y_unit" not in make(tmp_path / "none", "--measured", files)
+    flags = state_y(files, Calcite="Absorbance", Quartz="ABS", Gypsum="ARBITRARY UNITS")
+    card = make(tmp_path / "out", *flags)
+    assert card["y_unit"] == "Absorbance"
+    assert capsys.readouterr().err == ""
+    path = tmp_path / "out/dataset.json"
+    path.write_text(json.dumps(card | {"y_unit": 3}))
+    with pytest.raises(InputError, match=r"dataset.json is not what .*: y_unit is 3"):
+        read_dataset(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("units", "recorded", "words"),
+    [
+        ({"Calcite": "counts", "Quartz": "ABSORBANCE"}, None, "in ABSORBANCE, which are not conv"),
+        ({"Calcite": "%T"}, "%T", "10 of 30 spectra state the unit of y, %T, which is taken for"),
+        ({"Calcite": "counts", "Quartz": "cps"}, "counts", None),
+    ],
+)
+def test_other_units_of_y_are_told(files, tmp_path, capsys, units, recorded, words):
+    assert make(tmp_path / "out", *state_y(files, **units)).get("y_unit") == recorded
+    errors = capsys.readouterr().err
+    assert (words in errors) if words else errors == ""
+
+
 # Archives
 
 
@@ -1020,6 +1061,14 @@ def test_spectra_in_another_unit_than_the_rendered_ones_are_left_out(files, refe
         path.write_text("wavelength (nm), counts\n" + path.read_text())
     with pytest.raises(InputError, match=r"in another unit.*nm, accepted: 1/cm"):
         make(None, "--measured", files, "--beside", reference())
+
+
+def test_bands_that_point_down_are_left_out_beside_rendered_ones(files, reference, capsys):
+    flags = state_y(files, Calcite="TRANSMITTANCE", Quartz="ABSORBANCE")
+    make(None, *flags, "--beside", reference())
+    errors = capsys.readouterr().err
+    assert "left out: 10 files in another unit, such as " in errors
+    assert "y is in TRANSMITTANCE, accepted: absorbance or intensity" in errors
 
 
 def test_a_dataset_of_other_parameters_is_not_replaced(tmp_path, monkeypatch):

@@ -3,7 +3,7 @@ import pytest
 
 from benchmark import text_columns
 from benchmark.command_line import InputError
-from benchmark.measurement import same_unit
+from benchmark.measurement import opposite, same_unit
 from benchmark.measurement_files import read_measurement
 
 X = [100.0, 101.0, 102.5, 104.0]
@@ -400,6 +400,27 @@ def test_files_beyond_all_measure_are_refused(measured, monkeypatch):
 def test_units_are_the_same_however_they_are_written(one, other, same):
     assert same_unit(one, other) is same
     assert same_unit(other, one) is same
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differ"),
+    [
+        ("ABSORBANCE", "TRANSMITTANCE", True),
+        ("Intensity (a.u.)", "Transmittance (a.u.)", True),
+        ("counts", "%T", True),
+        ("Abs", "R (%)", True),
+        ("log(1/R)", "Absolute reflectance", True),
+        ("Absorbance", "counts", False),
+        ("TRANSMITTANCE", "% reflectance", False),
+        ("ABSORBANCE", "Absorbance (ATR, log 1/reflectance)", False),
+        ("TRANSMITTANCE", "", False),
+        ("TRANSMITTANCE", "ARBITRARY UNITS", False),
+        ("%", "counts", False),
+    ],
+)
+def test_only_units_that_clearly_point_up_and_down_are_opposite(one, other, differ):
+    assert opposite(one, other) is differ
+    assert opposite(other, one) is differ
 
 
 def test_a_row_of_the_header_is_one_only_before_ten_times_as_many_rows(measured):
