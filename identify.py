@@ -24,6 +24,9 @@ A file that states another unit of x is refused; if it is the right one after al
 writing that is not known here, UNIT names it. Refused are also files in transmittance if the
 dataset is in absorbance or rendered, or the other way round, where the units of y tell.
 
+MEASURED are brought to 0 to 1, so training spectra need the maximum 1, as own arrays may not have;
+a warning says if they do not begin at 0.
+
 Where a file does not cover the range, the rest takes its first or last y, and a warning says so.
 Without the dataset folder, RANGE must tell what the datapoints stand for; units are then compared
 with UNIT alone, no background is subtracted, and nothing tells whether a spectrum is of a known
@@ -80,6 +83,9 @@ KNOWN: Annotated[
 ] = "val"
 
 MOST_LIKELY = 3  # classes named for each file
+# Of training spectra: tails of rendered peaks and noise stay below this fraction of the maximum; a
+# constant background as high, which lies under all datapoints, lowers cosines by up to 0.1
+HIGHEST_MINIMUM = 0.05
 
 
 class Identification(NamedTuple):
@@ -101,6 +107,7 @@ def main(settings):
         splits = [split for split in dataset.splits if split != "train"]
         accepted = f"a split of {dataset.folder}: {', '.join(splits)}"
         require(settings.known in splits, "KNOWN", settings.known, accepted)
+        check_scale(dataset)
     for folder in [run.folder for run in runs] + ([dataset.folder] if dataset else []):
         refuse_input("CSV", settings.csv, folder.iterdir())
     form = form_of(runs[0], dataset, settings.range, settings.unit)
@@ -177,6 +184,31 @@ def dataset_of(run, folder):
                 f"differs); DATASET names its folder"
             )
     return dataset
+
+
+def check_scale(dataset):
+    """Compare the scale of a Dataset's training spectra with that of the spectra to identify.
+
+    These go from 0 to 1. Raises InputError if maxima are not 1, warns if minima lie above 0.
+    """
+    training, _ = dataset.splits["train"]
+    highest = training.max(axis=1)
+    other = (highest != 0) & ~np.isclose(highest, 1, atol=1e-3)  # 0 where no peak was rendered
+    if other.any():
+        row = int(np.argmax(other))
+        raise InputError(
+            f"{dataset.folder}/x_train.npy has the maximum {highest[row]:g} in spectrum {row}, "
+            f"accepted: 1 in each, as MEASURED are brought to 0 to 1; divide each spectrum by its "
+            f"maximum and train again"
+        )
+    lowest = float(np.median(training.min(axis=1)))
+    if lowest > HIGHEST_MINIMUM:
+        warn(
+            f"training spectra of {dataset.folder} have the minimum {lowest:.2g} (median), but "
+            f"MEASURED are brought to 0 to 1, so networks see another background than in training "
+            f"and may be wrong with confidence; subtract the minimum of each training spectrum "
+            f"before its division by the maximum, and train again"
+        )
 
 
 def form_of(run, dataset, given, unit=None):

@@ -285,6 +285,33 @@ def test_bands_that_point_the_other_way_are_refused(ask, measured, trained, monk
     assert ask(unknown("abs"))[1] == ask(unknown("a.u."))[1] == ""
 
 
+def scaled(trained, monkeypatch, change):
+    """Change the training spectra, float32 (spectra, datapoints), that identify.py finds."""
+    dataset = read_dataset(trained / "datasets/small")
+    training, labels = dataset.splits["train"]
+    splits = dataset.splits | {"train": (change(np.array(training)), labels)}
+    monkeypatch.setattr(identify, "read_dataset", lambda _: dataset._replace(splits=splits))
+
+
+def test_training_spectra_on_another_scale_are_refused(ask, measured, trained, monkeypatch):
+    path = measured(spectrum_of(PEAKS["opal"]))
+    scaled(trained, monkeypatch, lambda x: np.r_[x[:3], 900 * x[3:]])
+    with pytest.raises(InputError, match="the maximum 900 in spectrum 3, accepted: 1 in each"):
+        ask(path)
+    scaled(trained, monkeypatch, lambda x: np.r_[0 * x[:3], x[3:]])  # without any peak
+    assert ask(path)[1] == ""
+
+
+def test_training_spectra_above_a_background_are_told(ask, measured, trained, monkeypatch):
+    path = measured(spectrum_of(PEAKS["opal"]))
+    for background, told in (0.04, False), (0.06, True):
+        scaled(trained, monkeypatch, lambda x, b=background: b + (1 - b) * x)
+        errors = ask(path)[1]
+        assert ("datasets/small have the minimum 0.06 (median)" in errors) is told
+    scaled(trained, monkeypatch, lambda x: np.r_[0.5 + x[:9] / 2, x[9:]])  # few of them
+    assert ask(path)[1] == ""
+
+
 def test_unit_overrules_the_data_card_with_a_warning(ask, measured):
     path = measured("##XUNITS=Kayser\n" + spectrum_of(PEAKS["opal"]))
     with pytest.raises(InputError, match=r"x is in Kayser, accepted: 1/cm.*; UNIT names another"):
