@@ -60,7 +60,7 @@ from benchmark.significance import (
     Comparison,
     agreement,
     compare_networks,
-    detectable_difference,
+    detectable_differences,
     groups,
 )
 from benchmark.table_formats import as_csv
@@ -96,7 +96,7 @@ class Evaluation(NamedTuple):
     rows: list  # of tables.Row
     comparisons: dict  # split -> list of Comparison
     letters: dict  # split -> network -> letters of its groups
-    detectable: dict  # split -> difference that such a study would show, None if there is none
+    detectable: dict  # split -> `significance.detectable_differences`
     misclassified: list  # of Misclassification
     published: Published | None  # of this dataset
     agreements: list  # of Agreement
@@ -188,7 +188,7 @@ def evaluate(folder, dataset_folder=None, config=None, shipped=()):
     comparisons = {split: compare_networks(wrong[split]) for split in labels}
     letters = {split: groups(wrong[split], comparisons[split]) for split in labels}
     detectable = {
-        split: detectable_difference(wrong[split], comparisons[split]) for split in labels
+        split: detectable_differences(wrong[split], comparisons[split]) for split in labels
     }
     published = published_beside(own[0])
     tell_other_protocol(own[0])

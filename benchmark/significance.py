@@ -96,29 +96,38 @@ def compare_networks(wrong):
     ]
 
 
-def detectable_difference(wrong, comparisons):
-    """Return the difference of mean counts that such a study shows with a probability of POWER.
+def detectable_differences(wrong, comparisons):
+    """Return the differences of mean counts that such a study shows with a probability of POWER.
 
     wrong: network -> bool array (seeds, spectra); comparisons: of them, a list of Comparison. The
-    seeds of all networks compared are taken to spread alike, and all networks to have as many as
-    the one with the fewest. None if nothing is compared, or no count spreads.
-
-    With n seeds on either side, the t of Welch's test is that of Student's, which follows a
-    noncentral t distribution of 2 (n - 1) degrees of freedom. What it has to exceed depends on the
-    share of either side in the sum of both variances, which is independent of it and follows a beta
-    distribution: the power is the mean over that.
+    seeds of all networks compared are taken to spread alike. Returns number of seeds -> difference
+    of two networks with so many, the most first; {} if nothing is compared, or no count spreads.
     """
     networks = {name for c in comparisons for name in (c.a, c.b)}
     counts = [wrong[name].sum(axis=1) for name in wrong if name in networks]
     variance = np.mean([np.var(seeds, ddof=1) for seeds in counts]) if counts else 0
     if not variance:
-        return None
-    fewest = min(map(len, counts))
-    freedom = fewest - 1  # of one side
+        return {}
+    alpha = ALPHA / len(comparisons)
+    numbers = sorted({len(seeds) for seeds in counts}, reverse=True)
+    return {seeds: difference_of_power(seeds, variance, alpha) for seeds in numbers}
+
+
+def difference_of_power(seeds, variance, alpha):
+    """Return the difference of means that Welch's test finds with a probability of POWER.
+
+    seeds: numbers on either side; variance: of these; alpha: the level of the test.
+
+    The t of the test is that of Student's, which follows a noncentral t distribution of
+    2 (seeds - 1) degrees of freedom. What it has to exceed depends on the share of either side in
+    the sum of both variances, which is independent of it and follows a beta distribution: the power
+    is the mean over that.
+    """
+    freedom = seeds - 1  # of one side
     shares = stats.beta.ppf((np.arange(SHARES) + 0.5) / SHARES, freedom / 2, freedom / 2)
     welch_freedom = freedom / (shares**2 + (1 - shares) ** 2)
-    smallest_t = stats.t.isf(ALPHA / len(comparisons) / 2, welch_freedom)
-    error = np.sqrt(2 * variance / fewest)
+    smallest_t = stats.t.isf(alpha / 2, welch_freedom)
+    error = np.sqrt(2 * variance / seeds)
 
     def lack(difference):
         return stats.nct.sf(smallest_t, 2 * freedom, difference / error).mean() - POWER

@@ -385,7 +385,7 @@ def groups_text(split, letters, comparisons, detectable=None):
     """Say in Markdown which networks are not shown to differ.
 
     letters: `significance.groups` of comparisons, a list of `significance.Comparison`; detectable:
-    `significance.detectable_difference` of them.
+    `significance.detectable_differences` of them.
     """
     lines = [f"## Which differences are real: {markdown_text(split)}", ""]
     compared = {name for c in comparisons for name in (c.a, c.b)}
@@ -403,10 +403,13 @@ def groups_text(split, letters, comparisons, detectable=None):
         if members:
             lines.append(f"- {letter}: {names_text(members)} {what}")
     if detectable:
+        found = [f"{mean_text(number, 2)} spectra" for number in detectable.values()]
+        if len(detectable) > 1:
+            found = [f"{text} ({n} seeds)" for text, n in zip(found, detectable, strict=True)]
         lines += [
             "",
-            f"A true difference of {mean_text(detectable, 2)} spectra would be found here with a "
-            f"probability of {100 * POWER:g} %, a smaller one more rarely.",
+            f"A true difference of {', '.join(found)} would be found here with a probability of "
+            f"{100 * POWER:g} %, a smaller one more rarely.",
         ]
     untested = {name for c in comparisons if c.welch is None for name in (c.a, c.b)}
     if untested:

@@ -5,12 +5,14 @@ import re
 import shlex
 import subprocess
 
+import numpy as np
 import pytest
 from conftest import PROJECT
 
 from benchmark import VERSION
 from benchmark.command_line import parse_flags
 from results.challenge import kinds
+from results.challenge.draws import compare as draws
 from results.rruff.peaks import compare
 
 MANUAL = sorted((PROJECT / "docs").glob("*.md"))
@@ -109,7 +111,29 @@ def test_the_challenge_page_shows_what_its_script_makes_of_the_runs(capsys, monk
         line.get_xdata()[0] for line in drawn[0].axes[1].get_lines() if line.get_marker() == "None"
     ]
     assert [f"{mean:.3g}" for mean in strokes] == [row[2] for row in rows[: len(strokes)]]
-    assert "| cnn2 − vgg | minor peak | +15.2 | +9.5 to +20.9 | 0.0047 |" in pairs
-    assert "(15.2 spectra fewer, 95 % interval 9.5 to 20.9, p = 0.005" in page
-    assert "| cnn2 − vgg | position | -12.8 | -15.8 to -9.8 | 0.00052 |" in pairs
-    assert "(12.8 more, 9.8 to 15.8, p = 0.0005)" in page
+    assert "| cnn2 − vgg | minor peak | +15.2 | +9.5 to +20.9 | 0.0083 |" in pairs
+    assert "(15.2 spectra fewer, 95 % interval 9.5 to 20.9, p = 0.008" in page
+    assert "| cnn2 − vgg | position | -12.8 | -15.8 to -9.8 | 0.00086 |" in pairs
+    assert "(12.8 more, 9.8 to 15.8, p = 0.0009)" in page
+
+
+def test_the_challenge_page_shows_what_other_draws_give(capsys, monkeypatch):
+    (table, effects), drawn = printed_and_drawn(draws, capsys, monkeypatch)
+    page = (PROJECT / "results/challenge/README.md").read_text()
+    assert table in page
+    assert effects in page
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()[2:]]
+    (panel,) = drawn[0].axes
+    points = [line for line in panel.get_lines() if line.get_marker() == "D"]
+    for row, line in zip(rows, points, strict=True):
+        assert sorted(map(int, row[2].split())) == sorted(line.get_xdata())
+    assert [label.get_text() for label in panel.get_yticklabels()] == [row[0] for row in rows]
+
+
+def test_further_runs_fall_into_the_expected_range_as_often_as_said():
+    rng = np.random.default_rng(0)
+    inside = []
+    for counts in rng.normal(60, 5, (4000, 5)):
+        low, high = draws.prediction_interval(counts)
+        inside.append(low < rng.normal(60, 5) < high)
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.01)

@@ -360,24 +360,29 @@ def test_a_detectable_difference_is_found_as_often_as_said(seeds, pairs):
     wrong = {name: wrong_spectra(of) for name, of in zip("ab", counts[0], strict=True)}
     spread = np.sqrt(np.mean(counts[0].var(axis=1, ddof=1)))
     compared = [comparison("a", "b", 1)] * pairs
-    difference = significance.detectable_difference(wrong, compared) / spread * 5
+    (difference,) = significance.detectable_differences(wrong, compared).values()
+    difference *= 5 / spread
     tests = stats.ttest_ind(draws[:, 0], draws[:, 1] + difference, axis=1, equal_var=False)
     assert np.mean(tests.pvalue < 0.05 / pairs) == pytest.approx(0.8, abs=0.01)
 
 
 def test_more_pairs_leave_a_larger_difference_undetected():
     wrong = {name: wrong_spectra([30, 34, 28, 31, 33]) for name in "abc"}
-    few = significance.detectable_difference(wrong, [comparison("a", "b", 1)])
-    many = significance.detectable_difference(wrong, [comparison(*"ab", 1), comparison(*"ac", 1)])
-    fewer_seeds = {name: seeds[:3] for name, seeds in wrong.items()}
-    assert few < many
-    assert few < significance.detectable_difference(fewer_seeds, [comparison("a", "b", 1)])
-    text = tables.groups_text("test", {"a": "a", "b": "a"}, [comparison("a", "b", 1)], few)
-    assert f"A true difference of {few:.2g} spectra would be found here" in " ".join(text.split())
+    one_pair = [comparison("a", "b", 1)]
+    few = significance.detectable_differences(wrong, one_pair)
+    many = significance.detectable_differences(wrong, [*one_pair, comparison("a", "c", 1)])
+    assert few[5] < many[5]
+    text = tables.groups_text("test", {"a": "a", "b": "a"}, one_pair, few)
+    assert f"A true difference of {few[5]:.2g} spectra would be found here" in text
+    mixed = significance.detectable_differences(wrong | {"b": wrong["b"][:3]}, one_pair)
+    assert list(mixed) == [5, 3]
+    assert few[5] / 2 < mixed[5] < mixed[3]
+    text = tables.groups_text("test", {"a": "a", "b": "a"}, one_pair, mixed)
+    assert f"of {mixed[5]:.2g} spectra (5 seeds), {mixed[3]:.0f} spectra (3 seeds) would" in text
 
 
 def test_without_a_pair_or_spread_no_difference_is_called_detectable():
     wrong = {name: wrong_spectra([30, 30, 30]) for name in "ab"}
-    assert significance.detectable_difference(wrong, [comparison("a", "b", None)]) is None
-    assert significance.detectable_difference(wrong, []) is None
-    assert "found here" not in tables.groups_text("test", {"a": "", "b": ""}, [], None)
+    assert significance.detectable_differences(wrong, [comparison("a", "b", None)]) == {}
+    assert significance.detectable_differences(wrong, []) == {}
+    assert "found here" not in tables.groups_text("test", {"a": "", "b": ""}, [], {})
