@@ -326,7 +326,7 @@ def test_everything_the_manual_names_is_written(run, tmp_path):
             "test_wide"
         ] * 3
     assert "- a: cnn2, cnn6 are not shown to differ" in process.stdout
-    assert "\nA true difference of 13 spectra would be found here with" in process.stdout
+    assert "\nA true difference of 16 spectra would be found here with" in process.stdout
     assert "- b: vgg differs from all others compared" in process.stdout
     with open(tmp_path / "misclassified.csv") as file:
         rows = list(csv.DictReader(file))
