@@ -354,10 +354,10 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
             }
 
         card = replace_arrays(folder, names, outdated, write)
-        if before and before.get("checksum") != card["checksum"]:
+        if before and before.get("checksum") not in (None, card["checksum"]):
             warn(
                 f"{folder} held other spectra of the same parameters, with the checksum "
-                f"{before.get('checksum')}, written by another version of this software or of "
+                f"{before['checksum']}, written by another version of this software or of "
                 f"numpy; results on those and on these are not comparable"
             )
         return card

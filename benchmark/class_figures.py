@@ -108,7 +108,7 @@ def class_variation(class_file, variation, label, vary):
 
 def show_positions(panel, class_file):
     """Label an axis of datapoints, whose limits are set, by what they stand for, if known."""
-    if class_file.range is None:
+    if class_file.range is None or class_file.datapoints == 1:
         panel.set_xlabel("position (datapoints)")
         return
     first, last = class_file.range

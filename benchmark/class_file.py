@@ -37,7 +37,7 @@ class ClassFile(NamedTuple):
 
     def place(self, datapoint):
         """Return as text where on the axis a datapoint lies: its x, if known, or its number."""
-        if self.range is None:
+        if self.range is None or self.datapoints == 1:
             return str(datapoint)
         first, last = self.range
         x = first + (last - first) * datapoint / (self.datapoints - 1)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmark.command_line import InputError
-from benchmark.measurement import Measurement
+from benchmark.measurement import DOWNWARD, Measurement, kind_of_y
 from benchmark.number_text import (
     as_numbers,
     as_written,
@@ -286,7 +286,11 @@ def column_names(header, table):
 
 
 def units_of(names):
-    """Return the units of x and y that the last header lines give; "" for those not known."""
+    """Return the units of x and y that the last header lines give; "" for those not known.
+
+    Where a unit such as % does not tell in which direction bands point but the name of y does, that
+    name stands for it.
+    """
     if not names:
         return "", ""
     units = []
@@ -294,7 +298,10 @@ def units_of(names):
         found = None if UNITS.fullmatch(name) else IN_BRACKETS.search(name)
         unit = (found[1] or found[2]) if found else name
         units.append(unit if UNITS.fullmatch(unit) else "")
-    return tuple(units)
+    x_unit, y_unit = units
+    if kind_of_y(y_unit) == "" and kind_of_y(names[1]) in ("absorbance", *DOWNWARD):
+        y_unit = names[1]
+    return x_unit, y_unit
 
 
 def check_columns(path, table, names):

@@ -671,6 +671,7 @@ def test_positions_are_shown_in_the_unit_of_the_axis_where_it_is_known(write_cla
     assert peak.get_title("left") == "class 0, peak at 60 deg \\$2θ"
     assert "peak 20 deg \\$2θ (height 1) of class 0" in confused.get_title("left")
     assert classes._replace(unit=None).place(250) == "x 60"
+    assert classes._replace(datapoints=1).place(0) == "0"
 
 
 def test_the_ideal_pattern_is_shown_unvaried_where_no_variant_is(tmp_path):

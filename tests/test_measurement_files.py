@@ -486,3 +486,16 @@ def test_commas_that_may_all_stand_between_thousands_are_told(measured):
         rows = "".join(f"{x},{100 + x}\t{y}\n" for x in range(1, 9))
         read = read_measurement(measured(rows))
         assert (read.x[0], read.notes) == (1.101, notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        *(("Transmittance (%)", "Transmittance (%)"), ("Transmission", "Transmission")),
+        *(("T (%)", "T (%)"), ("Reflectance (a.u.)", "Reflectance (a.u.)")),
+        *(("Absorbance (a.u.)", "Absorbance (a.u.)"), ("%T", "%T"), ("Intensity (a.u.)", "a.u.")),
+    ],
+)
+def test_a_name_of_y_tells_where_bands_point_if_its_unit_does_not(measured, name, unit):
+    rows = "".join(f"{400 + 2 * i},{i % 7}\n" for i in range(30))
+    assert read_measurement(measured(f"Wavenumber (cm-1),{name}\n{rows}")).y_unit == unit

@@ -19,32 +19,35 @@ from scipy import stats
 from benchmark.figure_style import BLACK, BLUE, GREEN, GREY, STYLE, VERMILION, WIDTH, save
 from benchmark.published_results import published_beside
 from benchmark.results_folder import by_network, read_results
-from benchmark.table_formats import as_markdown, mean_text
+from benchmark.significance import holm, welch
+from benchmark.table_formats import as_markdown
 
 HERE = Path(__file__).parent
-SPLIT = "test"
 RELU = ":hidden_activation=relu"
 
 
 class Row(NamedTuple):
-    """Misclassified test spectra of one network, a number for each run."""
+    """Misclassified spectra of one network and split, a number for each run."""
 
     network: str
     one_draw: list  # our runs of several seeds, which learn from the same spectra
     draws: dict  # folder -> our run that learns from the spectra of that draw
-    published: list  # of several seeds, which learn from the same spectra, others than ours
+    published: list | None  # of several seeds, which learn from the same spectra, others than ours
 
 
 def main():
-    rows = read_rows()
+    rows = read_rows("test")
     print(table(rows))
-    print(effects_of_relu(rows))
+    print(comparisons(rows))
+    for split in "test", "val":
+        networks = {row.network: row for row in read_rows(split)}
+        print(f"{split}\n\n{effect_of_relu(networks['cnn2'], networks['cnn2' + RELU])}")
     for path in save(draw(rows), HERE / "figures", "draws"):
         print(path)
 
 
-def read_rows():
-    """Return a Row for each network that learned from other draws.
+def read_rows(split):
+    """Return a Row for each network that learned from that one draw and from others.
 
     Raises ValueError if a run was judged by other test spectra.
     """
@@ -55,29 +58,48 @@ def read_rows():
         for run in read_results(folder):
             if run.dataset.sha256["x_test.npy"] != runs[0].dataset.sha256["x_test.npy"]:
                 raise ValueError(f"{run.folder} was judged by other test spectra")
-            draws.setdefault(run.model, {})[folder.name] = count_of(run)
-    return [
-        Row(network, list(map(count_of, of_one_draw[network])), counts, published[network].runs)
-        for network, counts in draws.items()
-    ]
-
-
-def count_of(run):
-    return run.misclassified[SPLIT].misclassified
+            draws.setdefault(run.model, {})[folder.name] = run.misclassified[split].misclassified
+    rows = []
+    for network, counts in draws.items():
+        if network in of_one_draw:
+            one_draw = [run.misclassified[split].misclassified for run in of_one_draw[network]]
+            theirs = published[network].runs if split == "test" else None
+            rows.append(Row(network, one_draw, counts, theirs))
+    return rows
 
 
 def table(rows):
     """Return the rows as a table in Markdown."""
     header = ["", "one draw: mean ± sd", "a draw for each run: runs", "mean ± sd"]
-    header += ["95 % of runs on further draws", "published, one draw: mean ± sd"]
+    header.append("published, one draw: mean ± sd")
     lines = []
     for row in rows:
         counts = list(row.draws.values())
-        low, high = prediction_interval(counts)
         runs = " ".join(map(str, counts))
-        expected = f"{low:.0f} to {high:.0f}"
-        cells = spread(row.one_draw), runs, spread(counts), expected, spread(row.published)
+        cells = spread(row.one_draw), runs, spread(counts), spread(row.published)
         lines.append([row.network, *cells])
+    return as_markdown(header, lines)
+
+
+def comparisons(rows):
+    """Return how runs on further draws differ from others as a table in Markdown.
+
+    p is that of Welch's test, corrected for all in the table.
+    """
+    header = ["a draw for each run", "instead of", "difference", "95 % interval", "p"]
+    pairs = [
+        (row.network, name, list(row.draws.values()), others)
+        for row in rows
+        for name, others in (("one draw", row.one_draw), ("published", row.published))
+    ]
+    tests = [welch(counts, others) for _, _, counts, others in pairs]
+    corrected = holm([p for *_, p in tests])
+    lines = [
+        [network, name, f"{difference:+.1f}", f"{low:+.1f} to {high:+.1f}", f"{p:.2g}"]
+        for (network, name, *_), (difference, low, high, _), p in zip(
+            pairs, tests, corrected, strict=True
+        )
+    ]
     return as_markdown(header, lines)
 
 
@@ -85,43 +107,27 @@ def spread(counts):
     return f"{np.mean(counts):.1f} ± {np.std(counts, ddof=1):.1f}"
 
 
-def prediction_interval(counts):
-    """Return the ends of the range that holds 95 % of further runs, each on a draw of its own.
-
-    It takes the counts for normally distributed. The mean of several runs on one further draw
-    spreads less than one run does, so the range is too wide for it, never too narrow.
-    """
-    half = stats.t.isf(0.025, len(counts) - 1) * np.std(counts, ddof=1)
-    half *= np.sqrt(1 + 1 / len(counts))
-    return np.mean(counts) - half, np.mean(counts) + half
-
-
-def effects_of_relu(rows):
-    """Return how many spectra ReLU spares each network as a table in Markdown.
+def effect_of_relu(linear, relu):
+    """Return how many spectra ReLU spares a network as a table in Markdown; linear, relu: Rows.
 
     Runs on the same draw are compared with each other (paired t-test); those on one draw have other
     random numbers, and are compared as they are (Welch's test).
     """
-    header = ["linear − ReLU", "one draw: difference", "95 % interval"]
-    header += ["a draw for each run: difference", "95 % interval", "published"]
-    counts = {row.network: row for row in rows}
-    lines = []
-    for name, linear in counts.items():
-        if relu := counts.get(name + RELU):
-            one_draw = stats.ttest_ind(linear.one_draw, relu.one_draw, equal_var=False)
-            paired = [linear.draws[draw] - count for draw, count in relu.draws.items()]
-            published = np.mean(linear.published) - np.mean(relu.published)
-            lines.append(
-                [
-                    name,
-                    mean_text(np.mean(linear.one_draw) - np.mean(relu.one_draw), 3),
-                    interval_text(one_draw),
-                    mean_text(np.mean(paired), 3),
-                    interval_text(stats.ttest_1samp(paired, 0)),
-                    mean_text(published, 3),
-                ]
-            )
-    return as_markdown(header, lines)
+    header = ["", "linear − ReLU", "95 % interval", "p"]
+    one_draw = stats.ttest_ind(linear.one_draw, relu.one_draw, equal_var=False)
+    paired = [linear.draws[draw] - count for draw, count in relu.draws.items()]
+    lines = [
+        ["one draw", np.mean(linear.one_draw) - np.mean(relu.one_draw), one_draw],
+        ["a draw for each run", np.mean(paired), stats.ttest_1samp(paired, 0)],
+    ]
+    if linear.published:
+        test = stats.ttest_ind(linear.published, relu.published, equal_var=False)
+        lines.append(["published", np.mean(linear.published) - np.mean(relu.published), test])
+    cells = [
+        [name, f"{mean:+.1f}", interval_text(test), f"{test.pvalue:.2g}"]
+        for name, mean, test in lines
+    ]
+    return as_markdown(header, cells)
 
 
 def interval_text(test):
