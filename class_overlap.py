@@ -34,7 +34,7 @@ from typing import Annotated
 import spectra_from_config
 from benchmark.class_file import read_class_file
 from benchmark.command_line import LARGEST, InputError, require, run_script
-from benchmark.data_card import rendered_variation, warn_of_other_variation
+from benchmark.data_card import rendered_from, warn_of_other_variation
 from benchmark.files import read_json, refuse_input, write_json
 from benchmark.overlap import Limits, find_overlaps, summarise
 from benchmark.variants import nine_variants
@@ -126,7 +126,7 @@ def main(settings):
 def warn_of_dataset(settings, class_file):
     """Warn if the class file's dataset was rendered with other limits than those asked about."""
     folder = Path("datasets", Path(settings.config).stem)
-    rendered = rendered_variation(folder, class_file)
+    _, rendered = rendered_from(folder, class_file)
     if rendered is None:
         return
     limits = {name: getattr(settings, name) for name in LIMITS if name != "own_variants"}

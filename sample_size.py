@@ -57,7 +57,7 @@ from benchmark.command_line import (
     run_script,
     warn,
 )
-from benchmark.data_card import array_names, rendered_variation, warn_of_other_variation
+from benchmark.data_card import array_names, rendered_from, warn_of_other_variation
 from benchmark.dataset_folder import read_dataset, recorded_hashes
 from benchmark.figure_style import save
 from benchmark.files import replace_file
@@ -222,7 +222,7 @@ def warn_of_datasets(settings, sets):
     """Warn of datasets of the same class files whose spectra vary otherwise than the study's."""
     for chosen in {chosen.config: chosen for chosen in sets}.values():
         folder = Path(settings.datasets, chosen.config.stem)
-        rendered = rendered_variation(folder, chosen.class_file)
+        _, rendered = rendered_from(folder, chosen.class_file)
         if rendered:
             how_many = {name: getattr(rendered, name) for name in NUMBERS}
             warn_of_other_variation(folder, rendered, chosen.variation._replace(**how_many))

@@ -52,7 +52,7 @@ from benchmark.command_line import require, require_folder, run_script, warn
 from benchmark.data_card import (
     BESIDE_SPLITS,
     array_names,
-    card_of_same,
+    checksum_of_same,
     describe_array,
     refuse_other_dataset,
     refuse_other_kind,
@@ -334,7 +334,7 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
         refuse_to_relabel(folder, written, partial(is_of, class_file))
         if keep_others:
             refuse_other_dataset(folder, class_file, variation)
-        before = card_of_same(folder, class_file, variation)
+        before = checksum_of_same(folder, class_file, variation)
 
         def write():
             files, overlap = write_arrays(folder, class_file, variation, workers)
@@ -354,10 +354,10 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
             }
 
         card = replace_arrays(folder, names, outdated, write)
-        if before and before.get("checksum") not in (None, card["checksum"]):
+        if before not in (None, card["checksum"]):
             warn(
                 f"{folder} held other spectra of the same parameters, with the checksum "
-                f"{before['checksum']}, written by another version of this software or of "
+                f"{before}, written by another version of this software or of "
                 f"numpy; results on those and on these are not comparable"
             )
         return card

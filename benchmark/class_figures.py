@@ -84,9 +84,9 @@ def class_variation(class_file, variation, label, vary):
             title += ", no artefacts"
         panel.set_title(title, loc="left", fontsize=8)
         panel.set(xlim=(0, class_file.datapoints - 1), ylim=(0, 1.05), yticks=(0, 0.5, 1))
-        show_positions(panel, class_file)
+        mark_positions(panel, class_file)
         panel.tick_params(labelbottom=name == shown[-1][0])
-        panel.xaxis.label.set_visible(name == shown[-1][0])
+    panels[shown[-1][0]].set_xlabel(position_label(class_file))
     panels[shown[len(shown) // 2][0]].set_ylabel("relative intensity")
 
     panel = panels["peak"]
@@ -97,28 +97,31 @@ def class_variation(class_file, variation, label, vary):
     separator = " " if len(name) <= SHORT_NAMES else "\n"
     place = plain(class_file.place(centre))
     panel.set_title(f"class {name},{separator}peak at {place}", loc="left")
+    panel.set_xlabel(position_label(class_file))
     panel.set_ylabel("relative intensity, before normalisation")
     panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     panel.margins(0.08)
-    show_positions(panel, class_file)
+    mark_positions(panel, class_file)
     handles = [Patch(label="range of the peak drawn on the right", **span), *panel.lines]
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
 
 
-def show_positions(panel, class_file):
-    """Label an axis of datapoints, whose limits are set, by what they stand for, if known."""
-    if class_file.range is None or class_file.datapoints == 1:
-        panel.set_xlabel("position (datapoints)")
+def position_label(class_file):
+    """Return the label of an axis with the marks of `mark_positions`."""
+    return f"position ({plain(class_file.unit or 'x') if class_file.grid else 'datapoints'})"
+
+
+def mark_positions(panel, class_file):
+    """Mark an axis of datapoints, whose limits are set, by what they stand for, if known."""
+    grid = class_file.grid
+    if grid is None:
         return
-    first, last = class_file.range
-    step = (last - first) / (class_file.datapoints - 1)
     low, high = panel.get_xlim()
-    ticks = MaxNLocator(5).tick_values(first + low * step, first + high * step)
-    places = (ticks - first) / step
+    ticks = MaxNLocator(5).tick_values(grid.x_at(low), grid.x_at(high))
+    places = grid.datapoint_at(ticks)
     inside = (low <= places) & (places <= high)
     panel.set_xticks(places[inside], [f"{x:g}" for x in ticks[inside]])
-    panel.set_xlabel(f"position ({plain(class_file.unit or 'x')})")
 
 
 def called(class_file, label):
@@ -157,13 +160,11 @@ def class_artefacts(class_file, variation, label, shown):
         limits = part_to_show(*pattern, class_file.datapoints) if local else None
         panel.set(xlim=limits or (0, class_file.datapoints - 1), ylim=(0, 1.05), yticks=(0, 0.5, 1))
         panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        show_positions(panel, class_file)
-        label_of_axis = panel.get_xlabel()
-        panel.set_xlabel("")
+        mark_positions(panel, class_file)
     for panel in panels[len(shown) :]:
         panel.set_axis_off()
     note = "; panels marked * show a part" if any(local for *_, local in shown) else ""
-    figure.supxlabel(f"{label_of_axis}{note}", fontsize=9)
+    figure.supxlabel(f"{position_label(class_file)}{note}", fontsize=9)
     figure.supylabel("relative intensity", fontsize=9)
     handles = panels[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper center", ncols=2)
@@ -198,8 +199,8 @@ def confused_classes(confusions, class_file, variation, vary):
     panels = figure.subplots(len(pairs), squeeze=False)[:, 0]
     for panel, cases in zip(panels, pairs, strict=True):
         draw_confusion(panel, cases, vary, class_file, variation)
-        show_positions(panel, class_file)
-        panel.xaxis.label.set_visible(panel is panels[-1])
+        mark_positions(panel, class_file)
+    panels[-1].set_xlabel(position_label(class_file))
     figure.supylabel("relative intensity", fontsize=9)
     return figure
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from benchmark.command_line import LARGEST, InputError
 from benchmark.files import is_number, is_whole, read_json, sha256_of
+from benchmark.peak_patterns import Grid
 from benchmark.table_formats import one_line
 from benchmark.variants import Variant
 
@@ -35,12 +36,17 @@ class ClassFile(NamedTuple):
         """Return what to call a class: its name, or its number if it has none."""
         return self.names[label] if self.names else str(label)
 
+    @property
+    def grid(self):
+        """What the datapoints stand for, a Grid; None if that is not known."""
+        known = self.range is not None and self.datapoints > 1
+        return Grid(self.datapoints, self.range) if known else None
+
     def place(self, datapoint):
         """Return as text where on the axis a datapoint lies: its x, if known, or its number."""
-        if self.range is None or self.datapoints == 1:
+        if self.grid is None:
             return str(datapoint)
-        first, last = self.range
-        x = first + (last - first) * datapoint / (self.datapoints - 1)
+        x = self.grid.x_at(datapoint)
         return f"{x:.5g} {one_line(self.unit)}" if self.unit else f"x {x:.5g}"
 
 

@@ -311,21 +311,24 @@ def refuse_other_kind(folder, measured):
         )
 
 
-def rendered_variation(folder, class_file):
-    """Return the Variation of a folder's spectra if they are of this class file, otherwise None."""
+def rendered_from(folder, class_file):
+    """Return data card and Variation of a folder if its spectra are of this class file.
+
+    Both are None otherwise.
+    """
     try:
         card = complete_card(folder)
-        same = card and card["class_file"]["sha256"] == class_file.sha256
-        return variation_of(card) if same else None
+        if card and card["class_file"]["sha256"] == class_file.sha256:
+            return card, variation_of(card)
     except (InputError, KeyError, TypeError):  # damaged: nobody can tell
-        return None
+        pass
+    return None, None
 
 
-def card_of_same(folder, class_file, variation):
-    """Return the data card of a folder if the same parameters gave its spectra, otherwise None."""
-    rendered = rendered_variation(folder, class_file)
-    same = rendered and not any(differences(rendered, variation))
-    return complete_card(folder) if same else None
+def checksum_of_same(folder, class_file, variation):
+    """Return the checksum of a folder if the same parameters gave its spectra, otherwise None."""
+    card, rendered = rendered_from(folder, class_file)
+    return None if card is None or any(differences(rendered, variation)) else card.get("checksum")
 
 
 def warn_of_other_variation(folder, rendered, asked):

@@ -75,6 +75,11 @@ def mean_text(count, digits=4):
     return f"{count:.{digits}g}" if round(count) < 10 ** (digits - 1) else f"{count:.0f}"
 
 
+def difference_cells(difference, low, high):
+    """Return a difference and its 95 % interval as cells; the latter is "" where it is None."""
+    return [f"{difference:+.1f}", "" if low is None else f"{low:+.1f} to {high:+.1f}"]
+
+
 def one_line(text):
     """Return a text without line breaks; bytes of a name that are not text become "?"."""
     return " ".join(text.split()).encode(errors="replace").decode()

@@ -11,7 +11,15 @@ from benchmark.published_results import PUBLISHED, PublishedNetwork
 from benchmark.results_folder import SHIPPED_MARK, by_network
 from benchmark.run_folder import differing_constants, read_predictions
 from benchmark.significance import ALPHA, LETTERS, POWER
-from benchmark.table_formats import as_csv, as_latex, as_markdown, markdown_text, mean_text
+from benchmark.table_formats import (
+    as_csv,
+    as_latex,
+    as_markdown,
+    difference_cells,
+    markdown_text,
+    mean_text,
+)
+from benchmark.variation import value_text
 
 VERSIONS = "tensorflow", "keras", "onednn", "benchmark"  # that may change what runs compute
 
@@ -272,10 +280,7 @@ def origin_of(run):
     later.
     """
     constants = differing_constants(run.protocol, PUBLISHED["paper"].protocol)
-    changed = [
-        f"{name} {own:.10g}" if isinstance(own, float) else f"{name} {own}"
-        for name, own, _ in constants
-    ]
+    changed = [f"{name} {value_text(own)}" for name, own, _ in constants]
     files = {name: {"sha256": sha256} for name, sha256 in run.dataset.sha256.items()}
     return {
         "dataset": run.dataset.name,
@@ -432,8 +437,7 @@ def comparisons_text(comparisons):
     lines = [
         [
             f"{c.a} − {c.b}",
-            f"{c.difference:+.1f}",
-            "" if c.low is None else f"{c.low:+.1f} to {c.high:+.1f}",
+            *difference_cells(c.difference, c.low, c.high),
             *("" if p is None else f"{p:.2g}" for p in (c.welch, c.mann_whitney, c.mcnemar)),
             "" if c.favour_a is None else f"{c.favour_a} : {c.favour_b}",
         ]
@@ -468,8 +472,7 @@ def agreement_text(agreements, published):
             a.network,
             ", ".join(map(str, a.ours)),
             ", ".join(map(str, a.published)),
-            f"{a.difference:+.1f}",
-            "" if a.low is None else f"{a.low:+.1f} to {a.high:+.1f}",
+            *difference_cells(a.difference, a.low, a.high),
             f"{a.mann_whitney:.2g}",
             "not shown to differ" if a.mann_whitney >= ALPHA else "differ",
         ]

@@ -20,7 +20,7 @@ from benchmark.figure_style import BLACK, BLUE, GREY, STYLE, VERMILION, WIDTH, i
 from benchmark.results_folder import by_network, read_results
 from benchmark.run_folder import read_predictions
 from benchmark.significance import FEWEST_SEEDS, holm, welch
-from benchmark.table_formats import as_markdown, mean_text
+from benchmark.table_formats import as_markdown, difference_cells, mean_text
 
 HERE = Path(__file__).parent
 KINDS = "minor peak", "position", "height"  # 9 classes of each, in this order
@@ -80,9 +80,9 @@ def comparisons(networks):
     corrected = holm([p for *_, p in tests])
     lines = []
     for (a, b, kind), (difference, low, high, _), p in zip(pairs, tests, corrected, strict=True):
+        cells = difference_cells(difference, low, high)
         # Without any spread over the seeds there is no test.
-        uncertainty = ["", ""] if p is None else [f"{low:+.1f} to {high:+.1f}", f"{p:.2g}"]
-        lines.append([f"{a} − {b}", KINDS[kind], f"{difference:+.1f}", *uncertainty])
+        lines.append([f"{a} − {b}", KINDS[kind], *cells, "" if p is None else f"{p:.2g}"])
     return as_markdown(["pair", "kind", "difference", "95 % interval", "p"], lines)
 
 

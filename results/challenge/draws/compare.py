@@ -20,7 +20,7 @@ from benchmark.figure_style import BLACK, BLUE, GREEN, GREY, STYLE, VERMILION, W
 from benchmark.published_results import published_beside
 from benchmark.results_folder import by_network, read_results
 from benchmark.significance import holm, welch
-from benchmark.table_formats import as_markdown
+from benchmark.table_formats import as_markdown, difference_cells
 
 HERE = Path(__file__).parent
 RELU = ":hidden_activation=relu"
@@ -95,7 +95,7 @@ def comparisons(rows):
     tests = [welch(counts, others) for _, _, counts, others in pairs]
     corrected = holm([p for *_, p in tests])
     lines = [
-        [network, name, f"{difference:+.1f}", f"{low:+.1f} to {high:+.1f}", f"{p:.2g}"]
+        [network, name, *difference_cells(difference, low, high), f"{p:.2g}"]
         for (network, name, *_), (difference, low, high, _), p in zip(
             pairs, tests, corrected, strict=True
         )
@@ -114,25 +114,19 @@ def effect_of_relu(linear, relu):
     random numbers, and are compared as they are (Welch's test).
     """
     header = ["", "linear − ReLU", "95 % interval", "p"]
-    one_draw = stats.ttest_ind(linear.one_draw, relu.one_draw, equal_var=False)
     paired = [linear.draws[draw] - count for draw, count in relu.draws.items()]
-    lines = [
-        ["one draw", np.mean(linear.one_draw) - np.mean(relu.one_draw), one_draw],
-        ["a draw for each run", np.mean(paired), stats.ttest_1samp(paired, 0)],
-    ]
+    test = stats.ttest_1samp(paired, 0)
+    effects = {
+        "one draw": welch(linear.one_draw, relu.one_draw),
+        "a draw for each run": (np.mean(paired), *test.confidence_interval(0.95), test.pvalue),
+    }
     if linear.published:
-        test = stats.ttest_ind(linear.published, relu.published, equal_var=False)
-        lines.append(["published", np.mean(linear.published) - np.mean(relu.published), test])
-    cells = [
-        [name, f"{mean:+.1f}", interval_text(test), f"{test.pvalue:.2g}"]
-        for name, mean, test in lines
+        effects["published"] = welch(linear.published, relu.published)
+    lines = [
+        [name, *difference_cells(*difference), f"{p:.2g}"]
+        for name, (*difference, p) in effects.items()
     ]
-    return as_markdown(header, cells)
-
-
-def interval_text(test):
-    low, high = test.confidence_interval(0.95)
-    return f"{low:+.1f} to {high:+.1f}"
+    return as_markdown(header, lines)
 
 
 @matplotlib.rc_context(STYLE)
