@@ -1,8 +1,9 @@
 """Say of every misclassified test spectrum what the class file explains about it.
 
-REASONS lists the reasons; the first that applies is given. Peaks match within the largest distance
-at which variation can bring them together: the shifts, and height changes, of training and test
-spectra added up.
+REASONS lists the reasons; the first that applies is given. Whether the predicted class can produce a
+test spectrum is what `ideal_observer` says; artefacts of training spectra count for nothing. Peaks
+match within the largest distance at which variation can bring them together: the shifts, and height
+changes, of training and test spectra added up.
 """
 
 from collections import Counter
@@ -12,17 +13,18 @@ import numpy as np
 
 from benchmark.command_line import InputError
 from benchmark.files import open_array
-from benchmark.overlap import ROUNDING, find_overlaps, limits_of
+from benchmark.ideal_observer import IdealObserver
+from benchmark.overlap import ROUNDING
 from benchmark.peak_matching import match_as_many, match_peaks
 from benchmark.run_folder import confidences_name, predictions_name
 from benchmark.table_formats import as_markdown, markdown_text, mean_text
-from benchmark.variants import variant_numbers, variants_of
+from benchmark.variants import change_heights, variant_numbers, variants_of
 
 MOST_LISTED = 10  # classes
 SMALL_PEAK = 0.1  # relative to the highest peak
 
 REASONS = {
-    "overlapping classes": "the predicted class can produce the spectrum, heights as they stand",
+    "overlapping classes": "training spectra of the predicted class can look like the spectrum",
     "nearly overlapping": "all peaks of the two classes match",
     "a small peak": f"the classes' peaks match but for peaks below {SMALL_PEAK}",
     "heights only": "all peaks match in position, not all in height",
@@ -101,37 +103,37 @@ def explain(found, class_file, variation):
     """Add variants and reasons to a list of Misclassification of a rendered dataset."""
     tests = variants_of(class_file, variation)
     numbers = {split: variant_numbers(variants) for split, variants in tests.items()}
-    overlaps = {
-        split: ambiguous_spectra(class_file, limits)
-        for split, limits in limits_of(class_file, variation).items()
-    }
+    observer = IdealObserver(class_file, variation._replace(artefacts=None))
     reasons, explained = {}, []
     for m in found:
         variants = tests[m.split][m.true_class] if m.split in tests else None
         variant = int(numbers[m.split][m.spectrum]) if variants else ""
-        if (m.true_class, m.predicted_class, variant) in overlaps.get(m.split, ()):
-            reason = "overlapping classes"
-        else:
-            lowered_by = max(0, -variants[variant].height_change) if variants else 0
-            key = m.true_class, m.predicted_class, m.split, lowered_by
-            if key not in reasons:
-                patterns = (
-                    (class_file.positions[label], class_file.heights[label]) for label in key[:2]
-                )
-                reasons[key] = reason_of(*patterns, reach_of(variation, variants, lowered_by))
-            reason = reasons[key]
-        explained.append(m._replace(variant=variant, reason=reason))
+        key = m.true_class, m.predicted_class, m.split, variant
+        if key not in reasons:
+            true, predicted = (
+                (class_file.positions[label], class_file.heights[label]) for label in key[:2]
+            )
+            if variants and can_produce(observer, m.predicted_class, *true, variants[variant]):
+                reasons[key] = "overlapping classes"
+            else:
+                lowered_by = max(0, -variants[variant].height_change) if variants else 0
+                reach = reach_of(variation, variants, lowered_by)
+                reasons[key] = reason_of(true, predicted, reach)
+        explained.append(m._replace(variant=variant, reason=reasons[key]))
     return explained
 
 
-def ambiguous_spectra(class_file, limits):
-    """Return (true class, other class, variant) of all test spectra the other class can produce."""
-    found = set()
-    for overlap in find_overlaps(class_file, limits):
-        a, b = overlap.class_a, overlap.class_b
-        found |= {(a, b, variant) for variant in overlap.variants_a}
-        found |= {(b, a, variant) for variant in overlap.variants_b}
-    return found
+def can_produce(observer, label, positions, heights, variant):
+    """Tell whether training spectra of a class can look like a test spectrum of another one.
+
+    observer: IdealObserver; label: of the class; positions, heights: arrays (peaks,) of the other
+    class; variant: Variant of its test spectrum.
+    """
+    shifted = positions + int(variant.shift)
+    changed = change_heights(heights, variant.height_change)
+    visible = changed > 0
+    _, density = observer.likelihood(label, shifted[visible], changed[visible] / changed.max())
+    return density > 0
 
 
 def reach_of(variation, variants, lowered_by):

@@ -115,7 +115,11 @@ def test_the_wider_test_split_allows_larger_height_changes(class_file):
     assert reason_of(class_file, wide, 0, 3, "test_wide") == "nearly overlapping"
 
 
-@pytest.mark.parametrize(("predicted", "in_test"), [(9, "positions only"), (10, "heights only")])
+# The variants 3 to 5 have heights of 0.52 and 0.72: divided by 1.04, one of 1.04, 0.54 and 0.75.
+SCALED = ["heights only"] * 3 + ["overlapping classes"] * 3 + ["heights only"] * 3
+
+
+@pytest.mark.parametrize(("predicted", "in_test"), [(9, ["positions only"] * 9), (10, SCALED)])
 def test_validation_spectra_vary_as_training_spectra_do(class_file, tmp_path, predicted, in_test):
     labels = np.repeat(np.arange(len(PATTERNS)), 9)
     splits = dict.fromkeys(("val", "test"), labels)
@@ -123,7 +127,7 @@ def test_validation_spectra_vary_as_training_spectra_do(class_file, tmp_path, pr
         run = run_of(tmp_path / "vgg", np.where(labels == 0, predicted, labels), split)
     found = explained([run], splits, class_file, LIMITS)
     assert [m.split for m in found] == ["val"] * 9 + ["test"] * 9
-    assert [m.reason for m in found] == ["nearly overlapping"] * 9 + [in_test] * 9
+    assert [m.reason for m in found] == ["nearly overlapping"] * 9 + in_test
     assert [m.variant for m in found] == [""] * 9 + list(range(9))
 
 
