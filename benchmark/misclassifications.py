@@ -1,7 +1,7 @@
 """Say of every misclassified test spectrum what the class file explains about it.
 
-REASONS lists the reasons; the first that applies is given. Whether the predicted class can produce a
-test spectrum is what `ideal_observer` says; artefacts of training spectra count for nothing. Peaks
+REASONS lists the reasons; the first that applies is given. Whether the predicted class can produce
+a test spectrum is what `ideal_observer` says; artefacts of training spectra do not count. Peaks
 match within the largest distance at which variation can bring them together: the shifts, and height
 changes, of training and test spectra added up.
 """

@@ -5,9 +5,9 @@ For each pair of networks and one split:
 - the difference of their mean misclassifications over the seeds, with a 95 % interval, by Welch's
   t-test, which does not assume that both spread alike. If neither count spreads over the seeds,
   there is nothing to hold the difference against, and the test is not made;
-- the exact Mann-Whitney test on the same numbers, which assumes no normal distribution, but needs
-  many seeds: of five against five its smallest p-value is 0.008, which the correction for the 28
-  pairs of eight networks turns into 0.22;
+- the Mann-Whitney test on the same numbers, exact up to seven seeds of each. It assumes no normal
+  distribution, but needs many seeds: of five against five its smallest p-value is 0.008, which the
+  correction for the 28 pairs of eight networks turns into 0.22;
 - the exact McNemar test on the test spectra: of the spectra that one network classifies correctly
   in more seeds than the other does, how many favour either. It asks about these spectra, not about
   further seeds, and takes those of one class for independent, which they are not: small p-values
@@ -26,6 +26,7 @@ much another draw of the same classes would change is in no interval and no p-va
 
 import string
 import warnings
+from collections import Counter
 from itertools import combinations, islice
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ class Agreement(NamedTuple):
     difference: float
     low: float | None  # ends of the 95 % interval of the difference, by Welch's test
     high: float | None
-    mann_whitney: float  # exact p-value, not corrected
+    mann_whitney: float  # p-value, not corrected
 
 
 class Comparison(NamedTuple):
@@ -101,16 +102,21 @@ def detectable_differences(wrong, comparisons):
 
     wrong: network -> bool array (seeds, spectra); comparisons: of them, a list of Comparison. The
     seeds of all networks compared are taken to spread alike. Returns number of seeds -> difference
-    of two networks with so many, the most first; {} if nothing is compared, or no count spreads.
+    of two networks with so many, the most first; {} if nothing is tested. Numbers that only one
+    network has are left out, unless there is no other: then it is the smallest.
     """
     networks = {name for c in comparisons for name in (c.a, c.b)}
     counts = [wrong[name].sum(axis=1) for name in wrong if name in networks]
-    variance = np.mean([np.var(seeds, ddof=1) for seeds in counts]) if counts else 0
-    if not variance:
+    tests = sum(c.welch is not None for c in comparisons)
+    if not tests:
         return {}
-    alpha = ALPHA / len(comparisons)
-    numbers = sorted({len(seeds) for seeds in counts}, reverse=True)
-    return {seeds: difference_of_power(seeds, variance, alpha) for seeds in numbers}
+    variance = np.mean([np.var(seeds, ddof=1) for seeds in counts])
+    networks_with = Counter(map(len, counts))
+    shared = [seeds for seeds, networks in networks_with.items() if networks > 1]
+    return {
+        seeds: difference_of_power(seeds, variance, ALPHA / tests)
+        for seeds in sorted(shared or [min(networks_with)], reverse=True)
+    }
 
 
 def difference_of_power(seeds, variance, alpha):

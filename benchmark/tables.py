@@ -10,7 +10,7 @@ from benchmark.data_card import checksum
 from benchmark.published_results import PUBLISHED, PublishedNetwork
 from benchmark.results_folder import SHIPPED_MARK, by_network
 from benchmark.run_folder import differing_constants, read_predictions
-from benchmark.significance import ALPHA, LETTERS, POWER
+from benchmark.significance import ALPHA, LETTERS, POWER, holm
 from benchmark.table_formats import (
     as_csv,
     as_latex,
@@ -413,8 +413,9 @@ def groups_text(split, letters, comparisons, detectable=None):
             found = [f"{text} ({n} seeds)" for text, n in zip(found, detectable, strict=True)]
         lines += [
             "",
-            f"A true difference of {', '.join(found)} would be found here with a probability of "
-            f"{100 * POWER:g} %, a smaller one more rarely.",
+            f"If the counts of all networks spread alike over the seeds, a true difference of "
+            f"{', '.join(found)} would be found here with a probability of {100 * POWER:g} %, a "
+            f"smaller one more rarely.",
         ]
     untested = {name for c in comparisons if c.welch is None for name in (c.a, c.b)}
     if untested:
@@ -467,21 +468,24 @@ def names_text(names):
 def agreement_text(agreements, published):
     """Format a list of `significance.Agreement` in Markdown; published: Published."""
     header = ["network", "ours", "published", "difference", "95 % interval", "Mann-Whitney p", ""]
+    corrected = holm([a.mann_whitney for a in agreements])
     lines = [
         [
             a.network,
             ", ".join(map(str, a.ours)),
             ", ".join(map(str, a.published)),
             *difference_cells(a.difference, a.low, a.high),
-            f"{a.mann_whitney:.2g}",
-            "not shown to differ" if a.mann_whitney >= ALPHA else "differ",
+            f"{p:.2g}",
+            "not shown to differ" if p >= ALPHA else "differ",
         ]
-        for a in agreements
+        for a, p in zip(agreements, corrected, strict=True)
     ]
     return (
         f"## Agreement with the published runs: {markdown_text(published.split)}\n\n"
         f"Misclassified spectra of each run. The exact Mann-Whitney test asks whether both sets of "
-        f"counts can come from one distribution; p is not corrected for the number of networks. "
+        f"counts can come from one distribution; p is Holm-corrected for the number of networks. "
+        f"The interval is that of Welch's test, not corrected, so it may leave out 0 where the "
+        f"networks are not shown to differ. "
         f"All our runs learned from one draw of training spectra and all published ones from "
         f"another: how much that changes is in neither p nor interval. "
         f"Source of the published runs: {published.source}.\n\n{as_markdown(header, lines)}"

@@ -5,11 +5,14 @@ import re
 import shlex
 import subprocess
 
+import numpy as np
 import pytest
 from conftest import PROJECT
 
 from benchmark import VERSION
+from benchmark.baseline_folder import read_baselines
 from benchmark.command_line import parse_flags
+from benchmark.results_folder import read_results
 from results.challenge import kinds
 from results.challenge.draws import compare as draws
 from results.rruff.peaks import compare
@@ -110,10 +113,23 @@ def test_the_challenge_page_shows_what_its_script_makes_of_the_runs(capsys, monk
         line.get_xdata()[0] for line in drawn[0].axes[1].get_lines() if line.get_marker() == "None"
     ]
     assert [f"{mean:.3g}" for mean in strokes] == [row[2] for row in rows[: len(strokes)]]
-    assert "| cnn2 − vgg | minor peak | +15.2 | +9.5 to +20.9 | 0.0083 |" in pairs
-    assert "(15.2 spectra fewer, 95 % interval 9.5 to 20.9, p = 0.008" in page
-    assert "| cnn2 − vgg | position | -12.8 | -15.8 to -9.8 | 0.00086 |" in pairs
-    assert "(12.8 more, 9.8 to 15.8, p = 0.0009)" in page
+    assert "| cnn2 − vgg | minor peak | +15.2 | +9.5 to +20.9 | 0.0089 |" in pairs
+    assert "(15.2 spectra\n  fewer, 95 % interval 9.5 to 20.9, p = 0.009" in page
+    assert "| cnn2 − vgg | undecided | -9.4 | -14.3 to -4.5 | 0.063 |" in pairs
+    assert "(41.4 instead of 32.0,\n  p = 0.06)" in page
+    tested = [row for row in pairs.splitlines()[2:] if row.split("|")[5].strip()]
+    assert f"corrected for the {len(tested)} tests made" in page
+
+
+def test_undecided_spectra_of_the_challenge_page_are_those_of_the_ideal_observer():
+    runs = read_results(kinds.HERE)
+    groups = kinds.groups_of(runs[0].dataset)
+    (observer,) = (
+        one for one in read_baselines(kinds.HERE, runs[0]) if one.method == "ideal_observer"
+    )
+    for split, count in observer.misclassified.items():
+        assert np.count_nonzero(groups[split] == 3) == count.tied
+    assert np.bincount(groups["test"]).tolist() == [54, 18, 18, 72]
 
 
 def test_the_challenge_page_shows_what_other_draws_give(capsys, monkeypatch):

@@ -331,6 +331,7 @@ def test_agreement_holds_our_counts_against_published_ones():
     assert other.mann_whitney == pytest.approx(2 / 252)
     text = tables.agreement_text([alike, other], PUBLISHED["followup"])
     assert "| cnn2 | 35, 41, 33 | 34, 39, 31, 50, 36 | -1.7 |" in text
+    assert "| 0.016 | differ |" in text  # 2 of 252, corrected for two networks
     assert [line.rsplit("|", 2)[1].strip() for line in text.splitlines()[-2:]] == [
         "not shown to differ",
         "differ",
@@ -373,12 +374,25 @@ def test_more_pairs_leave_a_larger_difference_undetected():
     many = significance.detectable_differences(wrong, [*one_pair, comparison("a", "c", 1)])
     assert few[5] < many[5]
     text = tables.groups_text("test", {"a": "a", "b": "a"}, one_pair, few)
-    assert f"A true difference of {few[5]:.2g} spectra would be found here" in text
-    mixed = significance.detectable_differences(wrong | {"b": wrong["b"][:3]}, one_pair)
-    assert list(mixed) == [5, 3]
-    assert few[5] / 2 < mixed[5] < mixed[3]
-    text = tables.groups_text("test", {"a": "a", "b": "a"}, one_pair, mixed)
-    assert f"of {mixed[5]:.2g} spectra (5 seeds), {mixed[3]:.0f} spectra (3 seeds) would" in text
+    assert f"a true difference of {few[5]:.2g} spectra would be found here" in text
+    not_tested = [*one_pair, comparison("a", "c", None)]
+    assert significance.detectable_differences(wrong, not_tested) == few
+
+
+def test_a_detectable_difference_is_one_between_networks_of_so_many_seeds():
+    five, three = wrong_spectra([30, 34, 28, 31, 33]), wrong_spectra([30, 34, 28])
+
+    def detectable(**wrong):
+        compared = [comparison(a, b, 1) for a, b in combinations(wrong, 2)]
+        return significance.detectable_differences(wrong, compared)
+
+    assert list(detectable(a=five, b=five, c=three)) == [5]
+    assert list(detectable(a=five, b=three)) == [3]
+    found = detectable(a=five, b=five, c=three, d=three)
+    assert list(found) == [5, 3]
+    assert found[5] < found[3]
+    text = tables.groups_text("test", dict.fromkeys("abcd", "a"), [comparison("a", "b", 1)], found)
+    assert f"of {found[5]:.2g} spectra (5 seeds), {found[3]:.0f} spectra (3 seeds) would" in text
 
 
 def test_without_a_pair_or_spread_no_difference_is_called_detectable():
