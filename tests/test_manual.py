@@ -102,6 +102,14 @@ def test_the_minerals_page_shows_what_its_script_makes_of_the_runs(capsys, monke
     assert [row.split(" | ")[1] for row in printed.splitlines()[2:]] == texts
 
 
+@pytest.mark.parametrize("seeds", [3, 20])
+def test_the_interval_of_the_minerals_page_knows_how_seeds_spread(seeds):
+    counts = np.random.default_rng(0).normal(100, 10, (2, 3, seeds, 1))  # of a single mineral
+    low, high = compare.interval(*counts)
+    error = np.sqrt(counts.var(axis=2, ddof=1).sum() / seeds)
+    assert high - low == pytest.approx(2 * 1.96 * error, rel=0.05)
+
+
 def test_the_challenge_page_shows_what_its_script_makes_of_the_runs(capsys, monkeypatch):
     (table, pairs), drawn = printed_and_drawn(kinds, capsys, monkeypatch)
     page = (PROJECT / "results/challenge/README.md").read_text()

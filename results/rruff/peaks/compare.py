@@ -16,9 +16,11 @@ from scipy import stats
 
 from benchmark.figure_style import BLACK, BLUE, COLOURS, GREY, MARKERS, STYLE, WIDTH, save
 from benchmark.run_folder import read_predictions, read_run
+from benchmark.significance import holm
 from benchmark.table_formats import as_markdown
 
 HERE = Path(__file__).parent
+RESAMPLES = 9999
 DIVISIONS = "split0", "split1", "split2"
 SETTINGS = {  # folder -> how its training spectra were rendered
     "advised": "as advised, but for the peak shape",
@@ -97,33 +99,36 @@ def deviations(counts):
 
 
 def table(rows):
-    """Return the rows as a table in Markdown.
-
-    Levene's test compares the deviations of a setting with those of the network's first one.
-    """
+    """Return the rows as a table in Markdown."""
     spectra = sum(rows[0].test.spectra)
     header = ["network", "training spectra", "val: sum", "test: sum", f"% of {spectra}", "spread"]
     header += ["Levene", "test: seeds of the three divisions"]
     lines = []
-    for row in rows:
+    for row, p in zip(rows, levene(rows), strict=True):
         test = total(row.test)
         numbers = total(row.validation), test, 100 * test / spectra, spread(row.test)
-        first = next(other for other in rows if other.network == row.network)
-        settings = row is not first and row.training in SETTINGS.values()
-        p = stats.levene(deviations(row.test), deviations(first.test)).pvalue if settings else None
         seeds = ", ".join(" ".join(map(str, sorted(n))) for n in row.test.misclassified)
         cells = [*(f"{number:.1f}" for number in numbers), "" if p is None else f"{p:.2g}", seeds]
         lines.append([row.network, row.training, *cells])
     return as_markdown(header, lines)
 
 
-def differences(networks):
-    """Return the differences that the page speaks of as a table in Markdown.
+def levene(rows):
+    """Return for each row the p-value of Levene's test, None for rows that are not tested.
 
-    The interval comes from drawing the minerals with replacement, which tells how much the result
-    rests on a few of them (bootstrap, Efron 1979, doi 10.1214/aos/1176344552).
+    It compares the deviations of a setting of synthetic spectra with those of the network's first
+    one, and is Holm-corrected for the settings of the network.
     """
-    header = ["network", "trained on", "instead of", "difference", "95 % interval over minerals"]
+    p_values = []
+    for network in dict.fromkeys(row.network for row in rows):
+        first, *others, _ = (deviations(row.test) for row in rows if row.network == network)
+        p_values += [None, *holm([stats.levene(other, first).pvalue for other in others]), None]
+    return p_values
+
+
+def differences(networks):
+    """Return the differences that the page speaks of as a table in Markdown."""
+    header = ["network", "trained on", "instead of", "difference", "95 % interval"]
     header.append("the mineral with the largest share")
     minerals = read_run(HERE.parent / DIVISIONS[0] / "vgg-seed0").dataset.class_names
     lines = []
@@ -131,30 +136,58 @@ def differences(networks):
         measured = wrong_per_mineral(HERE.parent, network, "test")
         shape = wrong_per_mineral(HERE / "shape", network, "test_measured")
         advised = wrong_per_mineral(HERE / "advised", network, "test_measured")
-        for names, difference in (
-            ((SETTINGS["shape"], "measured spectra"), shape - measured),
-            ((SETTINGS["shape"], SETTINGS["advised"]), shape - advised),
+        for names, other in (
+            ((SETTINGS["shape"], "measured spectra"), measured),
+            ((SETTINGS["shape"], SETTINGS["advised"]), advised),
         ):
-            low, high = stats.bootstrap(
-                (difference,), np.sum, method="percentile", rng=np.random.default_rng(0)
-            ).confidence_interval
+            difference = sum_of_means(shape) - sum_of_means(other)
+            low, high = interval(shape, other)
             largest = np.argmax(np.abs(difference))
             share = f"{minerals[largest]} {difference[largest]:+.1f}"
-            interval = f"{low:+.0f} to {high:+.0f}"
-            lines.append([network, *names, f"{difference.sum():+.1f}", interval, share])
+            ends = f"{low:+.0f} to {high:+.0f}"
+            lines.append([network, *names, f"{difference.sum():+.1f}", ends, share])
     return as_markdown(header, lines)
 
 
+def interval(ours, others):
+    """Return the ends of the 95 % interval of a difference of sums, for other minerals and seeds.
+
+    ours, others: what `wrong_per_mineral` returns. Minerals are drawn with replacement, the same on
+    both sides and in all divisions, and so are the seeds of each division and side: one fewer than
+    there are, which gives their mean the spread that it has (bootstrap, Efron 1979, doi
+    10.1214/aos/1176344552; one fewer: Rao and Wu 1988, doi 10.1080/01621459.1988.10478591).
+    """
+    rng = np.random.default_rng(0)
+    minerals = ours[0].shape[1]
+    drawn = []
+    for _ in range(RESAMPLES):
+        chosen = rng.integers(minerals, size=minerals)
+        sides = (
+            sum_of_means([wrong[rng.integers(len(wrong), size=len(wrong) - 1)] for wrong in side])
+            for side in (ours, others)
+        )
+        our_sum, other_sum = (wrong[chosen].sum() for wrong in sides)
+        drawn.append(our_sum - other_sum)
+    return np.percentile(drawn, [2.5, 97.5])
+
+
+def sum_of_means(wrong):
+    """Return the sum over the divisions of the mean over the seeds, float64 (minerals,)."""
+    return sum(of_division.mean(axis=0) for of_division in wrong)
+
+
 def wrong_per_mineral(folder, network, split):
-    """Return misclassified spectra, float64 (minerals,): means over seeds, sums over divisions."""
-    wrong = 0
+    """Return for each division the misclassified spectra of each run, int64 (seeds, minerals)."""
+    wrong = []
     for division in DIVISIONS:
         labels = np.load(HERE.parent / division / "y_test.npy")
-        runs = [read_run(path) for path in sorted((folder / division).glob(f"{network}-seed*"))]
-        for run in runs:
+        of_seeds = []
+        for path in sorted((folder / division).glob(f"{network}-seed*")):
+            run = read_run(path)
             count, minerals = run.misclassified[split], run.dataset.classes
-            predictions = read_predictions(run.folder, split, labels, minerals, count)
-            wrong += np.bincount(labels[predictions != labels], minlength=minerals) / len(runs)
+            predictions = read_predictions(path, split, labels, minerals, count)
+            of_seeds.append(np.bincount(labels[predictions != labels], minlength=minerals))
+        wrong.append(np.array(of_seeds))
     return wrong
 
 
