@@ -55,6 +55,7 @@ from benchmark.command_line import LARGEST, InputError, require, require_range, 
 from benchmark.data_card import array_names
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.files import refuse_input
+from benchmark.measured_collection import collect, tell_of_files, unit_of, y_unit_of
 from benchmark.measured_samples import Form, require_background_method, samples_of
 from benchmark.measurement import UPWARD, opposite
 from benchmark.peak_detection import (
@@ -73,7 +74,6 @@ from benchmark.peak_patterns import Grid, PeakLimits, pattern_of
 from benchmark.peak_tables import common_unit, read_peak_tables
 from benchmark.published_results import PAPER_VARIATION
 from benchmark.sample_labels import read_labels
-from measured_dataset import collect, tell_of_files, unit_of, y_unit_of
 
 # Files
 PEAKS: Annotated[
