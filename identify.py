@@ -46,13 +46,13 @@ from benchmark.dataset_folder import read_dataset
 from benchmark.files import refuse_input, replace_file, sha256_of
 from benchmark.measured_samples import Form, require_background_method, values_of
 from benchmark.measurement import UPWARD, kind_of_y, opposite, same_unit
+from benchmark.measurement_files import read_all, warn_of_different_units
 from benchmark.networks import load_network
 from benchmark.resampling import covers, losses
 from benchmark.run_folder import WEIGHTS, read_run
 from benchmark.similarity import UNUSUAL, nearest_rows, unusual_cosine
 from benchmark.table_formats import as_csv
 from benchmark.tensorflow_startup import release_memory, start_tensorflow
-from measured_spectra import read_all, warn_of_different_units
 
 # Files
 RUNS: Annotated[
@@ -111,7 +111,12 @@ def main(settings):
     for folder in [run.folder for run in runs] + ([dataset.folder] if dataset else []):
         refuse_input("CSV", settings.csv, folder.iterdir())
     form = form_of(runs[0], dataset, settings.range, settings.unit)
-    paths, measurements, spectra = read_all(settings, partial(brought_into, form=form))
+    paths, measurements, spectra = read_all(
+        settings.measured,
+        partial(brought_into, form=form),
+        block=settings.block,
+        skip_unreadable=settings.skip_unreadable,
+    )
     warn_of_different_units(paths, measurements)
     probabilities = mean_probabilities(runs, spectra)
     warnings = [warnings_of(measurement, form) for measurement in measurements]

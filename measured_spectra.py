@@ -42,20 +42,10 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
 import dataset_config_generator
-from benchmark.command_line import (
-    LARGEST,
-    LONGEST,
-    InputError,
-    in_one_line,
-    require,
-    require_range,
-    run_script,
-    warn,
-)
+from benchmark.command_line import LARGEST, InputError, require, require_range, run_script, warn
 from benchmark.figure_style import BLUE, STYLE, WIDTH, save
 from benchmark.files import refuse_input, replace_file
-from benchmark.measurement import different_units
-from benchmark.measurement_files import read_measurement
+from benchmark.measurement_files import read_all, warn_of_different_units
 from benchmark.resampling import losses, resample
 from benchmark.table_formats import one_line
 
@@ -91,7 +81,9 @@ def main(settings):
     def bring(measurement):
         return resample(measurement.x, measurement.y, settings.datapoints, settings.range)
 
-    paths, measurements, spectra = read_all(settings, bring)
+    paths, measurements, spectra = read_all(
+        settings.measured, bring, block=settings.block, skip_unreadable=settings.skip_unreadable
+    )
     for path, measurement in zip(paths, measurements, strict=True):
         x, y = measurement.x, measurement.y
         print(f"{path}: {len(x)} points from {x[0]:g} to {x[-1]:g}")
@@ -134,62 +126,6 @@ def check(settings):
         refuse_input("FIGURE", figure.with_suffix(suffix), settings.measured)
     if settings.range:
         require_range(settings.range)
-
-
-def read_all(settings, bring):
-    """Return paths, measurements and spectra of the files that can be read.
-
-    bring: function of a Measurement that returns its spectrum. Raises InputError naming all others
-    with their reasons, unless they are to be skipped.
-    """
-    paths, measurements, spectra, reasons = [], [], [], []
-    for path in settings.measured:
-        try:
-            measurement = read_measurement(path, settings.block)
-            try:
-                spectrum = bring(measurement)
-            except InputError as error:
-                raise InputError(f"{path}: {error}") from None
-        except InputError as error:
-            reasons.append(in_one_line(error))
-            continue
-        except OSError as error:
-            if not settings.skip_unreadable:
-                raise
-            reasons.append(f"{path}: {error.strerror}")
-            continue
-        paths.append(path)
-        measurements.append(measurement)
-        spectra.append(spectrum)
-    if reasons and not (settings.skip_unreadable and spectra):
-        refuse_all(reasons, len(settings.measured))
-    for reason in reasons:
-        warn(f"skipped: {reason}")
-    if reasons:
-        warn(f"{len(reasons)} of {len(settings.measured)} files are skipped")
-    return paths, measurements, np.array(spectra)
-
-
-def refuse_all(reasons, files):
-    """Raise InputError that gives the reasons, or refers to them where they are too long."""
-    if len(reasons) == 1:
-        raise InputError(reasons[0])
-    counted = f"{len(reasons)} of {files} files cannot be read"
-    message = f"{counted}: {'; '.join(reasons)}"
-    if len(message) <= LONGEST:
-        raise InputError(message)
-    for reason in reasons:
-        warn(reason)
-    raise InputError(f"{counted}, for the reasons above; accepted: others, or SKIP_UNREADABLE")
-
-
-def warn_of_different_units(paths, measurements):
-    for axis in "x", "y":
-        stated = (getattr(measurement, f"{axis}_unit") for measurement in measurements)
-        units = different_units(zip(stated, paths, strict=True))
-        if len(units) > 1:
-            (one, path), (other, other_path), *_ = units.items()
-            warn(f"{path} has {axis} in {one} and {other_path} in {other}, which are not converted")
 
 
 def warn_of_different_ranges(paths, measurements):

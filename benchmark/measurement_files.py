@@ -5,10 +5,11 @@ import re
 
 import numpy as np
 
-from benchmark.command_line import InputError
+from benchmark.command_line import LONGEST, InputError, in_one_line, warn
 from benchmark.diffraction_files import UXD_START, UXD_TABLE, read_ras, read_uxd, read_xrdml
 from benchmark.foreign_files import refuse_foreign_bytes, refuse_foreign_text
 from benchmark.jcamp import JCAMP_LABELS, labelled, read_jcamp
+from benchmark.measurement import different_units
 from benchmark.text_columns import read_columns
 
 MOST_BYTES = 2**27
@@ -101,3 +102,59 @@ def decode(path, content):
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("latin-1")
+
+
+def read_all(paths, bring, block=None, skip_unreadable=False):
+    """Return paths, measurements and spectra of the files that can be read.
+
+    bring: function of a Measurement that returns its spectrum; block: see `read_measurement`.
+    Raises InputError naming all others with their reasons, unless they are to be skipped.
+    """
+    readable, measurements, spectra, reasons = [], [], [], []
+    for path in paths:
+        try:
+            measurement = read_measurement(path, block)
+            try:
+                spectrum = bring(measurement)
+            except InputError as error:
+                raise InputError(f"{path}: {error}") from None
+        except InputError as error:
+            reasons.append(in_one_line(error))
+            continue
+        except OSError as error:
+            if not skip_unreadable:
+                raise
+            reasons.append(f"{path}: {error.strerror}")
+            continue
+        readable.append(path)
+        measurements.append(measurement)
+        spectra.append(spectrum)
+    if reasons and not (skip_unreadable and spectra):
+        refuse_all(reasons, len(paths))
+    for reason in reasons:
+        warn(f"skipped: {reason}")
+    if reasons:
+        warn(f"{len(reasons)} of {len(paths)} files are skipped")
+    return readable, measurements, np.array(spectra)
+
+
+def refuse_all(reasons, files):
+    """Raise InputError that gives the reasons, or refers to them where they are too long."""
+    if len(reasons) == 1:
+        raise InputError(reasons[0])
+    counted = f"{len(reasons)} of {files} files cannot be read"
+    message = f"{counted}: {'; '.join(reasons)}"
+    if len(message) <= LONGEST:
+        raise InputError(message)
+    for reason in reasons:
+        warn(reason)
+    raise InputError(f"{counted}, for the reasons above; accepted: others, or SKIP_UNREADABLE")
+
+
+def warn_of_different_units(paths, measurements):
+    for axis in "x", "y":
+        stated = (getattr(measurement, f"{axis}_unit") for measurement in measurements)
+        units = different_units(zip(stated, paths, strict=True))
+        if len(units) > 1:
+            (one, path), (other, other_path), *_ = units.items()
+            warn(f"{path} has {axis} in {one} and {other_path} in {other}, which are not converted")
