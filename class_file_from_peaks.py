@@ -41,8 +41,6 @@ The class file lists the samples whose spectra gave the peaks of each class, so 
 measured_dataset.py can refuse to test on them.
 """
 
-import math
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -50,6 +48,7 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 
 import dataset_config_generator
+from benchmark.advised_variation import COVERED, advice_for, command_for
 from benchmark.class_file_writer import write_class_file
 from benchmark.command_line import LARGEST, InputError, require, require_range, run_script, warn
 from benchmark.data_card import array_names
@@ -72,7 +71,6 @@ from benchmark.peak_detection import (
 )
 from benchmark.peak_patterns import Grid, PeakLimits, pattern_of
 from benchmark.peak_tables import common_unit, read_peak_tables
-from benchmark.published_results import PAPER_VARIATION
 from benchmark.sample_labels import read_labels
 
 # Files
@@ -117,13 +115,7 @@ MAX_PEAKS: Annotated[
     int, "Most peaks of a class: the most prominent, or in tables the highest."
 ] = 12
 
-COVERED = 90  # percent of the measured peaks that the advised variation covers
-TRAINING_SPECTRA = 25_000  # of the paper, 50 of each of 500 classes
-MOST_PER_CLASS = 500  # training spectra
-VALIDATION_SHARE = 5  # training spectra for one validation spectrum, as in the paper
 HIGH_BACKGROUND = 0.1  # of the highest peak: twice what the paper's heights vary
-# Median tails: midway between a Gaussian's, 1.41, and a half Lorentzian profile's, 1.52.
-PSEUDO_VOIGT_TAILS = 1.47
 
 
 class Measured(NamedTuple):
@@ -151,23 +143,12 @@ class Classes(NamedTuple):
     background: str | None = None  # subtracted from the measurements; None if none was
 
 
-class Advice(NamedTuple):
-    """Constants of spectra_from_config.py that suit the classes."""
-
-    n_train: int
-    n_val: int
-    max_shift: int
-    max_height_change: float
-    kernel_range: tuple[float, float]
-    test_shift: int
-    test_kernel: float
-    peak_shape: str | None = None  # None for the default
-
-
 def main(settings):
     check(settings)
     classes = of_tables(settings) if settings.peaks else of_measurements(settings)
-    advice = advice_for(classes)
+    advice = advice_for(
+        classes=len(classes.names), datapoints=classes.grid.datapoints, scatter=classes.scatter
+    )
     boundary = advice.max_shift if settings.boundary is None else settings.boundary
     config = class_file_of(classes, PeakLimits(boundary, settings.min_height, settings.max_peaks))
     room = room_of(config)
@@ -408,47 +389,6 @@ def room_of(config):
     return min(min(min(of_class), last - max(of_class)) for of_class in positions)
 
 
-def advice_for(classes):
-    """Return the Advice that the peaks of the measurements give, or else the paper's variation."""
-    paper, scatter = PAPER_VARIATION, classes.scatter
-    per_class = math.ceil(TRAINING_SPECTRA / len(classes.names))
-    n_train = min(MOST_PER_CLASS, max(paper.n_train, per_class))
-    scale = classes.grid.datapoints / dataset_config_generator.DATAPOINTS
-    max_shift = round(paper.max_shift * scale)
-    advice = Advice(
-        n_train=n_train,
-        n_val=math.ceil(n_train / VALIDATION_SHARE),
-        max_shift=max_shift,
-        max_height_change=paper.max_height_change,
-        kernel_range=paper.kernel_range,
-        test_shift=min(max_shift, max(1, round(paper.test_shift * scale))),
-        test_kernel=paper.test_kernel,
-    )
-    if scatter is None:
-        return advice
-    # Rendered spectra have one width for all their peaks.
-    levels = 100 - COVERED, 50, COVERED
-    narrow, median, wide = np.percentile(scatter.spectrum_widths, levels).round(1)
-    advice = advice._replace(
-        kernel_range=(max(0.1, float(narrow)), max(0.1, float(wide))),
-        test_kernel=max(0.1, float(median)),
-        peak_shape="pseudo_voigt" if has_lorentzian_tails(scatter) else None,
-    )
-    if not len(scatter.shifts):
-        return advice
-    shift = math.ceil(np.percentile(scatter.shifts, COVERED))
-    change = np.percentile(scatter.height_changes, COVERED).round(2)
-    return advice._replace(
-        max_shift=shift,
-        max_height_change=min(0.99, float(change)),
-        test_shift=max(min(1, shift), shift // 2),  # at 0 a third of the test spectra would be left
-    )
-
-
-def has_lorentzian_tails(scatter):
-    return len(scatter.tails) > 0 and np.median(scatter.tails) > PSEUDO_VOIGT_TAILS
-
-
 def tell(classes, config, output, digest):
     """Print what the class file holds, and what the measurements say of its peaks."""
     peaks = sum(len(spectrum["peak_positions"]) for spectrum in config["spectra"].values())
@@ -501,17 +441,6 @@ def tell_what_is_the_papers(classes, advice):
         f"1 datapoint is {step:.3g}{unit}, and MAX_SHIFT {advice.max_shift} is "
         f"{advice.max_shift * step:.3g}{unit}, for each peak on its own"
     )
-
-
-def command_for(output, advice):
-    """Return the command line that renders spectra of the class file as the Advice says."""
-    flags = []
-    for name, value in advice._asdict().items():
-        if value is None:
-            continue
-        values = value if isinstance(value, tuple) else (value,)
-        flags += ["--" + name.replace("_", "-"), *map(str, values)]
-    return shlex.join(["python", "spectra_from_config.py", "--config", str(output), *flags])
 
 
 if __name__ == "__main__":

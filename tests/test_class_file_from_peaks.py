@@ -10,7 +10,9 @@ import pytest
 from conftest import assert_one_sentence
 
 import class_file_from_peaks
+import dataset_config_generator
 import spectra_from_config
+from benchmark.advised_variation import Advice, advice_for
 from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError, parse_flags
 from benchmark.files import sha256_of
@@ -405,9 +407,7 @@ def test_advice_covers_nine_of_ten_peaks_and_gives_as_many_spectra_as_the_paper(
         tails=np.array([1.5]),
     )
     for classes, n_train, n_val in (10, 500, 100), (100, 250, 50), (1000, 50, 10):
-        grid = Grid(1000, (200, 1200))
-        source = class_file_from_peaks.Classes(["x"] * classes, [], "", grid, scatter)
-        assert class_file_from_peaks.advice_for(source) == class_file_from_peaks.Advice(
+        assert advice_for(classes, datapoints=1000, scatter=scatter) == Advice(
             n_train=n_train,
             n_val=n_val,
             max_shift=10,  # 9.9 is the shift that nine of ten do not exceed
@@ -423,11 +423,17 @@ def test_advice_covers_nine_of_ten_peaks_and_gives_as_many_spectra_as_the_paper(
 def test_test_spectra_shift_where_peaks_do(shifts, test_shift):
     five = np.full(5, 1.0)
     scatter = Scatter(5, 3, 5, five, five, five * shifts, height_changes=five / 10, tails=five[:0])
-    source = class_file_from_peaks.Classes(["x"], [], "", Grid(1000, (200, 1200)), scatter)
-    assert class_file_from_peaks.advice_for(source).test_shift == test_shift
-    few = class_file_from_peaks.Classes(["x"], [], "", Grid(100, (200, 1200)))
-    advice = class_file_from_peaks.advice_for(few)
-    assert (advice.max_shift, advice.test_shift) == (1, 1)
+    assert advice_for(1, datapoints=1000, scatter=scatter).test_shift == test_shift
+
+
+@pytest.mark.parametrize(
+    ("datapoints", "shifts"), [(dataset_config_generator.DATAPOINTS, (50, 25)), (100, (1, 1))]
+)
+def test_shifts_that_nothing_tells_are_the_papers_in_proportion_to_the_datapoints(
+    datapoints, shifts
+):
+    advice = advice_for(1, datapoints)
+    assert (advice.max_shift, advice.test_shift) == shifts
 
 
 @pytest.mark.parametrize(
@@ -448,8 +454,7 @@ def test_the_shape_of_the_peaks_is_advised_by_their_tails(peak_shape, tails, adv
         patterns.append(peaks([position], [1.0], widths=sigma))
     scatter = scatter_of(classes, patterns, Detection(0.04, 0.02))
     np.testing.assert_allclose(scatter.tails, [tails] * 6, rtol=0.01)
-    source = class_file_from_peaks.Classes(["x"], [], "", Grid(2000, None), scatter)
-    assert class_file_from_peaks.advice_for(source).peak_shape == advised
+    assert advice_for(1, datapoints=2000, scatter=scatter).peak_shape == advised
 
 
 def test_peaks_on_the_flank_of_others_and_peaks_too_sharp_tell_no_shape():
@@ -805,8 +810,7 @@ def test_percentiles_stand_where_they_belong(capsys):
 def test_height_changes_up_to_099_are_advised():
     one = np.ones(5)
     scatter = Scatter(5, 3, 5, one, one, one, one, tails=one[:0])
-    classes = class_file_from_peaks.Classes(["a"], [], "", Grid(100, None), scatter)
-    assert class_file_from_peaks.advice_for(classes).max_height_change == 0.99
+    assert advice_for(1, datapoints=100, scatter=scatter).max_height_change == 0.99
 
 
 def test_spectra_that_rise_to_their_last_datapoint_are_told():
