@@ -51,7 +51,7 @@ import dataset_config_generator
 from benchmark.advised_variation import COVERED, advice_for, command_for
 from benchmark.class_file_writer import write_class_file
 from benchmark.command_line import LARGEST, InputError, require, require_range, run_script, warn
-from benchmark.data_card import array_names
+from benchmark.data_card import array_names, require_same_range
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.files import refuse_input
 from benchmark.measured_collection import collect, tell_of_files, unit_of, y_unit_of
@@ -312,11 +312,9 @@ def read_training_spectra(folder, settings):
 
 def refuse_other_form(settings, folder, dataset, background):
     """Raise InputError if RANGE, DATAPOINTS or BACKGROUND are given and not those of the folder."""
-    wanted, found = settings.range, (dataset.card or {}).get("range")
-    if wanted and found:
-        same = np.allclose(wanted, found, rtol=1e-9)
-        accepted = f"{found[0]:g} {found[1]:g}, as in {folder}"
-        require(same, "RANGE", f"{wanted[0]:g} {wanted[1]:g}", accepted)
+    recorded = (dataset.card or {}).get("range")
+    if settings.range and recorded:
+        require_same_range(settings.range, recorded, folder)
     same = settings.datapoints in (None, dataset.datapoints)
     accepted = f"{dataset.datapoints}, as in {folder}"
     require(same, "DATAPOINTS", settings.datapoints, accepted)

@@ -41,7 +41,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from benchmark.command_line import InputError, require, require_range, run_script, warn
-from benchmark.data_card import array_names, read_beside
+from benchmark.data_card import array_names, read_beside, require_same_range
 from benchmark.dataset_folder import read_dataset
 from benchmark.files import refuse_input, replace_file, sha256_of
 from benchmark.measured_samples import Form, require_background_method, values_of
@@ -227,9 +227,7 @@ def form_of(run, dataset, given, unit=None):
             f"{where}"
         )
     if given and recorded:
-        accepted = f"{recorded[0]:g} {recorded[1]:g}, as in {dataset.folder}"
-        same = np.allclose(given, recorded, rtol=1e-9)
-        require(same, "RANGE", f"{given[0]:g} {given[1]:g}", accepted)
+        require_same_range(given, recorded, dataset.folder)
     if unit and not same_unit(unit, card.get("unit") or ""):
         warn(
             f"UNIT is {unit} and x of {dataset.folder} in {card['unit']}, which are taken for one "

@@ -48,7 +48,7 @@ from benchmark.command_line import (
     run_script,
     warn,
 )
-from benchmark.data_card import BESIDE_SPLITS, CARD, read_card
+from benchmark.data_card import BESIDE_SPLITS, CARD, read_card, require_same_range
 from benchmark.dataset_folder import verify
 from benchmark.measured_collection import collect, shown, tell_of_files, unit_of, y_unit_of
 from benchmark.measured_folder import describe_measured, write_beside, write_dataset
@@ -214,13 +214,7 @@ def rendered_card(folder, settings):
             f"BESIDE is {folder}, whose {CARD} has no {' and no '.join(lacks)}, accepted: one "
             f"rendered from a class file with names and range"
         )
-    (first, last), (wanted_first, wanted_last) = card["range"], settings.range
-    require(
-        np.allclose([first, last], settings.range, rtol=1e-9),
-        "RANGE",
-        f"{wanted_first:g} {wanted_last:g}",
-        f"{first:g} {last:g}, as {folder} has it",
-    )
+    require_same_range(settings.range, card["range"], folder)
     datapoints = settings.datapoints
     accepted = f"{card.get('datapoints')}, as {folder} has it"
     require(datapoints == card.get("datapoints"), "DATAPOINTS", datapoints, accepted)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmark import VERSION
-from benchmark.command_line import InputError, warn
+from benchmark.command_line import InputError, require, warn
 from benchmark.files import are_names, is_number, is_whole, open_array, read_json, sha256_of
 from benchmark.variation import (
     WRITER,
@@ -109,6 +109,13 @@ def read_record(folder, name):
                 f"{again(card)}, or delete {name} if these arrays are your own"
             )
     return card
+
+
+def require_same_range(given, recorded, folder):
+    """Raise InputError unless RANGE is the range that the data card of a dataset folder records."""
+    same = np.allclose(given, recorded, rtol=1e-9)
+    accepted = f"{recorded[0]:g} {recorded[1]:g}, as in {folder}"
+    require(same, "RANGE", f"{given[0]:g} {given[1]:g}", accepted)
 
 
 def faults_of(card):
