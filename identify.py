@@ -41,7 +41,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from benchmark.command_line import InputError, require, require_range, run_script, warn
-from benchmark.data_card import array_names, read_beside, require_same_range
+from benchmark.data_card import array_names, require_same_range
 from benchmark.dataset_folder import read_dataset
 from benchmark.files import refuse_input, replace_file, sha256_of
 from benchmark.measured_samples import Form, require_background_method, values_of
@@ -219,6 +219,7 @@ def check_scale(dataset):
 def form_of(run, dataset, given, unit=None):
     """Return the Form of a dataset's spectra; given: RANGE, unit: UNIT, dataset: None if gone."""
     card = (dataset and dataset.card) or {}
+    beside = (dataset and dataset.beside) or {}
     recorded = card.get("range")
     if given is None and recorded is None:
         where = "its folder is not there" if dataset is None else f"{dataset.folder} does not say"
@@ -233,7 +234,7 @@ def form_of(run, dataset, given, unit=None):
             f"UNIT is {unit} and x of {dataset.folder} in {card['unit']}, which are taken for one "
             f"unit"
         )
-    measured = card.get("measured") or (dataset and beside_of(dataset)) or {}
+    measured = card.get("measured") or beside.get("measured") or {}
     background = measured.get("parameters", {}).get("background") or card.get("background", "none")
     require_background_method(background)
     return Form(
@@ -243,12 +244,6 @@ def form_of(run, dataset, given, unit=None):
         background=background,
         y_unit=UPWARD if card.get("class_file") else card.get("y_unit") or "",
     )
-
-
-def beside_of(dataset):
-    """Return what is recorded of measured spectra beside a rendered dataset, None without them."""
-    record = read_beside(dataset.folder, dataset.card)
-    return record and record["measured"]
 
 
 def brought_into(measurement, form):

@@ -38,6 +38,7 @@ class Dataset(NamedTuple):
     classes: int
     splits: dict  # name: (spectra (n, datapoints), labels (n,)), memory-mapped
     card: dict | None  # content of dataset.json; None for your own arrays
+    beside: dict | None  # content of measured.json; None without one
     opened: dict  # file name: what `signature` returned when the file was opened
     class_names: list | None = None  # in the order of the class indices
 
@@ -67,14 +68,14 @@ def read_dataset(folder):
     if not folder.is_dir():
         raise InputError(f"dataset folder {folder} does not exist; {WRITER} writes one")
     card = read_card(folder)
-    read_beside(folder, card)
+    beside = read_beside(folder, card)
     tests = sorted({path.stem[2:] for path in folder.glob("[xy]_test*.npy")})
     splits, opened = {}, {}
     for split in ["train", "val", *tests]:
         for name in array_names(split):
             opened[name] = signature(folder / name)
         splits[split] = open_split(folder, split)
-    if read_card(folder) != card:
+    if read_card(folder) != card or read_beside(folder, card) != beside:
         raise InputError(f"{folder} was written anew while it was being opened; try again")
     datapoints = splits["train"][0].shape[1]
     classes = count_classes(folder, splits["train"][1])
@@ -90,8 +91,16 @@ def read_dataset(folder):
                 f"{folder}/y_{split}.npy holds the label {wrong}, accepted: 0 to {classes - 1}, "
                 f"the classes that y_train.npy has spectra of"
             )
-    names = read_class_names(folder, card, classes)
-    return Dataset(folder, datapoints, classes, splits, card, opened, names)
+    return Dataset(
+        folder=folder,
+        datapoints=datapoints,
+        classes=classes,
+        splits=splits,
+        card=card,
+        beside=beside,
+        opened=opened,
+        class_names=read_class_names(folder, card, classes),
+    )
 
 
 def read_class_names(folder, card, classes):
@@ -180,10 +189,10 @@ def verify(folder):
 
     Raises InputError for the first file that differs.
     """
-    card = read_dataset(folder).card
+    dataset = read_dataset(folder)
+    card, beside = dataset.card, dataset.beside
     if card is None:
         raise InputError(f"{folder} has no {CARD} to verify it against")
-    beside = read_beside(folder, card)
     recorded = [(CARD, *file) for file in card["files"].items()]
     recorded += [(BESIDE_CARD, *file) for file in (beside["files"] if beside else {}).items()]
     for record, name, entry in tqdm(recorded, "verifying", unit="file", disable=None):
@@ -207,7 +216,7 @@ def hash_and_check(dataset):
     Warns once if spectra are not divided by their maximum.
     """
     hashes = {}
-    records = {CARD: dataset.card, BESIDE_CARD: read_beside(dataset.folder, dataset.card)}
+    records = {CARD: dataset.card, BESIDE_CARD: dataset.beside}
     scaled = True
     for split, (x, _) in dataset.splits.items():
         for name in array_names(split):
@@ -233,7 +242,7 @@ def hash_and_check(dataset):
 
 def warn_of_own_splits(dataset):
     """Warn of what is wrong in splits that no script wrote: all without a card, or later ones."""
-    records = dataset.card, read_beside(dataset.folder, dataset.card)
+    records = dataset.card, dataset.beside
     recorded = {name for record in records if record for name in record["files"]}
     own = [split for split in dataset.splits if array_names(split)[0] not in recorded]
     warn_of_shared_spectra(dataset, own)

@@ -153,7 +153,7 @@ def test_what_a_file_does_not_cover_takes_its_first_or_last_y():
     assert (x.tolist(), y.tolist()) == ([0, 2, 3, 4, 6], [7, 7, 9, 8, 8])
 
 
-def test_the_background_of_the_dataset_is_subtracted_here_too(trained, monkeypatch, tmp_path):
+def test_the_background_of_the_dataset_is_subtracted_here_too(trained, monkeypatch):
     fake = ModuleType("pybaselines")
     fake.__spec__ = ModuleSpec("pybaselines", None)
     monkeypatch.setitem(sys.modules, "pybaselines", fake)
@@ -161,10 +161,9 @@ def test_the_background_of_the_dataset_is_subtracted_here_too(trained, monkeypat
     card = {"range": [200, 400], "unit": "1/cm"}
     measured = {"measured": {"parameters": {"background": "arpls"}}}
     for content, background in (card, "none"), (card | measured, "arpls"):
-        form = identify.form_of(run, SimpleNamespace(card=content, folder=tmp_path), None)
+        form = identify.form_of(run, SimpleNamespace(card=content, beside=None), None)
         assert form == Form((200, 400), DATAPOINTS, "1/cm", background)
-    monkeypatch.setattr(identify, "read_beside", lambda folder, card: measured)
-    form = identify.form_of(run, SimpleNamespace(card=card, folder=tmp_path), None)
+    form = identify.form_of(run, SimpleNamespace(card=card, beside=measured), None)
     assert form.background == "arpls"
 
 
@@ -278,7 +277,6 @@ def test_bands_that_point_the_other_way_are_refused(ask, measured, trained, monk
     monkeypatch.setattr(
         identify, "read_dataset", lambda path: read_dataset(path)._replace(card=card)
     )
-    monkeypatch.setattr(identify, "beside_of", lambda dataset: None)
     with pytest.raises(InputError, match="y is in TRANSMITTANCE, accepted: ABSORBANCE"):
         ask(unknown("TRANSMITTANCE"))
     assert "y is in COUNTS, not in ABSORBANCE, as in the dataset" in ask(unknown("COUNTS"))[1]

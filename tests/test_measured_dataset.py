@@ -16,7 +16,7 @@ from conftest import SMALL, assert_one_sentence
 import evaluate
 import measured_dataset
 import spectra_from_config
-from benchmark import VERSION, measured_folder, measurement_sources
+from benchmark import VERSION, dataset_folder, measured_folder, measurement_sources
 from benchmark.command_line import InputError, parse_flags
 from benchmark.data_card import main_split
 from benchmark.dataset_folder import hash_and_check, read_dataset, warn_of_own_splits
@@ -896,6 +896,23 @@ def test_measured_splits_are_verified_with_the_rendered_ones(files, reference, c
     np.save(folder / "x_test_measured.npy", x)
     with pytest.raises(InputError, match=r"x_test_measured.npy is not the file that measured.json"):
         make(None, "--beside", folder, "--verify")
+
+
+def test_measured_splits_that_are_replaced_while_they_are_opened_are_told(
+    files, reference, monkeypatch
+):
+    folder = reference()
+    make(None, "--measured", files, "--beside", folder)
+    open_split = dataset_folder.open_split
+
+    def replaced_before(folder, split):
+        if split == "test_measured":
+            make(None, "--measured", files, "--beside", folder, "--seed", 1)
+        return open_split(folder, split)
+
+    monkeypatch.setattr(dataset_folder, "open_split", replaced_before)
+    with pytest.raises(InputError, match="was written anew while it was being opened"):
+        read_dataset(folder)
 
 
 def test_a_split_of_an_earlier_call_is_not_removed_in_silence(files, reference, capsys):
