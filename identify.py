@@ -41,7 +41,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from benchmark.command_line import InputError, require, require_range, run_script, warn
-from benchmark.data_card import array_names, require_same_range
+from benchmark.data_card import BESIDE_SPLITS, array_names, require_same_range
 from benchmark.dataset_folder import read_dataset
 from benchmark.files import refuse_input, replace_file, sha256_of
 from benchmark.measured_samples import Form, require_background_method, values_of
@@ -335,8 +335,9 @@ def compared(answers, spectra, dataset, known, names):
     training, labels = dataset.splits["train"]
     nearest = nearest_rows(spectra, training)
     usual = unusual_cosine(dataset.splits[known][0], training)
-    rendered = (dataset.card or {}).get("class_file") and not known.startswith("test_measured")
-    doubt = f", or only measured, as {known} is synthetic" if rendered else ""
+    rendered = (dataset.card or {}).get("class_file")
+    measured = known.startswith(BESIDE_SPLITS["test"])  # as names of own splits may, too
+    doubt = f", or only measured, as {known} is synthetic" if rendered and not measured else ""
     found = []
     for answer, row, cosine in zip(answers, nearest.rows, nearest.cosines.tolist(), strict=True):
         name, warnings = names[labels[row]], list(answer.warnings)

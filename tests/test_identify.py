@@ -471,7 +471,8 @@ def test_what_is_usual_is_said(monkeypatch):
     (warned,) = compare(monkeypatch, card=card, cosine=0.5).warnings
     assert "cosine 0.500, where 95 of 100 spectra of val have 0.900 or more" in warned
     assert warned.endswith(", or only measured, as val is synthetic")
-    for known, of in ("test_measured_val", card), ("val", None):
+    measured = "test_measured", "test_measured_val", "test_measured_own"
+    for known, of in *((known, card) for known in measured), ("val", None):
         (warned,) = compare(monkeypatch, known, of, cosine=0.5).warnings
         assert "synthetic" not in warned
 
