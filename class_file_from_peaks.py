@@ -334,7 +334,13 @@ def read_files(settings):
     """Return the Measured of measurement files."""
     grid = grid_of_files(settings)
     table = read_labels(settings.labels) if settings.labels else None
-    form = Form(grid.range, grid.datapoints, settings.unit, settings.background, UPWARD)
+    form = Form(
+        range=grid.range,
+        datapoints=grid.datapoints,
+        unit=settings.unit,
+        background=settings.background,
+        y_unit=UPWARD,
+    )
     spectra, excluded = collect(settings.measured, form, table, min_samples=1)
     tell_of_files(spectra, excluded)
     y_unit_of(spectra)  # which warns of different ones

@@ -125,8 +125,13 @@ def main(settings):
         rendered = rendered_card(folder, settings)
         unit = unit or rendered.get("unit")
     table = read_labels(settings.labels) if settings.labels else None
-    y_unit = UPWARD if rendered else ""
-    form = Form(settings.range, settings.datapoints, unit, settings.background, y_unit)
+    form = Form(
+        range=settings.range,
+        datapoints=settings.datapoints,
+        unit=unit,
+        background=settings.background,
+        y_unit=UPWARD if rendered else "",
+    )
     spectra, excluded = collect(
         settings.measured, form, table, min_samples=settings.min_samples, output=folder
     )
@@ -144,8 +149,9 @@ def main(settings):
     if rendered:
         card = write_beside(folder, rendered, splits, measured)
     else:
-        keep_others = settings.output is None
-        card = write_dataset(folder, splits, measured, y_unit, keep_others)
+        card = write_dataset(
+            folder, splits, measured, y_unit=y_unit, keep_others=settings.output is None
+        )
     report(splits, excluded)
     print(f"{folder}: checksum {card['checksum']}")
     return None

@@ -72,7 +72,7 @@ def write_dataset(folder, splits, measured, y_unit=None, keep_others=False):
         refuse_other_kind(folder, measured=True)
         refuse_to_relabel(folder, names, lambda card: card.get("class_names") == class_names)
         if keep_others:
-            refuse_other_dataset(folder, parameters, class_names)
+            refuse_other_measured_dataset(folder, parameters, class_names)
 
         def write():
             return {
@@ -92,7 +92,7 @@ def write_dataset(folder, splits, measured, y_unit=None, keep_others=False):
         return replace_arrays(folder, names, [], write)
 
 
-def refuse_other_dataset(folder, parameters, class_names):
+def refuse_other_measured_dataset(folder, parameters, class_names):
     """Raise InputError if the folder holds a measured dataset of other parameters or classes."""
     card = complete_card(folder, MEASURED_WRITER)
     if card is None:
