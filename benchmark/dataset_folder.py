@@ -80,15 +80,16 @@ def read_dataset(folder):
     datapoints = splits["train"][0].shape[1]
     classes = count_classes(folder, splits["train"][1])
     for split, (x, y) in splits.items():
+        x_name, y_name = array_names(split)
         if x.shape[1] != datapoints:
             raise InputError(
-                f"{folder}/x_{split}.npy has {x.shape[1]} datapoints, accepted: {datapoints}, as "
-                f"in x_train.npy"
+                f"{folder}/{x_name} has {x.shape[1]} datapoints, accepted: {datapoints}, as in "
+                f"x_train.npy"
             )
         if y.min() < 0 or y.max() >= classes:
             wrong = y.min() if y.min() < 0 else y.max()
             raise InputError(
-                f"{folder}/y_{split}.npy holds the label {wrong}, accepted: 0 to {classes - 1}, "
+                f"{folder}/{y_name} holds the label {wrong}, accepted: 0 to {classes - 1}, "
                 f"the classes that y_train.npy has spectra of"
             )
     return Dataset(
@@ -139,21 +140,22 @@ def read_class_names(folder, card, classes):
 
 def open_split(folder, split):
     """Return spectra (n, datapoints) and labels (n,) of a split, memory-mapped and checked."""
-    x, y = (open_array(folder / name) for name in array_names(split))
+    x_name, y_name = array_names(split)
+    x, y = open_array(folder / x_name), open_array(folder / y_name)
     if x.ndim == 3 and x.shape[2] == 1:  # with a channel axis, as Keras wants them
         x = x[:, :, 0]
     if x.ndim != 2 or x.dtype.kind not in "fiu" or 0 in x.shape:
         raise InputError(
-            f"{folder}/x_{split}.npy has shape {x.shape} and type {x.dtype}, accepted: real "
-            f"numbers (spectra, datapoints)"
+            f"{folder}/{x_name} has shape {x.shape} and type {x.dtype}, accepted: real numbers "
+            f"(spectra, datapoints)"
         )
     if y.ndim != 1 or y.dtype.kind not in "iu":
         raise InputError(
-            f"{folder}/y_{split}.npy has shape {y.shape} and type {y.dtype}, accepted: class "
-            f"indices (spectra,) as integers"
+            f"{folder}/{y_name} has shape {y.shape} and type {y.dtype}, accepted: class indices "
+            f"(spectra,) as integers"
         )
     if len(x) != len(y):
-        raise InputError(f"{folder}: x_{split}.npy has {len(x)} spectra, y_{split}.npy {len(y)}")
+        raise InputError(f"{folder}: {x_name} has {len(x)} spectra, {y_name} {len(y)}")
     return x, y
 
 
@@ -228,7 +230,7 @@ def hash_and_check(dataset):
                         f"{dataset.folder}/{name} is not the file that {card} records (SHA-256 "
                         f"differs); {again(record)}, or delete {card} if these arrays are your own"
                     )
-        scaled &= check_spectra(dataset.folder / f"x_{split}.npy", x)
+        scaled &= check_spectra(dataset.folder / array_names(split)[0], x)
     for name, before in dataset.opened.items():
         if signature(dataset.folder / name) != before:
             raise InputError(f"{dataset.folder}/{name} was replaced while it was read; try again")
