@@ -16,8 +16,9 @@ import pytest
 import dataset_config_generator
 import spectra_from_config
 from benchmark import command_line
-from benchmark.command_line import parse_flags
+from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import read_dataset, recorded_hashes
+from benchmark.measurement_files import read_measurement
 from benchmark.published_results import PUBLISHED
 from benchmark.run_folder import Count, Run, record_of, write_run
 from benchmark.tensorflow_startup import start_tensorflow
@@ -173,6 +174,16 @@ def write_finished_run(folder, dataset, **changes):
     folder.mkdir(parents=True, exist_ok=True)
     write_run(finished)
     return finished
+
+
+def assert_measurement_refused(path, words):
+    """Reading the file ends in one line that names it and holds all words."""
+    with pytest.raises(InputError) as error:
+        read_measurement(path)
+    message = str(error.value)
+    assert "\n" not in message
+    for word in [str(path), *words]:
+        assert word in message
 
 
 def assert_one_sentence(process, status, *words):

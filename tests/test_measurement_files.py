@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from conftest import assert_measurement_refused
 
 from benchmark import text_columns
 from benchmark.command_line import InputError
@@ -282,13 +283,7 @@ BROKEN = {
 @pytest.mark.parametrize("kind", BROKEN)
 def test_broken_files_are_refused_with_place_value_and_what_is_accepted(kind, measured):
     content, words = BROKEN[kind]
-    path = measured(content)
-    with pytest.raises(InputError) as error:
-        read_measurement(path)
-    message = str(error.value)
-    assert "\n" not in message
-    for word in [str(path), *words]:
-        assert word in message
+    assert_measurement_refused(measured(content), words)
 
 
 @pytest.mark.parametrize("name", ["missing.txt", "file/below.txt", "."])
