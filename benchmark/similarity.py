@@ -12,7 +12,6 @@ from benchmark.rendering import render, stack
 
 BLOCK = 2_000_000  # numbers of training spectra compared at once
 KNOWN_SPECTRA = 1000  # spectra of known classes whose similarity is looked at
-UNUSUAL = 5  # percent of them that are less similar than what is unusual
 # A scalar product of 5000 datapoints in float32 differs by up to 4e-7 of itself, or of the norms if
 # terms cancel, with the order of its terms, which depends on processor and place in the block.
 ROUNDING = 1e-6
@@ -119,14 +118,14 @@ def cosine(a, b):
     return min(float((a * b).sum() / norms), 1.0) if norms else 0.0
 
 
-def unusual_cosine(known, training):
-    """Return the cosine to the nearest training spectrum that UNUSUAL percent of `known` are below.
+def usual_cosines(known, training):
+    """Return the cosines of spectra of known classes to the nearest training spectrum of each.
 
-    known (n, datapoints): spectra of known classes; of more than KNOWN_SPECTRA as many at equal
-    distances are taken, so that all classes are among them.
+    known (n, datapoints): the spectra; of more than KNOWN_SPECTRA as many at equal distances are
+    taken, so that all classes are among them.
     """
     rows = np.unique(np.linspace(0, len(known) - 1, KNOWN_SPECTRA).astype(int))
-    return float(np.percentile(nearest_rows(known[rows], training).cosines, UNUSUAL))
+    return nearest_rows(known[rows], training).cosines
 
 
 def stick_patterns(class_file, kernel):
