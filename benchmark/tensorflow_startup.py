@@ -19,12 +19,12 @@ from benchmark.machine import available_cores, has_bfloat16, processor
 def start_tensorflow(threads=None, require_gpu=False, precision="float32"):
     """Import TensorFlow with deterministic operations and without its start-up messages.
 
+    threads: by default as many as it computes with already, in a notebook, or else all cores;
     precision: "float32", "bfloat16" (Keras' mixed policy: weights and loss stay float32) or, on
     GPUs, "tensorfloat32".
 
     Returns the environment that the bits of a result depend on, as run.json records it.
     """
-    threads = threads or available_cores()
     load_cusolver()
     with importing_tensorflow():
         import tensorflow as tf
@@ -33,6 +33,8 @@ def start_tensorflow(threads=None, require_gpu=False, precision="float32"):
         tf.config.experimental.enable_op_determinism()
         # The paper's GPU has no TensorFloat-32, which newer ones would use in place of float32.
         tf.config.experimental.enable_tensor_float_32_execution(precision == "tensorfloat32")
+        begun_with = tf.config.threading.get_intra_op_parallelism_threads()  # 0: not begun
+        threads = threads or begun_with or available_cores()
         set_threads(tf.config.threading, threads)
         gpus = tf.config.list_physical_devices("GPU")
         if gpus:

@@ -716,6 +716,16 @@ with open("/proc/self/status") as status:
 """
 
 
+def test_a_script_without_threads_takes_those_that_a_notebook_computes_with():
+    code = (
+        "from benchmark.tensorflow_startup import start_tensorflow\n"
+        "for threads in 3, None: print(start_tensorflow(threads)['threads'])\n"
+    )
+    command = [sys.executable, "-c", code]
+    process = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert process.stdout.split() == ["3", "3"]
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_training_needs_no_more_memory_for_more_spectra(tmp_path):
     code = OWN_MEMORY.format(project=str(PROJECT), tests=str(PROJECT / "tests"))
