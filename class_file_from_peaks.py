@@ -6,8 +6,8 @@
 The last line that it prints is the command that renders synthetic spectra of these classes. To
 train networks on them and judge these on measured spectra of samples that nothing was taken from:
 
-    python measured_dataset.py --measured rruff.zip --output datasets/rruff
-    python class_file_from_peaks.py --measured datasets/rruff --output dataset_configs/peaks.json
+    python measured_dataset.py --measured rruff.zip --output datasets/minerals
+    python class_file_from_peaks.py --measured datasets/minerals --output dataset_configs/peaks.json
     python spectra_from_config.py ...   # as printed, which writes datasets/peaks
     python measured_dataset.py --measured rruff.zip --beside datasets/peaks
 

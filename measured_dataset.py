@@ -1,6 +1,6 @@
 """Make a dataset folder from files of measured spectra, split by sample.
 
-    python measured_dataset.py --measured rruff_raman.zip --output datasets/rruff --unit 1/cm
+    python measured_dataset.py --measured rruff_raman.zip --output datasets/minerals --unit 1/cm
     python measured_dataset.py --measured my_folder more.zip --labels labels.csv --range 5 90
     python measured_dataset.py --measured rruff_raman.zip --beside datasets/reference
 
