@@ -39,14 +39,11 @@ def estimate(networks, dataset, protocol, folders, workers):
             print(f"{network.name}: {text}; runs: {runs}", flush=True)
     if left:
         at_once = min(workers, len(left))
-        few, many = (min(epochs, protocol.epochs) for epochs in EPOCHS)
-        shortest, longest = (
-            duration(seconds_of_an_epoch * epochs / at_once) for epochs in (few, many)
-        )
-        print(
-            f"about {shortest} in all if a run takes {few} epochs, {longest} if it takes {many} "
-            f"(WORKERS {at_once})"
-        )
+        durations = [
+            f"{duration(seconds_of_an_epoch * epochs / at_once)} if a run takes {epochs} epochs"
+            for epochs in sorted({min(epochs, protocol.epochs) for epochs in EPOCHS})
+        ]
+        print(f"in all about {', '.join(durations)} (WORKERS {at_once})")
 
 
 def seconds_of_step(network, dataset, protocol):

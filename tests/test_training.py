@@ -530,12 +530,15 @@ def test_the_estimate_counts_what_is_left_to_train_and_trains_nothing(dataset, t
     assert [line.partition(":")[0] for line in networks] == ["vgg", "cnn2"]
     assert [line.rpartition(" ")[2] for line in networks] == ["2", "3"]
     assert re.fullmatch(
-        r"about .* if a run takes 30 epochs, .* if it takes 40 \(WORKERS 1\)", total
+        r"in all about [^,]* if a run takes 30 epochs, [^,]* 40 epochs \(WORKERS 1\)", total
     )
     assert [path.name for path in (tmp_path / "r").iterdir()] == ["vgg-seed1"]
     shared = [*flags, "--workers", 8, "--threads", available_cores()]
     train_models.main(parse_flags(train_models, list(map(str, shared))))
     assert "(WORKERS 5)" in capsys.readouterr().out  # no more than there are runs left
+    few = [*flags, "--results", tmp_path / "few", "--epochs", 20]
+    train_models.main(parse_flags(train_models, list(map(str, few))))
+    assert re.search(r"in all about [^,]* if a run takes 20 epochs \(", capsys.readouterr().out)
     write_run(finished._replace(protocol=protocol._replace(lr_patience=5)))
     with pytest.raises(InputError, match="LR_PATIENCE 5, not 10"):  # as training would end
         train_models.main(parse_flags(train_models, list(map(str, flags))))
