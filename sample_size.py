@@ -8,10 +8,11 @@
 For each class file and each number in N_TRAIN, spectra are rendered into `datasets/NAME-nN/`, and
 every network is trained on them with every seed, in the folders
 `results/sample_size/own/NAME-nN/MODEL-seedN/`. A class keeps its spectra when more are rendered, so
-each training set holds all smaller ones, and validation and test spectra are the same for all. Flags of spectra_from_config.py and of
-train_models.py that say how to render and to train are accepted and passed on. Without them spectra
-vary as the paper's do, not as those in `datasets/NAME/`; a warning names what differs. baselines.py
-lets methods that learn without a network join. Then stand in `results/sample_size/own/`
+each training set holds all smaller ones, and validation and test spectra are the same for all.
+Flags of spectra_from_config.py and of train_models.py that say how to render and to train are
+accepted and passed on. Without them spectra vary as the paper's do, not as those in
+`datasets/NAME/`; a warning names what differs. baselines.py lets methods that learn without a
+network join. Then stand in `results/sample_size/own/`
 
     table.md, table.csv    misclassified spectra for each class file, network and number of spectra;
                            table.md also says how spectra vary
