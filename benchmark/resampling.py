@@ -11,6 +11,8 @@ LINE = 0.2  # of the height of a spectrum: what is a line, not noise
 ROUNDING = 1e-6  # of a distance: what decimals may have lost
 FEW = 0.1  # of the points: those without a value
 SATURATED = 3  # neighbouring points at the highest y
+SPIKE = 3  # times as high as all other lines is a single point that may be no line
+FULLY_MEASURED = 100  # points or more, which draw a line with several
 WIDEST_GAP = 10  # datapoints that may lie between neighbouring measured points
 
 
@@ -121,7 +123,7 @@ def losses(x, y, datapoints, limits=None):
 
 
 def doubts(y):
-    """Return a sentence for what in y (points,) is hardly measured: codes, or a full detector."""
+    """Return a sentence for what in y (points,) is hardly measured: codes, spikes, saturation."""
     notes, values = [], np.unique(y)
     if len(values) < 2:
         return []
@@ -138,7 +140,22 @@ def doubts(y):
             f"the highest y, {values[-1]:g}, stands at {longest} neighbouring points, as where a "
             f"detector is saturated"
         )
+    if is_spike(y):
+        notes.append(
+            f"the highest y, {values[-1]:g}, is a single point more than {SPIKE} times as high as "
+            f"all other lines: it may be a spike, as of a cosmic ray"
+        )
     return notes
+
+
+def is_spike(y):
+    """Tell whether the highest y is a single point far above all others, over the median."""
+    heights = y - np.median(y)
+    top = int(np.argmax(heights))
+    beside = [heights[i] for i in (top - 1, top + 1) if 0 <= i < len(y)]
+    others = np.delete(heights, range(max(top - 1, 0), min(top + 2, len(y))))
+    alone = max(beside) < heights[top] / 2
+    return len(y) >= FULLY_MEASURED and alone and SPIKE * others.max() < heights[top]
 
 
 def datapoints_for_lines(x, y, grid):

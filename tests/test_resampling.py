@@ -180,7 +180,7 @@ def test_narrow_lines_are_noted_from_a_fifth_of_the_height_on(height, noted):
 
 def test_lines_of_single_points_need_as_many_datapoints_as_there_are_points():
     y = np.zeros(10_001)
-    y[5000] = 1
+    y[[2000, 5000]] = 1
     (note,) = losses(np.linspace(0, 1, 10_001), y, 500)
     assert "DATAPOINTS of 10001 would" in note
 
@@ -238,3 +238,17 @@ def test_three_points_are_saturated_and_frequent_values_no_codes():
 def test_a_lowest_y_nearer_than_the_others_span_is_no_code():
     y = np.arange(100.0) % 50
     assert not doubts(np.r_[-40, y]) and doubts(np.r_[-60, y])
+
+
+def test_a_single_point_far_above_all_lines_is_told_and_a_line_is_not():
+    x = np.linspace(200, 1200, 1000)
+    y = gaussians(x, [400, 700], [100, 60], width=3) + 5
+    spike, line = y.copy(), gaussians(x, [600.3], [900], width=1) + y
+    spike[500] = 900
+    assert doubts(y) == doubts(line) == []
+    (told,) = doubts(spike)
+    assert "900, is a single point more than 3 times as high as all other lines" in told
+    spike[500] = 290  # less than three times the highest line above the background
+    assert doubts(spike) == []
+    at_the_end = np.r_[y[1:], 900]
+    assert len(doubts(at_the_end)) == 1
