@@ -61,7 +61,14 @@ from benchmark.files import is_whole
 from benchmark.ideal_observer import IdealObserver
 from benchmark.minirocket import KERNELS, count_above, fit_features
 from benchmark.ridge import answer, train_ridge
-from benchmark.run_folder import RUN_RECORD, Count, array_that_differs, counts_text, read_run
+from benchmark.run_folder import (
+    RUN_RECORD,
+    Count,
+    array_that_differs,
+    counts_text,
+    folders_with,
+    read_run,
+)
 from benchmark.search_match import search_match
 from benchmark.similarity import (
     cross_correlation,
@@ -178,12 +185,12 @@ def numbers_used(settings, variation):
 
 def refuse_other_runs(results, dataset, hashes):
     """Raise InputError if networks in the results folder learned from another dataset."""
-    for path in sorted(results.glob(f"*/{RUN_RECORD}")):
-        name = array_that_differs(read_run(path.parent).dataset.sha256, hashes)
+    for folder in folders_with(results, RUN_RECORD):
+        name = array_that_differs(read_run(folder).dataset.sha256, hashes)
         if name:
             raise InputError(
-                f"{path.parent} was trained with another {name} than that of {dataset.folder}; "
-                f"choose another RESULTS folder"
+                f"{folder} was trained with another {name} than that of {dataset.folder}; choose "
+                f"another RESULTS folder"
             )
 
 

@@ -68,6 +68,7 @@ from benchmark.run_folder import (
     Identity,
     Protocol,
     finished_run,
+    folders_with,
     protocol_of,
     record_of,
 )
@@ -401,12 +402,12 @@ def tell_of_others(settings, named):
 
     named: the folders of the runs and methods that the settings ask for.
     """
-    records = [
-        path
-        for name in (RUN_RECORD, BASELINE_RECORD)
-        for path in Path(settings.results).glob(f"*-n*/*/{name}")
+    finished = [
+        folder
+        for results in Path(settings.results).glob("*-n*")
+        for folder in folders_with(results, RUN_RECORD, BASELINE_RECORD)
     ]
-    others = sorted({path.parent for path in records} - set(named))
+    others = sorted(set(finished) - set(named))
     if others:
         warn(
             f"not in the tables, as CONFIG, N_TRAIN, MODELS, SEEDS and METHODS do not name them: "

@@ -74,6 +74,7 @@ from benchmark.run_folder import (
     check_same,
     confidences_name,
     finished_run,
+    folders_with,
     predictions_name,
     protocol_of,
     read_run,
@@ -203,10 +204,10 @@ def refuse_other_runs(results, identities, protocol, record):
     """Raise InputError if a results folder holds runs of other data or another protocol."""
     for folder, identity in identities.items():
         finished_run(folder, identity)
-    for path in sorted(results.glob(f"*/{RUN_RECORD}")):  # other networks and seeds, too
-        if path.parent not in identities:
-            run = read_run(path.parent)
-            check_same(path.parent, run, Identity(run.model, run.seed, protocol, record))
+    for folder in folders_with(results, RUN_RECORD):  # other networks and seeds, too
+        if folder not in identities:
+            run = read_run(folder)
+            check_same(folder, run, Identity(run.model, run.seed, protocol, record))
 
 
 def by_card(folder):

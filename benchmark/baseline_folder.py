@@ -8,7 +8,13 @@ import numpy as np
 from benchmark.command_line import InputError
 from benchmark.data_card import array_names
 from benchmark.files import is_number, read_json, replace_file, write_json
-from benchmark.run_folder import Count, counts_record, faults_of_counts, predictions_name
+from benchmark.run_folder import (
+    Count,
+    counts_record,
+    faults_of_counts,
+    folders_with,
+    predictions_name,
+)
 
 WRITER = "baselines.py"
 BASELINE_RECORD = "baseline.json"
@@ -60,8 +66,8 @@ def read_baselines(results, run):
     Returns a list of Baseline. Raises InputError if one was judged on other data than `run`, a Run.
     """
     return [
-        read_baseline(path.parent, run.dataset.sha256, run.misclassified)
-        for path in sorted(results.glob(f"*/{BASELINE_RECORD}"))
+        read_baseline(folder, run.dataset.sha256, run.misclassified)
+        for folder in folders_with(results, BASELINE_RECORD)
     ]
 
 

@@ -13,6 +13,7 @@ from benchmark.run_folder import (
     RUN_RECORD,
     array_that_differs,
     differently_defined,
+    folders_with,
     predictions_name,
     read_run,
 )
@@ -92,11 +93,6 @@ def rank(run):
     name = model.partition(":")[0]
     place = order.index(name) if name in order else len(order)
     return place, model, run.model != model, run.seed
-
-
-def folders_with(results, *names):
-    """Return the folders in a results folder that hold a file of one of the names, sorted."""
-    return sorted({path.parent for name in names for path in results.glob(f"*/{name}")})
 
 
 def check_comparable(run, other):

@@ -42,6 +42,11 @@ def confidences_name(split):
     return f"{split}_confidences.npy"
 
 
+def folders_with(results, *names):
+    """Return the folders in a results folder that hold a file of one of the names, sorted."""
+    return sorted({path.parent for name in names for path in results.glob(f"*/{name}")})
+
+
 class Protocol(NamedTuple):
     """How networks are trained; the fields are constants of train_models.py."""
 
@@ -335,14 +340,14 @@ def check_beside_others(folder, identity):
 
     Also if a network with another name has the same definition: it would be trained twice.
     """
-    for path in sorted(folder.parent.glob(f"*/{RUN_RECORD}")):
-        run = read_run(path.parent)
+    for other in folders_with(folder.parent, RUN_RECORD):
+        run = read_run(other)
         if run.model == identity.model:
-            check_definition(path.parent, run, identity)
+            check_definition(other, run, identity)
         elif run.definition and run.definition == identity.definition:
             raise InputError(
-                f"{identity.model} is the network of {path.parent}, {run.model}, under another "
-                f"name, accepted: one of them"
+                f"{identity.model} is the network of {other}, {run.model}, under another name, "
+                f"accepted: one of them"
             )
 
 
