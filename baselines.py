@@ -61,14 +61,8 @@ from benchmark.files import is_whole
 from benchmark.ideal_observer import IdealObserver
 from benchmark.minirocket import KERNELS, count_above, fit_features
 from benchmark.ridge import answer, train_ridge
-from benchmark.run_folder import (
-    RUN_RECORD,
-    Count,
-    array_that_differs,
-    counts_text,
-    folders_with,
-    read_run,
-)
+from benchmark.run_folder import RUN_RECORD, Count, counts_text, folders_with, read_run
+from benchmark.run_identity import array_that_differs
 from benchmark.search_match import search_match
 from benchmark.similarity import (
     cross_correlation,

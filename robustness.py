@@ -49,7 +49,8 @@ from benchmark.robustness_record import (
     read_record,
     write_record,
 )
-from benchmark.run_folder import FAILURE, WEIGHTS, Count, check_definition
+from benchmark.run_folder import FAILURE, WEIGHTS, Count
+from benchmark.run_identity import check_definition
 from benchmark.run_sharing import holder, share
 from benchmark.severities import LADDER
 from benchmark.tensorflow_startup import gpu_required, release_memory, start_tensorflow

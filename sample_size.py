@@ -67,11 +67,11 @@ from benchmark.run_folder import (
     RUN_RECORD,
     Identity,
     Protocol,
-    finished_run,
     folders_with,
     protocol_of,
     record_of,
 )
+from benchmark.run_identity import changed_splits, finished_run, matrix_of
 from benchmark.run_sharing import holder, run_lock, state_of, status_of_workers
 from benchmark.sample_size_figure import draw
 from benchmark.sample_sizes import curves_csv, curves_of, origin_text, points_of, report, table_csv
@@ -171,8 +171,7 @@ def check_settings(settings):
     require(0 < settings.target < 1, "TARGET", settings.target, "a number above 0 and below 1")
     require_folder("DATASETS", settings.datasets)
     require_folder("RESULTS", settings.results)
-    first = training_settings(settings, passes=1, workers=settings.workers)
-    train_models.check_settings(first, protocol_of(first))
+    train_models.check_settings(training_settings(settings, passes=1, workers=settings.workers))
 
 
 def check_split(split, sets):
@@ -245,7 +244,7 @@ def training_settings(settings, **changes):
 
 def networks_of(settings, chosen):
     """Return (run folder, model, seed) of a training set's runs, as train_models.py orders them."""
-    return train_models.matrix_of(training_settings(settings), chosen.results)
+    return matrix_of(models=settings.models, seeds=settings.seeds, results=chosen.results)
 
 
 def render_missing(sets, settings):
@@ -331,7 +330,7 @@ def runs_of(settings, chosen):
     runs = {}
     for folder, model, seed in networks_of(settings, chosen):
         run = finished_run(folder, Identity(model, seed, chosen.protocol, record))
-        if run and train_models.changed_splits(run, record.sha256, splits):
+        if run and changed_splits(run, record.sha256, splits):
             run = None
         runs[model, seed] = only(splits, run) if run else None
     return runs

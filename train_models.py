@@ -37,20 +37,17 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmark.checkpoint import Checkpoint, Terminated
-from benchmark.command_line import LARGEST, InputError, require, require_folder, run_script, warn
-from benchmark.data_card import array_names
+from benchmark.command_line import InputError, require, require_folder, run_script, warn
 from benchmark.dataset_folder import (
     hash_and_check,
     name_of,
     read_dataset,
-    recorded_hashes,
     refuse_overwritten,
     warn_of_own_splits,
 )
 from benchmark.files import remove_abandoned, replace_file
 from benchmark.networks import (
     build,
-    canonical_names,
     check_names,
     definition_of,
     hash_of_weights,
@@ -63,25 +60,27 @@ from benchmark.run_comparison import compare
 from benchmark.run_folder import (
     CHECKPOINT,
     FAILURE,
-    RUN_RECORD,
     TENSORBOARD,
     WEIGHTS,
     Count,
-    Identity,
     Run,
-    check_beside_others,
-    check_definition,
-    check_same,
+    check_protocol,
     confidences_name,
-    finished_run,
-    folders_with,
     predictions_name,
     protocol_of,
-    read_run,
     record_of,
-    run_name,
     write_history,
     write_run,
+)
+from benchmark.run_identity import (
+    changed_splits,
+    check_beside_others,
+    check_definition,
+    finished_run,
+    identities_of,
+    matrix_of,
+    record_and_splits,
+    refuse_other_runs,
 )
 from benchmark.run_sharing import print_status, share, status_of_workers
 from benchmark.tensorflow_startup import gpu_required, release_memory, start_tensorflow
@@ -146,20 +145,40 @@ def main(settings):
     refuse_together(settings)
     if settings.compare:
         return compare(*map(Path, settings.compare))
+    check_settings(settings)
     protocol = protocol_of(settings)
-    check_settings(settings, protocol)
     results = Path(settings.results or Path("results", name_of(settings.dataset)))
     require_folder("RESULTS", results)
-    matrix = matrix_of(settings, results)
+    matrix = matrix_of(
+        models=settings.models, seeds=settings.seeds, results=results, task=settings.task
+    )
     workers, threads = divided(settings, len(matrix))
     if settings.status:
-        record, splits = by_card(settings.dataset)
+        record, splits = record_and_splits(settings.dataset)
         identities = identities_of(matrix, protocol, record)
         return print_status(identities, splits, first=settings.task or 0)
     if settings.workers > 1 and not settings.estimate:
         received, statuses = run_workers(sys.modules[__name__], settings, workers, threads)
         return status_of_workers([folder for folder, _, _ in matrix], received, statuses)
     return train_matrix(settings, protocol, results, matrix, workers, threads)
+
+
+def refuse_together(settings):
+    """Raise InputError if more than one of the flags that train nothing is given."""
+    wanted = settings.status, settings.estimate, settings.compare is not None
+    names = [n for n, on in zip(("STATUS", "ESTIMATE", "COMPARE"), wanted, strict=True) if on]
+    if len(names) > 1:
+        raise InputError(f"{' and '.join(names)} are given, accepted: one of them")
+
+
+def check_settings(settings):
+    check_protocol(protocol_of(settings))
+    check_names(settings.models)
+    for seed in settings.seeds:
+        require(0 <= seed < 2**32, "SEEDS", seed, "0 to 4294967295")
+    minutes = settings.checkpoint_minutes
+    require(minutes >= 0, "CHECKPOINT_MINUTES", minutes, "0 or more")
+    check_processes(settings.workers, settings.threads)
 
 
 def train_matrix(settings, protocol, results, matrix, workers, threads):
@@ -193,71 +212,6 @@ def train_matrix(settings, protocol, results, matrix, workers, threads):
     except Terminated as terminated:
         print("stopped after a checkpoint; the same command goes on from it", file=sys.stderr)
         return 128 + terminated.number
-
-
-def identities_of(matrix, protocol, record):
-    """Return run folder -> Identity; record: DatasetRecord."""
-    return {folder: Identity(network, seed, protocol, record) for folder, network, seed in matrix}
-
-
-def refuse_other_runs(results, identities, protocol, record):
-    """Raise InputError if a results folder holds runs of other data or another protocol."""
-    for folder, identity in identities.items():
-        finished_run(folder, identity)
-    for folder in folders_with(results, RUN_RECORD):  # other networks and seeds, too
-        if folder not in identities:
-            run = read_run(folder)
-            check_same(folder, run, Identity(run.model, run.seed, protocol, record))
-
-
-def by_card(folder):
-    """Return the DatasetRecord that a dataset folder's card gives, and the splits to judge; quick.
-
-    Without a card the record is None, without a dataset there are no splits.
-    """
-    try:
-        dataset = read_dataset(folder)
-    except InputError:
-        return None, []
-    record = dataset.card and record_of(dataset, recorded_hashes(dataset))
-    return record, [split for split in dataset.splits if split != "train"]
-
-
-def refuse_together(settings):
-    """Raise InputError if more than one of the flags that train nothing is given."""
-    wanted = settings.status, settings.estimate, settings.compare is not None
-    names = [n for n, on in zip(("STATUS", "ESTIMATE", "COMPARE"), wanted, strict=True) if on]
-    if len(names) > 1:
-        raise InputError(f"{' and '.join(names)} are given, accepted: one of them")
-
-
-def matrix_of(settings, results):
-    """Return (run folder, network, seed) of all runs, or of the one that TASK names."""
-    networks = dict.fromkeys(canonical_names(settings.models))  # each once
-    seeds = dict.fromkeys(settings.seeds)
-    matrix = [(results / run_name(name, seed), name, seed) for seed in seeds for name in networks]
-    if settings.task is None:
-        return matrix
-    last = len(matrix) - 1
-    require(0 <= settings.task <= last, "TASK", settings.task, f"0 to {last}")
-    return [matrix[settings.task]]
-
-
-def check_settings(settings, protocol):
-    for name in "batch_size", "epochs", "lr_patience", "stop_patience", "passes":
-        value = getattr(protocol, name)
-        accepted = f"a whole number from 1 to {LARGEST}"
-        require(1 <= value <= LARGEST, name.upper(), value, accepted)
-    rate, factor, delta = protocol.learning_rate, protocol.lr_factor, protocol.min_delta
-    require(0 < rate < np.inf, "LEARNING_RATE", rate, "a number above 0")
-    require(0 < factor < 1, "LR_FACTOR", factor, "a number above 0 and below 1")
-    require(0 <= delta < np.inf, "MIN_DELTA", delta, "0 or more")
-    check_names(settings.models)
-    for seed in settings.seeds:
-        require(0 <= seed < 2**32, "SEEDS", seed, "0 to 4294967295")
-    minutes = settings.checkpoint_minutes
-    require(minutes >= 0, "CHECKPOINT_MINUTES", minutes, "0 or more")
-    check_processes(settings.workers, settings.threads)
 
 
 def complete_run(folder, identity, build_for, dataset, environment, checkpoint_minutes):
@@ -298,15 +252,6 @@ def complete_run(folder, identity, build_for, dataset, environment, checkpoint_m
     return completed
 
 
-def changed_splits(run, hashes, splits):
-    """Return the splits that the run has not judged, or whose files have changed since."""
-    return [
-        split
-        for split in splits
-        if any(run.dataset.sha256.get(name) != hashes[name] for name in array_names(split))
-    ]
-
-
 def train_run(folder, identity, build_for, dataset, environment, checkpoint_minutes):
     """Train a network and save its best weights.
 
@@ -339,6 +284,24 @@ def train_run(folder, identity, build_for, dataset, environment, checkpoint_minu
         misclassified={},
     )
     return run, model
+
+
+def judge(model, split, dataset, folder, batch_size):
+    """Predict the classes of a split and save them; returns the Count of misclassified spectra."""
+    x, y = dataset.splits[split]
+    predictions, confidences = np.zeros(len(y), np.int64), np.zeros(len(y), np.float32)
+    for first in range(0, len(y), batch_size):
+        rows = slice(first, first + batch_size)
+        probabilities = model.predict_on_batch(np.asarray(x[rows], np.float32))
+        predictions[rows] = probabilities.argmax(axis=1)
+        confidences[rows] = probabilities.max(axis=1)
+    for name, array in (
+        (predictions_name(split), predictions),
+        (confidences_name(split), confidences),
+    ):
+        with replace_file(folder / name) as file:
+            np.save(file, array)
+    return Count(misclassified=int(np.count_nonzero(predictions != y)), spectra=len(y))
 
 
 def fit(model, dataset, folder, identity, environment, checkpoint_minutes):
@@ -510,24 +473,6 @@ def batches(x, y, classes, batch_size, rows=None):
         steps = math.ceil(len(x) / batch_size)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
     return dataset.prefetch(2)
-
-
-def judge(model, split, dataset, folder, batch_size):
-    """Predict the classes of a split and save them; returns the Count of misclassified spectra."""
-    x, y = dataset.splits[split]
-    predictions, confidences = np.zeros(len(y), np.int64), np.zeros(len(y), np.float32)
-    for first in range(0, len(y), batch_size):
-        rows = slice(first, first + batch_size)
-        probabilities = model.predict_on_batch(np.asarray(x[rows], np.float32))
-        predictions[rows] = probabilities.argmax(axis=1)
-        confidences[rows] = probabilities.max(axis=1)
-    for name, array in (
-        (predictions_name(split), predictions),
-        (confidences_name(split), confidences),
-    ):
-        with replace_file(folder / name) as file:
-            np.save(file, array)
-    return Count(misclassified=int(np.count_nonzero(predictions != y)), spectra=len(y))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import numpy as np
 
 from benchmark.command_line import InputError
 from benchmark.files import replace_file
-from benchmark.run_folder import CHECKPOINT, DatasetRecord, Identity, Protocol, check_same
+from benchmark.run_folder import CHECKPOINT, DatasetRecord, Identity, Protocol
+from benchmark.run_identity import check_same
 
 PLATEAU_COUNTERS = "best", "wait", "cooldown_counter"
 STOPPING_COUNTERS = "best", "wait", "best_epoch"

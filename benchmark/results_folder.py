@@ -11,12 +11,11 @@ from benchmark.run_folder import (
     FAILURE,
     HISTORY,
     RUN_RECORD,
-    array_that_differs,
-    differently_defined,
     folders_with,
     predictions_name,
     read_run,
 )
+from benchmark.run_identity import array_that_differs, differently_defined
 from benchmark.run_sharing import LOCK
 from benchmark.table_formats import one_line
 

@@ -1,4 +1,4 @@
-"""The run folder: names of its files, the record run.json, and what must match between runs."""
+"""The run folder: names of its files, the record run.json and what it may hold."""
 
 import csv
 import io
@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmark.command_line import InputError
-from benchmark.data_card import array_names
+from benchmark.command_line import LARGEST, InputError, require
 from benchmark.files import (
     are_names,
     is_number,
@@ -64,6 +63,18 @@ class Protocol(NamedTuple):
 def protocol_of(settings):
     """Return the Protocol that the settings of train_models.py give, a namespace."""
     return Protocol(**{name: getattr(settings, name) for name in Protocol._fields})
+
+
+def check_protocol(protocol):
+    """Raise InputError for a value that is not accepted."""
+    for name in "batch_size", "epochs", "lr_patience", "stop_patience", "passes":
+        value = getattr(protocol, name)
+        accepted = f"a whole number from 1 to {LARGEST}"
+        require(1 <= value <= LARGEST, name.upper(), value, accepted)
+    rate, factor, delta = protocol.learning_rate, protocol.lr_factor, protocol.min_delta
+    require(0 < rate < np.inf, "LEARNING_RATE", rate, "a number above 0")
+    require(0 < factor < 1, "LR_FACTOR", factor, "a number above 0 and below 1")
+    require(0 <= delta < np.inf, "MIN_DELTA", delta, "0 or more")
 
 
 def differing_constants(one, other):
@@ -271,90 +282,6 @@ def is_count(recorded):
     if not all(is_number(number, 0, count.spectra) for number in count):
         return False
     return count.tied > 0 or is_whole(count.misclassified, 0, count.spectra)
-
-
-def finished_run(folder, wanted):
-    """Return the Run of a folder, None if it is not finished.
-
-    Raises InputError if it is not the one that is wanted, see `check_same`.
-    """
-    if not (folder / RUN_RECORD).exists():
-        return None
-    run = read_run(folder)
-    check_same(folder, run, wanted)
-    return run
-
-
-def check_same(folder, found, wanted):
-    """Raise InputError if a run or checkpoint is of another network, seed, protocol or dataset.
-
-    found: a Run or Identity; wanted: an Identity, whose dataset may be None: then any will do.
-    """
-    for name in "model", "seed":
-        before, now = getattr(found, name), getattr(wanted, name)
-        if before != now:
-            raise InputError(
-                f"{folder} holds a run with {name} {before}, not {now}; rename or delete it"
-            )
-    for name, before, now in differing_constants(found.protocol, wanted.protocol):
-        raise InputError(
-            f"{folder} was trained with {name} {before}, not {now}; choose another RESULTS folder "
-            f"or delete this run"
-        )
-    check_definition(folder, found, wanted)
-    if wanted.dataset is None:
-        return
-    name = array_that_differs(found.dataset.sha256, wanted.dataset.sha256)
-    if name:
-        raise InputError(
-            f"{folder} was trained on another {name} (SHA-256 differs); choose another RESULTS "
-            f"folder or delete this run"
-        )
-
-
-def differently_defined(one, other):
-    """Tell whether two Runs or Identities are known to be of different definitions of a network.
-
-    Those of different versions of Keras, which may write them otherwise, are not compared.
-    """
-    one, other = one.definition, other.definition
-    known = one is not None and other is not None and one["keras"] == other["keras"]
-    return known and one != other
-
-
-def check_definition(folder, found, wanted):
-    """Raise InputError if a network is defined otherwise now than when it was trained.
-
-    found, wanted: a Run or Identity each.
-    """
-    if differently_defined(found, wanted):
-        raise InputError(
-            f"{folder} was trained with another definition of {found.model} than "
-            f"model_implementations has now; give the changed network a name of its own, or delete "
-            f"this run"
-        )
-
-
-def check_beside_others(folder, identity):
-    """Raise InputError if another run of the results folder is of a changed network.
-
-    Also if a network with another name has the same definition: it would be trained twice.
-    """
-    for other in folders_with(folder.parent, RUN_RECORD):
-        run = read_run(other)
-        if run.model == identity.model:
-            check_definition(other, run, identity)
-        elif run.definition and run.definition == identity.definition:
-            raise InputError(
-                f"{identity.model} is the network of {other}, {run.model}, under another name, "
-                f"accepted: one of them"
-            )
-
-
-def array_that_differs(hashes, others):
-    """Return the first array of training and validation that is another one, None if none is."""
-    names = *array_names("train"), *array_names("val")
-    return next((name for name in names if hashes.get(name) != others.get(name)), None)
 
 
 def counts_text(misclassified):

@@ -19,10 +19,10 @@ from benchmark.run_folder import (
     FAILURE,
     HISTORY,
     RUN_RECORD,
-    check_same,
     counts_text,
     read_run,
 )
+from benchmark.run_identity import check_same
 
 LOCK = ".lock"
 

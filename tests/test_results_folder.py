@@ -7,7 +7,8 @@ from conftest import PROJECT, assert_one_sentence
 from test_evaluation import DATASET, HASHES, PROTOCOL, write_run
 
 from benchmark.results_folder import rank
-from benchmark.run_folder import Run, array_that_differs
+from benchmark.run_folder import Run
+from benchmark.run_identity import array_that_differs
 from evaluate import evaluate as evaluated
 
 

@@ -18,11 +18,12 @@ from conftest import PROJECT, assert_one_sentence, write_finished_run
 
 import train_models
 from benchmark.checkpoint import Checkpoint, Terminated, read_progress, storable
-from benchmark.command_line import InputError, parse_flags
+from benchmark.command_line import InputError
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.networks import Network, build
 from benchmark.run_comparison import compare
 from benchmark.run_folder import Identity, Protocol, Run, record_of, write_history
+from benchmark.run_identity import matrix_of
 from benchmark.run_sharing import note_failure, run_lock, share, state_of
 from model_implementations.basic_blocks import classifier, convolution
 from train_models import complete_run
@@ -526,9 +527,9 @@ def test_what_run_json_records_and_lost_predictions_are_compared_too(dataset, tm
 
 
 def test_networks_and_seeds_that_are_named_twice_are_trained_once(tmp_path):
-    flags = "--models", "vgg", "cnn2", "cnn2:hidden_activation=linear", "--seeds", "1", "0", "1"
-    settings = parse_flags(train_models, flags)
-    found = [(model, seed) for _, model, seed in train_models.matrix_of(settings, tmp_path)]
+    models = "vgg", "cnn2", "cnn2:hidden_activation=linear"
+    matrix = matrix_of(models=models, seeds=(1, 0, 1), results=tmp_path)
+    found = [(model, seed) for _, model, seed in matrix]
     assert found == [("vgg", 1), ("cnn2", 1), ("vgg", 0), ("cnn2", 0)]
 
 

@@ -30,6 +30,7 @@ from benchmark.run_folder import (
     run_name,
     write_run,
 )
+from benchmark.run_identity import changed_splits, matrix_of
 from benchmark.tensorflow_startup import gpu_required, release_memory
 from benchmark.training_time import duration
 from model_implementations.basic_blocks import classifier
@@ -362,7 +363,7 @@ def test_networks_have_the_names_they_are_trained_by(dataset, tmp_path, monkeypa
 def test_a_split_is_judged_again_whichever_of_its_files_has_changed(changed):
     hashes = dict.fromkeys(("x_val.npy", "y_val.npy", "x_test.npy", "y_test.npy"), "as before")
     run = SimpleNamespace(dataset=SimpleNamespace(sha256=hashes))
-    assert train_models.changed_splits(run, hashes | {changed: "new"}, ["val", "test"]) == ["test"]
+    assert changed_splits(run, hashes | {changed: "new"}, ["val", "test"]) == ["test"]
 
 
 def test_a_split_that_was_renamed_or_removed_is_no_longer_counted(dataset, tmp_path, monkeypatch):
@@ -416,9 +417,9 @@ def test_own_arrays_without_test_split_train(own_arrays, tmp_path):
 
 
 def test_runs_come_seed_by_seed_in_the_order_of_the_networks():
-    settings = parse_flags(train_models, ["--models", "cnn2", "vgg", "--seeds", "0", "1"])
-    matrix = [(model, seed) for _, model, seed in train_models.matrix_of(settings, Path("r"))]
-    assert matrix == [("cnn2", 0), ("vgg", 0), ("cnn2", 1), ("vgg", 1)]
+    matrix = matrix_of(models=("cnn2", "vgg"), seeds=(0, 1), results=Path("r"))
+    found = [(model, seed) for _, model, seed in matrix]
+    assert found == [("cnn2", 0), ("vgg", 0), ("cnn2", 1), ("vgg", 1)]
 
 
 def test_each_seed_begins_with_weights_of_its_own(dataset, tmp_path):
