@@ -54,6 +54,8 @@ from benchmark.networks import (
     load_weights,
     network_builders,
     read_network,
+    save_network,
+    unfinished,
     warn_of_memory,
 )
 from benchmark.run_comparison import compare
@@ -138,8 +140,6 @@ REQUIRE_GPU: Annotated[
 ] = None
 WORKER: Annotated[int | None, "Which of several processes this is; set by WORKERS."] = None
 
-UNFINISHED_WEIGHTS = f".tmp.{WEIGHTS}"  # Keras wants its own ending
-
 
 def main(settings):
     refuse_together(settings)
@@ -202,9 +202,14 @@ def train_matrix(settings, protocol, results, matrix, workers, threads):
 
     def train(folder):
         identity = identities[folder]
-        build_for = partial(build, networks[identity.model])
+        network = networks[identity.model]
         return complete_run(
-            folder, identity, build_for, dataset, environment, settings.checkpoint_minutes
+            folder=folder,
+            identity=identity,
+            build_model=partial(build, network, dataset, protocol.learning_rate),
+            dataset=dataset,
+            environment=environment,
+            checkpoint_minutes=settings.checkpoint_minutes,
         )
 
     try:
@@ -214,27 +219,32 @@ def train_matrix(settings, protocol, results, matrix, workers, threads):
         return 128 + terminated.number
 
 
-def complete_run(folder, identity, build_for, dataset, environment, checkpoint_minutes):
+def complete_run(folder, identity, build_model, dataset, environment, checkpoint_minutes):
     """Train one network with one seed, go on from its checkpoint, or take up its finished run.
 
-    build_for: function of Dataset and learning rate that returns the compiled network. The caller
-    holds the folder's lock. Returns the Run, whose run.json is written last: a folder that has it
-    is finished.
+    build_model: function that returns the compiled network. The caller holds the folder's lock.
+    Returns the Run, whose run.json is written last: a folder that has it is finished.
     """
     refuse_overwritten(dataset, identity.dataset.sha256)
     remove_abandoned(folder / CHECKPOINT)
-    (folder / UNFINISHED_WEIGHTS).unlink(missing_ok=True)
+    unfinished(folder / WEIGHTS).unlink(missing_ok=True)
     (folder / FAILURE).unlink(missing_ok=True)
     run = finished_run(folder, identity)
     if run is None:
-        arguments = folder, identity, build_for, dataset, environment, checkpoint_minutes
-        run, model = train_run(*arguments)
+        run, model = train_run(
+            folder=folder,
+            identity=identity,
+            build_model=build_model,
+            dataset=dataset,
+            environment=environment,
+            checkpoint_minutes=checkpoint_minutes,
+        )
         unjudged = [split for split in dataset.splits if split != "train"]
     else:
         unjudged = changed_splits(run, identity.dataset.sha256, dataset.splits)
         if unjudged:
             release_memory()
-            model = build_for(dataset, identity.protocol.learning_rate)
+            model = build_model()
             check_definition(folder, run, identity._replace(definition=definition_of(model)))
             load_weights(model, folder / WEIGHTS, run.weights_sha256, unjudged)
     gone = [split for split in run.misclassified if split not in dataset.splits]
@@ -252,7 +262,7 @@ def complete_run(folder, identity, build_for, dataset, environment, checkpoint_m
     return completed
 
 
-def train_run(folder, identity, build_for, dataset, environment, checkpoint_minutes):
+def train_run(folder, identity, build_model, dataset, environment, checkpoint_minutes):
     """Train a network and save its best weights.
 
     Returns the Run, which has judged no split yet, and the model with these weights.
@@ -262,16 +272,12 @@ def train_run(folder, identity, build_for, dataset, environment, checkpoint_minu
     folder.mkdir(parents=True, exist_ok=True)
     release_memory()
     keras.utils.set_random_seed(identity.seed)
-    model = build_for(dataset, identity.protocol.learning_rate)
+    model = build_model()
     identity = identity._replace(definition=definition_of(model))
     check_beside_others(folder, identity)
     warn_of_memory(model, identity.model, identity.protocol.batch_size)
     progress, best_epoch = fit(model, dataset, folder, identity, environment, checkpoint_minutes)
-    try:
-        model.save(folder / UNFINISHED_WEIGHTS)
-        (folder / UNFINISHED_WEIGHTS).replace(folder / WEIGHTS)
-    finally:
-        (folder / UNFINISHED_WEIGHTS).unlink(missing_ok=True)  # if the disk is full, say
+    save_network(model, folder / WEIGHTS)
     run = Run(
         folder=folder,
         **identity._asdict(),

@@ -282,6 +282,20 @@ def hash_of_weights(model):
     return sha256.hexdigest()
 
 
+def unfinished(path):
+    """Return where a network is written before its file is whole; Keras wants its own ending."""
+    return path.with_name(f".tmp.{path.name}")
+
+
+def save_network(model, path):
+    """Save a network; whoever looks at its file finds all of it."""
+    try:
+        model.save(unfinished(path))
+        unfinished(path).replace(path)
+    finally:
+        unfinished(path).unlink(missing_ok=True)  # if the disk is full, say
+
+
 def load_weights(model, path, sha256, splits):
     """Load the saved weights of a finished run, which must be those that run.json records."""
     if not path.exists():

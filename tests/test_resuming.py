@@ -56,8 +56,15 @@ def train(dataset, folder, protocol=PROTOCOL, minutes=0, environment=None):
     """Train `changeable`, by default with a checkpoint after every step."""
     read = read_dataset(dataset)
     identity = Identity("changeable", 0, protocol, record_of(read, hash_and_check(read)))
-    build_for = partial(build, Network("changeable", changeable, {}))
-    return complete_run(folder, identity, build_for, read, environment or {}, minutes)
+    network = Network("changeable", changeable, {})
+    return complete_run(
+        folder=folder,
+        identity=identity,
+        build_model=partial(build, network, read, protocol.learning_rate),
+        dataset=read,
+        environment=environment or {},
+        checkpoint_minutes=minutes,
+    )
 
 
 def identical(a, b, capsys):

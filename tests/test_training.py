@@ -73,8 +73,15 @@ def train(folder, results, builder=linear, seed=0, protocol=SHORT, checkpoint_mi
     record = record_of(dataset, hash_and_check(dataset))
     identity = Identity(builder.__name__, seed, protocol, record)
     run_folder = results / run_name(builder.__name__, seed)
-    build_for = partial(build, Network(builder.__name__, builder, {}))
-    run = complete_run(run_folder, identity, build_for, dataset, ENVIRONMENT, checkpoint_minutes)
+    network = Network(builder.__name__, builder, {})
+    run = complete_run(
+        folder=run_folder,
+        identity=identity,
+        build_model=partial(build, network, dataset, protocol.learning_rate),
+        dataset=dataset,
+        environment=ENVIRONMENT,
+        checkpoint_minutes=checkpoint_minutes,
+    )
     return run, run_folder
 
 
