@@ -87,7 +87,7 @@ from benchmark.run_identity import (
 from benchmark.run_sharing import print_status, share, status_of_workers
 from benchmark.tensorflow_startup import gpu_required, release_memory, start_tensorflow
 from benchmark.training_time import estimate
-from benchmark.workers import check_processes, divided, run_workers
+from benchmark.workers import check_processes, divided, run_workers, tell_epoch
 
 # Files
 DATASET: Annotated[str, "Dataset folder with x_train.npy and so on."] = "datasets/dataset500"
@@ -359,7 +359,7 @@ def fit(model, dataset, folder, identity, environment, checkpoint_minutes):
                 raise
             seconds = time.monotonic() - began  # of an epoch, or of what was left of it
             left = min(protocol.stop_patience - stopping.wait, protocol.epochs - progress.epoch)
-            tell(bar, title, progress.epoch, losses, seconds_left=seconds * left)
+            tell_epoch(bar, title, progress.epoch, losses, seconds_left=seconds * left)
     for callback in callbacks:
         callback.on_train_end()  # restores the best weights
     progress.seconds = checkpoint.seconds()
@@ -423,23 +423,6 @@ def end_epoch(callbacks, progress, losses, folder):
                 f"{name} is {losses[name]} in epoch {progress.epoch}; a smaller LEARNING_RATE may "
                 f"help"
             )
-
-
-def tell(bar, title, epoch, losses, seconds_left):
-    """Show how an epoch, counted from 1, went: beside the progress bar, or in a line of a log."""
-    accuracy = losses.get("val_accuracy", math.nan)
-    text = (
-        f"epoch {epoch}: loss {losses['loss']:.4g}, val_loss {losses['val_loss']:.4g}, "
-        f"val_accuracy {accuracy:.4f}, learning rate {losses['learning_rate']:.3g}, stops in "
-        f"{tqdm.format_interval(seconds_left)} or later"
-    )
-    if not bar.disable:
-        bar.set_postfix_str(text)
-        return
-    try:
-        print(f"{title}, {text}", flush=True)
-    except OSError as error:  # a log on a full disk is like a pipe that nobody reads
-        raise BrokenPipeError(error.errno, error.strerror, "standard output") from None
 
 
 def order_of_spectra(seed, epoch, spectra, passes=1):

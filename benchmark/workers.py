@@ -1,5 +1,6 @@
 """Workers: several processes of one command, which share its runs by their locks."""
 
+import math
 import re
 import signal
 import subprocess
@@ -15,8 +16,7 @@ from tqdm import tqdm
 from benchmark.command_line import flags_of, require
 from benchmark.machine import available_cores
 
-PROGRESS = re.compile(r", (epoch|artefact) \d+")  # in the lines that say how a run goes
-
+PROGRESS = re.compile(r", (epoch|artefact) \d+")  # in the lines of tell_epoch and robustness.py
 
 MOST_THREADS = 1024
 MOST_WORKERS = 256
@@ -98,6 +98,23 @@ def signals_passed_on(processes):
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def tell_epoch(bar, title, epoch, losses, seconds_left):
+    """Show how an epoch, counted from 1, went: beside the progress bar, or in a line of a log."""
+    accuracy = losses.get("val_accuracy", math.nan)
+    text = (
+        f"epoch {epoch}: loss {losses['loss']:.4g}, val_loss {losses['val_loss']:.4g}, "
+        f"val_accuracy {accuracy:.4f}, learning rate {losses['learning_rate']:.3g}, stops in "
+        f"{tqdm.format_interval(seconds_left)} or later"
+    )
+    if not bar.disable:
+        bar.set_postfix_str(text)
+        return
+    try:
+        print(f"{title}, {text}", flush=True)
+    except OSError as error:  # a log on a full disk is like a pipe that nobody reads
+        raise BrokenPipeError(error.errno, error.strerror, "standard output") from None
 
 
 def lines_of(processes):
