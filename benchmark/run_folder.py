@@ -1,7 +1,6 @@
 """The run folder: names of its files, the record run.json and what it may hold."""
 
 import csv
-import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from benchmark.files import (
     replace_file,
     write_json,
 )
-from benchmark.table_formats import mean_text
+from benchmark.table_formats import as_csv, mean_text
 
 WRITER = "train_models.py"
 RUN_RECORD = "run.json"
@@ -322,12 +321,12 @@ def read_predictions(folder, split, labels, classes, count):
 
 def write_history(folder, history):
     """Write history.csv; history: column -> a number per epoch."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["epoch", *history])
-    table.writerows(zip(range(1, 1 + len(history["loss"])), *history.values(), strict=True))
+    epochs = [
+        {"epoch": epoch} | dict(zip(history, numbers, strict=True))
+        for epoch, numbers in enumerate(zip(*history.values(), strict=True), 1)
+    ]
     with replace_file(folder / HISTORY) as file:
-        file.write(text.getvalue().encode())
+        file.write(as_csv(["epoch", *history], epochs).encode())
 
 
 def read_history(folder):
