@@ -32,7 +32,7 @@ from tqdm import tqdm
 
 import baselines
 from benchmark import robustness_report
-from benchmark.artefacts import may_leave, those_on
+from benchmark.artefacts import may_leave
 from benchmark.baseline_folder import BASELINE_RECORD, read_baselines
 from benchmark.class_figures import class_artefacts, most_telling_class
 from benchmark.command_line import InputError, parse_flags, require_folder, run_script, warn
@@ -46,6 +46,7 @@ from benchmark.robustness_record import (
     FOLDER,
     Judged,
     Record,
+    Test,
     read_record,
     write_record,
 )
@@ -90,19 +91,6 @@ class Judge(NamedTuple):
     earlier: Count | None  # of the test split, in its run.json or baseline.json
 
 
-class Test(NamedTuple):
-    """Test spectra with one artefact at one severity."""
-
-    artefact: str
-    severity: float
-    artefacts: object  # Artefacts; None for the clean spectra
-
-    @property
-    def key(self):
-        """What `Judged.test` is of this test."""
-        return self.artefact, self.severity, those_on(self.artefacts)
-
-
 def main(settings):
     check_processes(settings.workers, settings.threads)
     results = Path(settings.results)
@@ -135,7 +123,7 @@ def main(settings):
     wanted = {
         folder: empty_record(judge, class_file, variation) for folder, judge in judges.items()
     }
-    complete, missing = records_of(wanted, [test.key for test in tests])
+    complete, missing = records_of(wanted, tests)
     if missing:
         status = max(status, 1)
     if complete:
@@ -284,7 +272,7 @@ def judge_tests(folder, judge, tests, class_file, variation):
     left, name, classify = list(known), folder.name, None
     with tqdm(tests, name, unit="test", leave=False, disable=None) as progress:
         for number, test in enumerate(progress):
-            judged = next((each for each in left if each.test == test.key), None)
+            judged = next((each for each in left if each.test == test), None)
             if judged:
                 left.remove(judged)
             else:
@@ -292,7 +280,7 @@ def judge_tests(folder, judge, tests, class_file, variation):
                 wrong = misclassified(classify, split, test.artefacts, class_file)
                 if test.artefact == CLEAN:
                     refuse_other_answers(folder, judge.earlier, wrong)
-                judged = Judged(*test.key, misclassified=wrong)
+                judged = Judged(test, misclassified=wrong)
             record.judged.append(judged)
             at_end = number + 1 == len(tests) or tests[number + 1].artefact != test.artefact
             if at_end and classify:
@@ -368,7 +356,7 @@ def records_of(wanted, tests):
     """Return the complete Records, and the folders of the others, which it names.
 
     wanted: folder -> Record as it begins; one of other weights or settings is not complete, nor is
-    one of other tests; tests: list of `Test.key`.
+    one of other tests; tests: list of Test.
     """
     complete, missing, refused = [], [], False
     for folder, begun in wanted.items():

@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmark.artefacts import Artefacts, those_on
 from benchmark.command_line import InputError
 from benchmark.files import is_number, is_whole, read_json, write_json
 from benchmark.severities import LADDER
+from benchmark.variation import fits_artefact, read_artefacts
 
 WRITER = "robustness.py"
 FOLDER = "robustness"
@@ -15,18 +17,18 @@ RECORD = "counts.json"
 CLEAN = "none"  # the artefact of spectra without one
 
 
-class Judged(NamedTuple):
-    """How many test spectra with an artefact were misclassified."""
+class Test(NamedTuple):
+    """Test spectra with one artefact at one severity."""
 
     artefact: str  # that of a Rung, or CLEAN
     severity: float
-    settings: dict  # what `artefacts.those_on` returns
+    artefacts: Artefacts | None  # None for the clean spectra
 
-    @property
-    def test(self):
-        """What was judged: artefact, severity and settings."""
-        return self[:3]
 
+class Judged(NamedTuple):
+    """How many spectra of a test were misclassified."""
+
+    test: Test
     misclassified: int
 
 
@@ -40,7 +42,7 @@ class Record(NamedTuple):
     judged: list  # of Judged, in the order of the ladder
 
     def is_complete(self, tests):
-        """Tell whether these are judged, and nothing else; tests: list of `Judged.test`."""
+        """Tell whether these are judged, and nothing else; tests: list of Test."""
         return [judged.test for judged in self.judged] == tests
 
     def accuracies(self):
@@ -48,7 +50,7 @@ class Record(NamedTuple):
         accuracies = {}
         for judged in self.judged:
             right = 1 - judged.misclassified / self.spectra
-            accuracies.setdefault(judged.artefact, []).append(right)
+            accuracies.setdefault(judged.test.artefact, []).append(right)
         return {artefact: np.array(values) for artefact, values in accuracies.items()}
 
     def mean_accuracy(self):
@@ -59,7 +61,15 @@ class Record(NamedTuple):
 
 def write_record(folder, record):
     content = record._asdict()
-    content["judged"] = [judged._asdict() for judged in record.judged]
+    content["judged"] = [
+        {
+            "artefact": judged.test.artefact,
+            "severity": judged.test.severity,
+            "settings": those_on(judged.test.artefacts),
+            "misclassified": judged.misclassified,
+        }
+        for judged in record.judged
+    ]
     write_json(Path(folder, RECORD), content)
 
 
@@ -72,14 +82,13 @@ def read_record(folder):
         return None
     for reason in faults_of(content):
         raise InputError(f"{path} is not what {WRITER} writes: {reason}; delete it to judge again")
-    judged = [Judged(**entry) for entry in content.pop("judged")]
-    return Record(**content, judged=[with_tuples(each) for each in judged])
+    return Record(**content | {"judged": [read_judged(entry) for entry in content["judged"]]})
 
 
-def with_tuples(judged):
-    """Return a Judged with the ranges of its settings as tuples, which JSON makes lists."""
-    settings = {n: tuple(v) if isinstance(v, list) else v for n, v in judged.settings.items()}
-    return judged._replace(settings=settings)
+def read_judged(entry):
+    artefacts = None if entry["artefact"] == CLEAN else read_artefacts(entry["settings"])
+    test = Test(entry["artefact"], entry["severity"], artefacts)
+    return Judged(test, entry["misclassified"])
 
 
 def faults_of(content):
@@ -103,8 +112,13 @@ def faults_of(content):
 
 
 def is_judged(entry, spectra):
-    if not isinstance(entry, dict) or entry.keys() != set(Judged._fields):
+    """Tell whether this is what JSON files hold of a Judged."""
+    names = {"artefact", "severity", "settings", "misclassified"}
+    if not isinstance(entry, dict) or entry.keys() != names:
         return False
-    texts = isinstance(entry["artefact"], str) and isinstance(entry["settings"], dict)
+    settings = entry["settings"]
+    if not isinstance(settings, dict) or not settings.keys() <= set(Artefacts._fields):
+        return False
+    fit = all(fits_artefact(value, name) for name, value in settings.items())
     numbers = is_number(entry["severity"], 0) and is_whole(entry["misclassified"], 0, spectra)
-    return texts and numbers
+    return isinstance(entry["artefact"], str) and fit and numbers

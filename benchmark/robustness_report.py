@@ -43,8 +43,8 @@ def csv_table(records):
         {
             "network": record.network,
             "seed": "" if record.seed is None else record.seed,
-            "artefact": judged.artefact,
-            "severity": f"{judged.severity:g}",
+            "artefact": judged.test.artefact,
+            "severity": f"{judged.test.severity:g}",
             "misclassified": judged.misclassified,
             "spectra": record.spectra,
             "accuracy": round(1 - judged.misclassified / record.spectra, 6),

@@ -24,7 +24,7 @@ from benchmark.baseline_folder import Baseline
 from benchmark.class_figures import class_artefacts
 from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError, parse_flags
-from benchmark.robustness_record import CLEAN, Judged, Record, read_record
+from benchmark.robustness_record import CLEAN, Judged, Record, read_record, write_record
 from benchmark.run_folder import read_run
 from benchmark.severities import LADDER
 from benchmark.variants import variants_of
@@ -153,7 +153,7 @@ def test_killed_and_gone_on_with_workers_it_counts_what_one_process_does(judged,
     after = read_record(results / "robustness/vgg-seed0")
     assert 11 <= len(before.judged) < LEVELS
     assert after.judged[: len(before.judged)] == before.judged
-    assert after.is_complete([test.key for test in robustness.tests_for(120)])
+    assert after.is_complete(robustness.tests_for(120))
     for method in METHODS:  # their answers need no TensorFlow, which would take its time
         shutil.rmtree(copy / "robustness" / method)
     assert trained.judge_here(copy) == 0
@@ -358,6 +358,32 @@ def test_a_damaged_record_is_refused_by_its_field(tmp_path, field, value):
         read_record(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"settings": {"haze": 1}}, {"settings": {"noise": 0.1}}, {"misclassified": 10}, {"more": 1}],
+)
+def test_a_damaged_answer_is_refused(tmp_path, changes):
+    entry = {"artefact": "noise", "severity": 0.1, "settings": {}, "misclassified": 9}
+    record = Record("vgg", seed=0, depends_on={}, spectra=9, judged=[entry])._asdict()
+    (tmp_path / "counts.json").write_text(json.dumps(record))
+    assert read_record(tmp_path).judged[0].misclassified == 9
+    record["judged"] = [entry | changes]
+    (tmp_path / "counts.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match=r"counts.json is not what .*: judged holds "):
+        read_record(tmp_path)
+
+
+SHIPPED = sorted((PROJECT / "results/robustness").glob("*/robustness/*/counts.json"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=["-".join(path.parts[-4:-1]) for path in SHIPPED])
+def test_shipped_answers_are_to_the_tests_of_the_ladder(path, tmp_path):
+    record = read_record(path.parent)
+    assert record.is_complete(robustness.tests_for(1000))
+    write_record(tmp_path, record)
+    assert (tmp_path / "counts.json").read_bytes() == path.read_bytes()
+
+
 def test_counts_of_other_weights_are_not_shown(copy, trained, capsys):
     (network,) = copy.glob("*-seed0")
     path = network / "run.json"
@@ -411,14 +437,19 @@ def test_runs_on_own_arrays_are_refused(copy, trained):
         robustness.main(parse_flags(robustness, ["--results", str(copy)]))
 
 
+def answered(artefact, severity, misclassified):
+    """Return a Judged; of these numbers no artefacts are rendered."""
+    return Judged(robustness_record.Test(artefact, severity, artefacts=None), misclassified)
+
+
 def records():
     """Three seeds of a network, which get worse by severity, and a method that does not."""
     made = []
     for network, seed, step in ("vgg", 0, 2), ("vgg", 1, 4), ("vgg", 2, 9), ("cosine", None, 0):
-        judged = [Judged(CLEAN, 0, {}, 0)]
+        judged = [answered(CLEAN, 0, 0)]
         for rung in LADDER:
             for number, severity in enumerate(rung.severities, 1):
-                judged.append(Judged(rung.artefact, severity, {}, step * number))
+                judged.append(answered(rung.artefact, severity, step * number))
         made.append(Record(network, seed, {}, 100, judged))
     return made
 
@@ -461,7 +492,8 @@ def test_a_record_is_complete_with_the_last_severity():
     tests = [judged.test for judged in record.judged]
     assert record.is_complete(tests)
     assert not record._replace(judged=record.judged[:-1]).is_complete(tests)
-    other = record.judged[-1]._replace(settings={"spikes": (30, 30)})
+    last = record.judged[-1]
+    other = last._replace(test=last.test._replace(artefacts=Artefacts(spikes=(30, 30))))
     for changed in (
         [*record.judged[:-1], record.judged[0]],
         record.judged[::-1],
@@ -488,7 +520,7 @@ def test_the_mean_counts_every_artefact_alike():
     record = records()[0]
     for rung in LADDER:
         judged = [
-            entry._replace(misclassified=10 if entry.artefact == rung.artefact else 0)
+            entry._replace(misclassified=10 if entry.test.artefact == rung.artefact else 0)
             for entry in record.judged
         ]
         mean_accuracy = record._replace(judged=judged).mean_accuracy()
@@ -523,11 +555,9 @@ def test_markdown_gives_deviations_over_seeds_best_network_first():
 
 def test_networks_of_equal_means_stand_in_their_own_order():
     def record(network, accuracies):
-        judged = [Judged(CLEAN, 0, {}, 0)]
+        judged = [answered(CLEAN, 0, 0)]
         accuracies = itertools.cycle(accuracies)
-        judged += [
-            Judged(r.artefact, s, {}, next(accuracies)) for r in LADDER for s in r.severities
-        ]
+        judged += [answered(r.artefact, s, next(accuracies)) for r in LADDER for s in r.severities]
         return Record(network, 0, {}, 1000, judged)
 
     for wrong in ((1, 2, 3, 4, 6), (7, 77, 777, 131, 13)):
@@ -546,8 +576,8 @@ def test_the_csv_table_has_a_line_for_each_severity():
 
 def test_markdown_says_whether_the_order_on_clean_spectra_holds_with_artefacts():
     def record(network, clean, dirty, seed=0):
-        judged = [Judged(CLEAN, 0, {}, clean)]
-        judged += [Judged(r.artefact, s, {}, dirty) for r in LADDER for s in r.severities]
+        judged = [answered(CLEAN, 0, clean)]
+        judged += [answered(r.artefact, s, dirty) for r in LADDER for s in r.severities]
         return Record(network, seed, {}, 100, judged)
 
     networks = [record("a", 0, 30), record("b", 5, 10), record("c", 9, 20)]
