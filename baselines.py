@@ -106,7 +106,8 @@ MAX_LAG: Annotated[
 DETECTION_HEIGHT: Annotated[float, "Lowest peak that search_match detects, maximum 1."] = 0.01
 MINIROCKET_FEATURES: Annotated[int, "Features of minirocket at most, a multiple of 84."] = 10_000
 
-NEED_CLASS_FILE = "cosine", "smoothed_cosine", "cross_correlation", "search_match", "ideal_observer"
+COMPARE = "cosine", "smoothed_cosine", "cross_correlation", "search_match"  # with ideal patterns
+NEED_CLASS_FILE = *COMPARE, "ideal_observer"
 LEARN = "nearest_spectrum", "minirocket"
 KNOWN = *LEARN, *NEED_CLASS_FILE
 SETTINGS = [name for used in USES.values() for name in used]
@@ -217,8 +218,10 @@ def judges_of(dataset, class_file, variation, settings):
                 file=sys.stderr,
             )
         return judges
-    for name, classify in methods(class_file, variation, settings).items():
-        judges[name] = partial(judge, name, classify, dataset)
+    for name in COMPARE:
+        if name in settings.methods:
+            classify = classifier_of(name, class_file, variation, settings)
+            judges[name] = partial(judge, name, classify, dataset)
     if not variation.artefacts:
         judges["ideal_observer"] = partial(judge_ideal_observer, class_file, variation, dataset)
     elif "ideal_observer" in settings.methods:
@@ -230,36 +233,36 @@ def judges_of(dataset, class_file, variation, settings):
     return judges
 
 
-def methods(class_file, variation, settings):
-    """Return name -> function from spectra (n, datapoints) to class indices (n,).
+def classifier_of(method, class_file, variation, settings):
+    """Return the function from spectra (n, datapoints) to class indices (n,) of one of COMPARE.
 
     settings: with numbers for all SETTINGS, see `numbers_used`.
     """
     kernel = variation.test_kernel
-    ideal = ideal_patterns(class_file, kernel)
-    return {
-        "cosine": partial(most_similar, templates=normalise(ideal)),
-        "smoothed_cosine": partial(
-            most_similar, templates=smoothed_templates(ideal, settings.smoothing)
-        ),
-        "cross_correlation": partial(
-            cross_correlation,
-            sticks=stick_patterns(class_file, kernel),
-            kernel=kernel,
-            max_lag=settings.max_lag,
-        ),
-        "search_match": partial(
+    if method == "search_match":
+        return partial(
             search_match,
             class_file=class_file,
             max_shift=variation.max_shift,
             detection_height=settings.detection_height,
-        ),
-    }
+        )
+    if method == "cross_correlation":
+        sticks = stick_patterns(class_file, kernel)
+        return partial(cross_correlation, sticks=sticks, kernel=kernel, max_lag=settings.max_lag)
+    ideal = ideal_patterns(class_file, kernel)
+    if method == "smoothed_cosine":
+        return partial(most_similar, templates=smoothed_templates(ideal, settings.smoothing))
+    return partial(most_similar, templates=normalise(ideal))
+
+
+def spectra_at_once(datapoints, classes):
+    """Return how many spectra are classified at once, so as to bound memory."""
+    return max(1, CHUNK // max(datapoints, classes))
 
 
 def judge(name, classify, dataset):
     """Classify all splits but the training split; returns split -> Answers."""
-    rows = max(1, CHUNK // max(dataset.datapoints, dataset.classes))
+    rows = spectra_at_once(dataset.datapoints, dataset.classes)
     answers = {}
     for split, (x, y) in dataset.splits.items():
         if split == "train":

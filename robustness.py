@@ -76,9 +76,7 @@ THREADS: Annotated[
 WORKER: Annotated[int | None, "Which of several processes this is; set by WORKERS."] = None
 
 SPLIT = "test"
-JUDGING = set(baselines.NEED_CLASS_FILE) - {"ideal_observer"}  # methods
 MAY_DIFFER = 0.01  # share of test spectra, see refuse_other_answers
-CHUNK = 2_000_000  # numbers classified at once: spectra times the larger of datapoints and classes
 
 
 class Judge(NamedTuple):
@@ -182,7 +180,7 @@ def class_with_empty_tests(artefacts, class_file, variants):
 
 
 def tell_of_methods_left_out(methods):
-    left_out = [baseline.method for baseline in methods if baseline.method not in JUDGING]
+    left_out = [baseline.method for baseline in methods if baseline.method not in baselines.COMPARE]
     if left_out:
         print(
             f"not judged: {', '.join(left_out)}; only methods that compare a spectrum with the "
@@ -207,7 +205,7 @@ def judges_of(results, runs, methods, class_file, variation, start):
             earlier=run.misclassified.get(SPLIT),
         )
     for baseline in methods:
-        if baseline.method not in JUDGING:
+        if baseline.method not in baselines.COMPARE:
             continue
         own = settings_of(baseline, class_file.datapoints)
         judges[results / FOLDER / baseline.folder.name] = Judge(
@@ -215,7 +213,11 @@ def judges_of(results, runs, methods, class_file, variation, start):
             seed=None,
             depends_on={"settings": own, "max_shift": variation.max_shift},
             classifier=partial(
-                method_classifier, baseline.method, class_file, variation, SimpleNamespace(**own)
+                baselines.classifier_of,
+                baseline.method,
+                class_file=class_file,
+                variation=variation,
+                settings=SimpleNamespace(**own),
             ),
             earlier=baseline.misclassified.get(SPLIT),
         )
@@ -254,10 +256,6 @@ def network_classifier(run, start):
         return np.concatenate([model.predict_on_batch(b).argmax(axis=1) for b in batches])
 
     return classify
-
-
-def method_classifier(method, class_file, variation, settings):
-    return baselines.methods(class_file, variation, settings)[method]
 
 
 def judge_tests(folder, judge, tests, class_file, variation):
@@ -331,7 +329,7 @@ def misclassified(classify, split, artefacts, class_file):
     """Render test spectra with these Artefacts, or None, and count those misclassified."""
     labels, wrong, buffers = labels_of(split), 0, {}
     splits = {SPLIT: split._replace(artefacts=artefacts)}
-    step = max(1, CHUNK // max(class_file.datapoints, class_file.classes))
+    step = baselines.spectra_at_once(class_file.datapoints, class_file.classes)
     for first in range(0, len(labels), step):
         rows = range(first, min(first + step, len(labels)))
         spectra = render_rows(SPLIT, rows, buffers, class_file, splits)

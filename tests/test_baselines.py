@@ -35,7 +35,7 @@ def answers(method, spectra, class_file, *flags):
     """Return the classes that a method of the script answers when it is run with these flags."""
     settings = parse_flags(baselines, list(map(str, flags)))
     vars(settings).update(baselines.numbers_used(settings, LIMITS))
-    return baselines.methods(class_file, LIMITS, settings)[method](spectra)
+    return baselines.classifier_of(method, class_file, LIMITS, settings)(spectra)
 
 
 def search_match(spectra, class_file, *flags):

@@ -512,7 +512,7 @@ def test_what_is_misclassified_does_not_depend_on_how_many_are_classified_at_onc
         return np.zeros(len(spectra), int)
 
     for numbers in 10**6, 5 * 120:
-        monkeypatch.setattr(robustness, "CHUNK", numbers)
+        monkeypatch.setattr(baselines, "CHUNK", numbers)
         assert robustness.misclassified(first_class, split, None, classes) == 27  # of 36
 
 
