@@ -80,9 +80,9 @@ class Side(NamedTuple):
     name: str  # of folders or published result, and split
     shares: dict  # network -> list over folders of float64 (seeds,), misclassified shares
     repeats: str  # how many folders and seeds there are, for the reader
-    split: str = ""
-    run_ids: tuple = ()  # SHA-256 of the weights of all runs, in their order, or the publication
-    protocol: Protocol | None = None
+    split: str
+    run_ids: tuple  # SHA-256 of the weights of all runs, in their order, or the publication
+    protocol: Protocol
 
 
 class Correlation(NamedTuple):
@@ -163,9 +163,14 @@ def side_of(constant, names, split):
     complete = {network: found for network, found in shares.items() if len(found) == len(names)}
     folder = Path(names[0]).absolute()  # "." has no name
     name = folder.parent.name if len(names) > 1 else folder.name
-    repeats = f"folders: {len(names)}, seeds in each: {numbers_of_seeds(complete)}"
-    run_ids = tuple(run.weights_sha256 for runs in results for run in runs)
-    return Side(f"{name}, {split}", complete, repeats, split, run_ids, results[0][0].protocol)
+    return Side(
+        name=f"{name}, {split}",
+        shares=complete,
+        repeats=f"folders: {len(names)}, seeds in each: {numbers_of_seeds(complete)}",
+        split=split,
+        run_ids=tuple(run.weights_sha256 for runs in results for run in runs),
+        protocol=results[0][0].protocol,
+    )
 
 
 def check_divisions(constant, names, results):
@@ -219,9 +224,14 @@ def published_side(published):
         for name, network in published.networks.items()
     }
     runs = {len(counts) for (counts,) in shares.values()}
-    repeats = "only means are published" if runs == {1} else f"published runs: {max(runs)}"
-    name = f"published ({published.name}), {published.split}"
-    return Side(name, shares, repeats, published.split, (published.name,), published.protocol)
+    return Side(
+        name=f"published ({published.name}), {published.split}",
+        shares=shares,
+        repeats="only means are published" if runs == {1} else f"published runs: {max(runs)}",
+        split=published.split,
+        run_ids=(published.name,),
+        protocol=published.protocol,
+    )
 
 
 def matched(first, second):

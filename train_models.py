@@ -337,7 +337,9 @@ def fit(model, dataset, folder, identity, environment, checkpoint_minutes):
         progress.environments.append(environment)
 
     def rows_left():
-        order = order_of_spectra(identity.seed, progress.epoch, len(x), protocol.passes)
+        order = order_of_spectra(
+            seed=identity.seed, epoch=progress.epoch, spectra=len(x), passes=protocol.passes
+        )
         return order[progress.step * protocol.batch_size :]
 
     training = batches(x, y, dataset.classes, protocol.batch_size, rows_left)
@@ -425,11 +427,11 @@ def end_epoch(callbacks, progress, losses, folder):
             )
 
 
-def order_of_spectra(seed, epoch, spectra, passes=1):
+def order_of_spectra(seed, epoch, spectra, passes):
     """Return the order in which an epoch (from 0) goes through the training spectra.
 
-    int64 (passes * spectra,): each pass is a new order of all. It depends on nothing else,
-    so networks of the same seed see the same batches at each step.
+    int64 (passes * spectra,): each pass is a new order of all. It depends on nothing else, so
+    networks of the same seed see the same batches at each step.
     """
     orders = []
     for number in range(passes * epoch, passes * (epoch + 1)):

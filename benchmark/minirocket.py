@@ -20,6 +20,7 @@ TAPS = 9  # of a kernel: weight 2 at three of them, -1 at the others
 KERNELS = math.comb(TAPS, 3)
 DILATIONS = 32  # at most
 GOLDEN = (math.sqrt(5) + 1) / 2
+SEED = 0  # of the spectra that biases are taken from
 BLOCK = 80_000  # datapoints convolved at once, few enough to stay in the processor's cache
 
 
@@ -31,7 +32,7 @@ class Features(NamedTuple):
     biases: np.ndarray  # float32 (features,)
 
 
-def fit_features(spectra, features, seed=0):
+def fit_features(spectra, features):
     """Choose dilations and biases by training spectra, (spectra, datapoints); returns Features.
 
     features: their largest number, 84 or more. Every kernel at every dilation draws one spectrum;
@@ -40,7 +41,7 @@ def fit_features(spectra, features, seed=0):
     """
     dilations, per_kernel = dilations_of(spectra.shape[1], features // KERNELS)
     quantiles = np.arange(1, 1 + KERNELS * sum(per_kernel)) * GOLDEN % 1
-    drawn = np.random.default_rng(seed).integers(len(spectra), size=(len(dilations), KERNELS))
+    drawn = np.random.default_rng(SEED).integers(len(spectra), size=(len(dilations), KERNELS))
     biases = []
     for dilation, count, rows in zip(dilations, per_kernel, drawn, strict=True):
         examples = np.array([spectra[row] for row in rows], np.float32)

@@ -42,7 +42,12 @@ NAMES = "cnn2", "cnn3", "cnn6", "vgg", "resnet"
 def side(counts, name="side"):
     """Return a Side of one folder; counts: for each network those of its seeds, of 100 spectra."""
     shares = {n: [np.array(c) / 100] for n, c in zip(NAMES, counts, strict=True)}
-    return Side(name, shares, "")
+    return side_with(name, shares)
+
+
+def side_with(name, shares):
+    """Return a Side of these shares, of which nothing else is asked."""
+    return Side(name=name, shares=shares, repeats="", split="", run_ids=(), protocol=None)
 
 
 def correlation(first, second, resamples=200, seed=0):
@@ -98,7 +103,7 @@ def test_seeds_that_exchange_the_order_widen_the_range():
 
 def test_folders_that_disagree_widen_the_range_and_are_drawn_for_all_networks_alike():
     shares = {n: [np.array([k / 100]), np.array([(6 - k) / 200])] for k, n in enumerate(NAMES, 1)}
-    found = correlation(Side("two folders", shares, ""), side([[1], [2], [3], [4], [5]]))
+    found = correlation(side_with("two folders", shares), side([[1], [2], [3], [4], [5]]))
     # The first folder outweighs the second. A draw of folders gives its order or the reverse,
     # nothing in between, as it would if networks drew different folders.
     assert (found.rho, found.low, found.high) == pytest.approx((1, -1, 1))
@@ -118,8 +123,8 @@ def test_as_many_folders_and_seeds_are_drawn_as_there_are():
 def test_the_range_holds_95_of_100_draws():
     rng = np.random.default_rng(1)
     names = list(map(str, range(12)))
-    first = Side("first", {name: [rng.random(5) + int(name) / 12] for name in names}, "")
-    second = Side("second", {name: [np.array([float(name)])] for name in names}, "")
+    first = side_with("first", {name: [rng.random(5) + int(name) / 12] for name in names})
+    second = side_with("second", {name: [np.array([float(name)])] for name in names})
     found = correlation(first, second, resamples=2000)
     shares = list(first.shares.values())
     draws = np.array([spearman(shares_drawn(shares, rng), range(12)) for _ in range(2000)])
@@ -134,8 +139,8 @@ def test_the_same_seed_gives_the_same_range():
 
 
 def test_networks_on_one_side_only_are_named_and_arguments_count_where_there_are_several(capsys):
-    first = Side("a", dict.fromkeys(["cnn2:dropout=0.5", "vgg", "cnn3", "own", "inc3"]), "")
-    second = Side("b", dict.fromkeys(["cnn2", "vgg", "vgg:dropout=0.5", "cnn3", "inc6"]), "")
+    first = side_with("a", dict.fromkeys(["cnn2:dropout=0.5", "vgg", "cnn3", "own", "inc3"]))
+    second = side_with("b", dict.fromkeys(["cnn2", "vgg", "vgg:dropout=0.5", "cnn3", "inc6"]))
     assert shared_networks(first, second) == {
         "cnn2": ("cnn2:dropout=0.5", "cnn2"),
         "vgg": ("vgg", "vgg"),
@@ -150,10 +155,9 @@ def test_networks_on_one_side_only_are_named_and_arguments_count_where_there_are
 
 
 def test_a_network_with_the_same_arguments_comes_before_one_with_others(capsys):
-    first = Side(
-        "a", dict.fromkeys(["cnn2", "cnn2:x=1", "inc3", "inc3:x=1", "vgg", "cnn3:x=1"]), ""
-    )
-    second = Side("b", dict.fromkeys(["cnn2:x=2", "inc3:x=1", "vgg", "cnn3"]), "")
+    names = "cnn2", "cnn2:x=1", "inc3", "inc3:x=1", "vgg", "cnn3:x=1"
+    first = side_with("a", dict.fromkeys(names))
+    second = side_with("b", dict.fromkeys(["cnn2:x=2", "inc3:x=1", "vgg", "cnn3"]))
     assert shared_networks(first, second) == {
         "inc3:x=1": ("inc3:x=1", "inc3:x=1"),
         "vgg": ("vgg", "vgg"),
@@ -165,7 +169,10 @@ def test_a_network_with_the_same_arguments_comes_before_one_with_others(capsys):
 def test_of_the_same_runs_the_same_are_drawn_on_both_sides(run, tmp_path):
     rng = np.random.default_rng(0)
     shares = {name: [rng.random(5), rng.random(5)] for name in NAMES}
-    both = Side("a", shares, ""), Side("b", {n: [2 * s for s in f] for n, f in shares.items()}, "")
+    both = (
+        side_with("a", shares),
+        side_with("b", {n: [2 * s for s in f] for n, f in shares.items()}),
+    )
     assert correlate(*both, 200, 0, paired=True)[2:] == pytest.approx((1, 1))
     assert correlate(*both, 200, 0)[2] < 0.9
     split0, split1 = (str(MINERALS / name) for name in ("split0", "split1"))
@@ -182,7 +189,7 @@ def test_of_the_same_runs_the_same_are_drawn_on_both_sides(run, tmp_path):
 
 
 def test_sides_are_held_against_each_other_by_what_identifies_their_runs():
-    first = Side("a", {}, "", split="test", run_ids=("hash 0", "hash 1"))
+    first = side_with("a", {})._replace(split="test", run_ids=("hash 0", "hash 1"))
     assert same_runs([first, first._replace(split="val")])
     assert not same_runs([first, first._replace(run_ids=("paper",))])
     with pytest.raises(InputError, match="SECOND is a, with runs of FIRST"):
@@ -262,7 +269,7 @@ def test_networks_with_equally_many_errors_are_tied_whatever_their_seeds():
 
 def side_of_162(counts):
     shares = {name: [np.array(seeds) / 162] for name, seeds in zip("abc", counts, strict=True)}
-    return Side("side", shares, "")
+    return side_with("side", shares)
 
 
 def test_the_figure_has_a_point_per_network_and_a_tick_per_seed():
@@ -281,7 +288,7 @@ def test_the_figure_has_a_point_per_network_and_a_tick_per_seed():
 
 def test_many_networks_with_long_names_leave_room_for_the_figure():
     names = [f"resnet:batch_norm_momentum=0.9{number}" for number in range(40)]
-    one = Side("one", {name: [np.array([0.1 * n])] for n, name in enumerate(names)}, "")
+    one = side_with("one", {name: [np.array([0.1 * n])] for n, name in enumerate(names)})
     figure = rank_correlation.draw(one, one, Correlation(1, 1, 1, 1))
     assert_nothing_clipped_or_small(figure)
     assert figure.axes[0].get_position().width > 0.8
@@ -363,7 +370,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(run, tmp_path):
 def test_two_networks_have_no_order():
     assert significance.rank_correlation([1, 2], [1, 2]) == (None, None)
     first, second = (
-        Side(n, {"vgg": [np.array([0.1])], "cnn2": [np.array([0.2])]}, "") for n in "ab"
+        side_with(n, {"vgg": [np.array([0.1])], "cnn2": [np.array([0.2])]}) for n in "ab"
     )
     with pytest.raises(
         InputError, match=r"2 networks are on both sides \(a; b\), accepted: 3 or more"
@@ -407,7 +414,7 @@ def test_ticks_of_several_folders_are_their_means_over_seeds():
     shares = {n: [np.array([0.01, 0.03]), np.array([0.06])] for n in NAMES}
     second = side([[1], [2], [3], [4], [5]])
     figure = rank_correlation.draw(
-        *matched(Side("two", shares, ""), second), Correlation(0, 1, -1, 1)
+        *matched(side_with("two", shares), second), Correlation(0, 1, -1, 1)
     )
     ticks = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "|"]
     assert ticks == pytest.approx([2, 6] * 5)
