@@ -46,7 +46,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmark.command_line import LARGEST, InputError, require
+from benchmark.command_line import LARGEST, InputError
 from benchmark.profiles import Peaks, gaussian_samples, sum_of_peaks
 from benchmark.rendering import reuse
 
@@ -187,7 +187,7 @@ def check_artefacts(artefacts, class_file, config, variation):
     config: name of the class file, for the message.
     """
     for name, value, accepted in faults_of_artefacts(artefacts):
-        require(False, name.upper(), value, accepted)
+        raise InputError(f"{name.upper()} is {value}, accepted: {accepted}")
     label = class_that_may_leave(artefacts, class_file, variation)
     if label is not None:
         raise InputError(

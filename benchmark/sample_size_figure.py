@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from benchmark.figure_style import BLACK, COLOURS, GREY, MARKERS, STYLE, WIDTH, in_lines
+from benchmark.sample_sizes import power_law
 
 NO_ERROR = 0.4  # of the smallest mean or target above it: where 0 is on the logarithmic axis
 
@@ -80,7 +81,7 @@ def draw_network(panel, points, fit, style, bottom):
             panel.plot([point.per_class] * len(seeds), seeds, ".", color=style["color"], ms=3)
     if fit:
         n = np.geomspace(sizes[0], sizes[-1], 100)
-        errors = fit(n)
+        errors = power_law(n, a=fit.a, b=fit.b, c=fit.c)
         errors[errors < bottom] = np.nan  # below is nothing but 0
         panel.plot(n, errors, ":", color=style["color"], linewidth=0.8, zorder=2)
 

@@ -47,9 +47,6 @@ class Fit(NamedTuple):
     b: float
     c: float
 
-    def __call__(self, n):
-        return power_law(n, *self)
-
 
 class Curve(NamedTuple):
     """What the points of a network say about one split; n is the training spectra per class."""
