@@ -55,6 +55,7 @@ from benchmark.dataset_folder import (
     hash_and_check,
     read_classes,
     read_dataset,
+    results_path,
     warn_of_own_splits,
 )
 from benchmark.files import is_whole
@@ -141,7 +142,7 @@ def main(settings):
         if variation:
             check_methods(settings.methods, settings, dataset.datapoints)
         class_file, variation = read_classes(card, settings.config)
-    results = Path(settings.results or Path("results", dataset.name))
+    results = Path(settings.results or results_path(dataset.name))
     require_folder("RESULTS", results)
     hashes = hash_and_check(dataset)
     warn_of_own_splits(dataset)

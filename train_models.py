@@ -43,6 +43,7 @@ from benchmark.dataset_folder import (
     name_of,
     read_dataset,
     refuse_overwritten,
+    results_path,
     warn_of_own_splits,
 )
 from benchmark.files import remove_abandoned, replace_file
@@ -147,7 +148,7 @@ def main(settings):
         return compare(*map(Path, settings.compare))
     check_settings(settings)
     protocol = protocol_of(settings)
-    results = Path(settings.results or Path("results", name_of(settings.dataset)))
+    results = Path(settings.results or results_path(name_of(settings.dataset)))
     require_folder("RESULTS", results)
     matrix = matrix_of(
         models=settings.models, seeds=settings.seeds, results=results, task=settings.task

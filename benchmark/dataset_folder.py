@@ -52,6 +52,16 @@ def name_of(folder):
     return Path(os.path.abspath(folder)).name  # noqa: PTH100, as resolve() follows links
 
 
+def dataset_path(name):
+    """Return the Path of the dataset folder of a name, where no flag gives another one."""
+    return Path("datasets", name)
+
+
+def results_path(name):
+    """Return the Path of the results folder of a dataset's name, where no flag gives another."""
+    return Path("results", name)
+
+
 def read_dataset(folder):
     """Open the arrays of a dataset folder and check that they fit together.
 
