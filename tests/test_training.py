@@ -195,7 +195,7 @@ def test_best_weights_are_restored_and_saved(dataset, tmp_path):
     np.testing.assert_array_equal(predictions, model.predict(np.array(x), verbose=0).argmax(1))
 
 
-def test_every_network_sees_the_same_samples_in_the_same_order(own_arrays, tmp_path):
+def test_every_network_sees_the_same_spectra_in_the_same_order(own_arrays, tmp_path):
     x = np.load(own_arrays / "x_train.npy")
 
     def seen_by(builder, seed):
@@ -225,7 +225,7 @@ def test_every_network_sees_the_same_samples_in_the_same_order(own_arrays, tmp_p
     assert not np.array_equal(orders[0], orders[1])
 
 
-def test_sample_order_is_fixed_for_all_time():
+def test_the_order_of_spectra_is_fixed_for_all_time():
     order = train_models.order_of_spectra(seed=3, epoch=1, spectra=8, passes=1)
     assert order.tolist() == [3, 7, 2, 0, 6, 5, 1, 4]
 
