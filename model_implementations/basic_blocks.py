@@ -34,13 +34,20 @@ def residual_block(x, filters, kernel, stride=1, conv=convolution):
     return layers.ReLU()(layers.Add()([x, shortcut]))
 
 
-def inception_block(x, a, b, c, d, e, f, conv=convolution):
-    """Four branches side by side; the letters are their filters."""
-    wide1 = conv(x, a, 1)
-    wide3 = conv(conv(x, b, 1), c, 3)
-    wide5 = conv(conv(x, d, 1), e, 5)
-    pooled = conv(layers.AveragePooling1D(3, 1, padding="same")(x), f, 1)
-    return layers.Concatenate()([wide1, wide3, wide5, pooled])
+def inception_block(x, ones, threes_reduce, threes, fives_reduce, fives, pooled, conv=convolution):
+    """Four branches side by side.
+
+    The numbers are filters, in the order of GoogLeNet's Table 1 (Szegedy et al. 2015, doi
+    10.1109/CVPR.2015.7298594): `ones` of width 1, `threes` and `fives` of widths 3 and 5 behind
+    `_reduce` of width 1, `pooled` of width 1 behind average pooling.
+    """
+    branches = [
+        conv(x, ones, 1),
+        conv(conv(x, threes_reduce, 1), threes, 3),
+        conv(conv(x, fives_reduce, 1), fives, 5),
+        conv(layers.AveragePooling1D(3, 1, padding="same")(x), pooled, 1),
+    ]
+    return layers.Concatenate()(branches)
 
 
 def classifier(spectrum, x, dropout, dense_neurons, classes, lr, activation="linear"):
