@@ -1,12 +1,13 @@
 """The class file: its form, and the reader that checks it."""
 
+import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from benchmark.command_line import LARGEST, InputError
-from benchmark.files import is_number, is_whole, read_json, sha256_of
+from benchmark.files import is_number, is_whole, parse_json
 from benchmark.peak_patterns import Grid
 from benchmark.table_formats import one_line
 from benchmark.variants import Variant
@@ -64,10 +65,11 @@ def read_class_file(path):
     what is accepted.
     """
     try:
-        config = read_json(path, WRITER)
+        text = Path(path).read_bytes()  # once, as from a pipe it comes only once
     except (FileNotFoundError, IsADirectoryError):
         fault = "is a folder" if Path(path).is_dir() else "does not exist"
         raise InputError(f"class file {path} {fault}; {WRITER} writes one") from None
+    config = parse_json(text, path, WRITER)
 
     def whole_number(field, lowest, default=None):
         value = config.get(field, default)
@@ -112,7 +114,7 @@ def read_class_file(path):
         datapoints=datapoints,
         positions=positions,
         heights=heights,
-        sha256=sha256_of(Path(path)),
+        sha256=hashlib.sha256(text).hexdigest(),
         test_variants=test_variants,
         names=checked_names(path, names),
         unit=checked_text(path, "unit", config.get("unit")),

@@ -81,12 +81,19 @@ def remove_abandoned(path):
 def read_json(path, writer):
     """Read a JSON file that holds one object; writer: the script that writes such files.
 
-    Returns a dict. Raises FileNotFoundError, and InputError naming the file for anything else
-    that is not a JSON object or has a key twice.
+    Returns a dict. Raises FileNotFoundError, and InputError as `parse_json` does.
+    """
+    return parse_json(Path(path).read_bytes(), path, writer)
+
+
+def parse_json(text, path, writer):
+    """Return the one object, a dict, that the bytes of a JSON file hold; writer: as for `read_json`.
+
+    Raises InputError naming the file for anything that is not a JSON object or has a key twice.
     """
     again = f"{writer} writes such files"
     try:
-        content = json.loads(Path(path).read_bytes(), object_pairs_hook=unique_keys)
+        content = json.loads(text, object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); {again}") from None
     if not isinstance(content, dict):

@@ -345,3 +345,13 @@ def test_names_unit_and_range_are_read(class_file):
     read = read_class_file(path)
     assert read.names == [f"mineral {label}" for label in range(4)]
     assert (read.unit, read.range) == ("1/cm", (200, 1200.5))
+
+
+def test_a_class_file_from_a_pipe_has_the_hash_of_its_content(class_file, tmp_path):
+    content = class_file[0].read_bytes()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["tee", pipe], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as tee:
+        tee.stdin.write(content)
+        tee.stdin.close()
+        assert read_class_file(pipe).sha256 == hashlib.sha256(content).hexdigest()
