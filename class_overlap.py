@@ -11,9 +11,9 @@ higher than MAX_HEIGHT_CHANGE. Heights are relative to the highest peak of the v
 spectrum is ambiguous: training spectra of B look like it, as do those of A, unless A varies more in
 the test split than in training.
 
-By default the limits are the paper's, whatever a dataset was rendered with; they stand in the last
-line. If datasets/NAME holds spectra of the class file that were rendered with others, a warning
-names those.
+By default the limits are the constants of spectra_from_config.py, which are the paper's unless they
+were edited, whatever a dataset was rendered with; they stand in the last line. If datasets/NAME
+holds spectra of the class file that were rendered with others, a warning names those.
 
 The numbers are lower bounds: where the highest peak varies too, so do all heights relative to it,
 and training spectra of B can look like further variants. `ideal_observer` of baselines.py takes
@@ -44,35 +44,16 @@ from benchmark.variation import constants_text
 CONFIG: Annotated[str, "Class file to examine."] = spectra_from_config.CONFIG
 JSON: Annotated[str | None, "File for the result as JSON; none by default."] = None
 
-# Variation limits
-MAX_SHIFT: Annotated[int, "Largest shift of a training peak to either side, in datapoints."] = (
-    spectra_from_config.MAX_SHIFT
-)
-MAX_HEIGHT_CHANGE: Annotated[float, "Largest height change of a training peak up or down."] = (
-    spectra_from_config.MAX_HEIGHT_CHANGE
-)
-TEST_SHIFT: Annotated[int, "Shift of all peaks of a test spectrum, in datapoints."] = (
-    spectra_from_config.TEST_SHIFT
-)
-TEST_HEIGHT_CHANGE: Annotated[float, "Height change of all but the highest test peak."] = (
-    spectra_from_config.TEST_HEIGHT_CHANGE
-)
-VARY_HIGHEST: Annotated[bool, "Whether the height of the highest training peak varies, too."] = (
-    spectra_from_config.VARY_HIGHEST
-)
+# Test spectra
 OWN_VARIANTS: Annotated[
     bool, "Use the test variants that the class file gives for single classes."
 ] = True
 
 RESULT = {"class_file", "limits", "pairs", "ambiguous_test_spectra"}  # what JSON holds
-LIMITS = (
-    "max_shift",
-    "max_height_change",
-    "test_shift",
-    "test_height_change",
-    "vary_highest",
-    "own_variants",
-)
+# The constants and flags of spectra_from_config.py that are the limits of variation
+VARIED = "max_shift", "max_height_change", "test_shift", "test_height_change", "vary_highest"
+PASSED_ON = {spectra_from_config: {name.upper() for name in VARIED}}
+LIMITS = *VARIED, "own_variants"
 
 
 def main(settings):
@@ -129,7 +110,7 @@ def warn_of_dataset(settings, class_file):
     _, rendered = rendered_from(folder, class_file)
     if rendered is None:
         return
-    limits = {name: getattr(settings, name) for name in LIMITS if name != "own_variants"}
+    limits = {name: getattr(settings, name) for name in VARIED}
     if rendered.wide_test and limits["test_height_change"] == rendered.wide_test_height_change:
         del limits["test_height_change"]  # which asks about `test_wide`
     warn_of_other_variation(folder, rendered, rendered._replace(**limits))

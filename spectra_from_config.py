@@ -164,15 +164,15 @@ def main(settings):
 def command_of_overlap(settings, split):
     """Return the command that lists the overlapping classes of a test split.
 
-    Its flags are those that are not the defaults, which both scripts share.
+    Its flags are those that are not the constants of this script, which both scripts share.
     """
     values, flags = dict(vars(settings)), []
     if split == "test_wide":
         values["test_height_change"] = settings.wide_test_height_change
         if settings.wide_test:  # asked for, as the class file may have test variants of its own
             flags.append("--no-own-variants")
-    if not settings.vary_highest:
-        flags.append("--no-vary-highest")
+    if settings.vary_highest != VARY_HIGHEST:
+        flags.append("--vary-highest" if settings.vary_highest else "--no-vary-highest")
     for name in "config", "max_shift", "max_height_change", "test_shift", "test_height_change":
         if values[name] != globals()[name.upper()]:
             flags += [f"--{name.replace('_', '-')}", str(values[name])]

@@ -211,8 +211,8 @@ def flags_of(script, settings, **changes):
 def constants_of(script):
     """Return a Constant for each annotated UPPER_CASE constant of a script module.
 
-    After its own follow those of other scripts that it passes on to them: PASSED_ON, if it has
-    that, maps a script module to their names.
+    After its own follow those of other scripts that it passes on to them, or shares with them:
+    PASSED_ON, if it has that, maps a script module to their names.
     """
     constants = []
     for name, hint in get_type_hints(script, include_extras=True).items():

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 
+import class_overlap
 import spectra_from_config
 from benchmark import VERSION, block_writer
 from benchmark.class_file import read_class_file
@@ -813,6 +814,25 @@ def test_every_flag_of_the_overlap_is_in_its_command():
     settings = parse_flags(spectra_from_config, flags)
     _, *found = spectra_from_config.command_of_overlap(settings, "test").split()
     assert sorted(found) == sorted(flags)
+
+
+@pytest.mark.parametrize(
+    ("edited", "flags"),
+    [
+        ({"VARY_HIGHEST": False}, ["--vary-highest"]),
+        ({"VARY_HIGHEST": False}, []),
+        ({"MAX_SHIFT": 10, "TEST_HEIGHT_CHANGE": 0.1}, ["--max-shift", "50"]),
+        ({"MAX_HEIGHT_CHANGE": 0.1, "TEST_SHIFT": 5}, ["--test-shift", "25", "--no-vary-highest"]),
+    ],
+)
+def test_the_command_of_the_overlap_is_right_with_edited_constants(monkeypatch, edited, flags):
+    for name, value in edited.items():
+        monkeypatch.setattr(spectra_from_config, name, value)
+    settings = parse_flags(spectra_from_config, flags)
+    _, *command = spectra_from_config.command_of_overlap(settings, "test").split()
+    asked = vars(parse_flags(class_overlap, command))
+    for name in class_overlap.VARIED:
+        assert asked[name] == getattr(settings, name)
 
 
 def test_seeds_end_below_2_to_63(class_file):
