@@ -47,8 +47,8 @@ from benchmark.artefacts import (
     without_effect,
 )
 from benchmark.block_writer import one_writer, write_spectra
-from benchmark.class_file import read_class_file
-from benchmark.command_line import require, require_folder, run_script, warn
+from benchmark.class_file import named_fields, peak_statistics, read_class_file
+from benchmark.command_line import require_folder, run_script, warn
 from benchmark.data_card import (
     BESIDE_SPLITS,
     array_names,
@@ -64,11 +64,11 @@ from benchmark.dataset_folder import verify
 from benchmark.dataset_writer import replace_arrays, temporary
 from benchmark.files import sha256_of
 from benchmark.machine import available_cores
-from benchmark.overlap import find_overlaps, limits_of, summarise
+from benchmark.overlap import summarise_splits
 from benchmark.rendering import render, stack
-from benchmark.variants import change_heights, variants_of
+from benchmark.variants import change_heights, count_copies, variants_of
 from benchmark.variation import Variation, check_variation, record_of_variation, with_wide_test
-from benchmark.workers import MOST_WORKERS
+from benchmark.workers import MOST_WORKERS, check_processes
 
 # Files
 CONFIG: Annotated[str, "Class file to render."] = "dataset_configs/dataset500.json"
@@ -159,62 +159,6 @@ def main(settings):
     warn_of_overlap(card["overlap"], card.get("overlap_ignores"), settings)
     print(f"{folder}: checksum {card['checksum']}")
     return None
-
-
-def command_of_overlap(settings, split):
-    """Return the command that lists the overlapping classes of a test split.
-
-    Its flags are those that are not the constants of this script, which both scripts share.
-    """
-    values, flags = dict(vars(settings)), []
-    if split == "test_wide":
-        values["test_height_change"] = settings.wide_test_height_change
-        if settings.wide_test:  # asked for, as the class file may have test variants of its own
-            flags.append("--no-own-variants")
-    if settings.vary_highest != VARY_HIGHEST:
-        flags.append("--vary-highest" if settings.vary_highest else "--no-vary-highest")
-    for name in "config", "max_shift", "max_height_change", "test_shift", "test_height_change":
-        if values[name] != globals()[name.upper()]:
-            flags += [f"--{name.replace('_', '-')}", str(values[name])]
-    return shlex.join(["class_overlap.py", *flags])
-
-
-def warn_of_overlap(overlap, ignored, settings):
-    if alike := [split for split, found in overlap.items() if found["pairs"]]:
-        counts = (
-            f"{found['ambiguous_test_spectra']} spectra of {split}"
-            for split, found in overlap.items()
-        )
-        listed = f"those of {alike[0]}" if len(overlap) > 1 else "them"
-        warn(
-            f"classes overlap, at least {' and '.join(counts)} are ambiguous; "
-            f"{command_of_overlap(settings, alike[0])} lists {listed}"
-        )
-    if ignored:
-        print(
-            f"overlap of classes does not take into account {', '.join(ignored)}: more classes may "
-            f"be alike in the training spectra",
-            file=sys.stderr,
-        )
-
-
-def warn_of_copies(class_file, variants):
-    """Warn if a class has equal test spectra; variants: split -> per class a list of Variant."""
-    told = []
-    for split, of_classes in variants.items():
-        copies = 0
-        for own, heights in zip(of_classes, class_file.heights, strict=True):
-            shifts, changes = np.transpose(own)
-            changed = change_heights(heights, changes[:, None])
-            different = set(zip(shifts.tolist(), map(tuple, changed.tolist()), strict=True))
-            copies += len(own) - len(different)
-        if copies:
-            told.append(f"{copies} of {sum(map(len, of_classes))} spectra of {split}")
-    if told:
-        warn(
-            f"{' and '.join(told)} are copies of others, as variation does not change them: they "
-            f"decide nothing and count as often"
-        )
 
 
 class Split(NamedTuple):
@@ -316,8 +260,7 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
     variation = with_wide_test(variation, class_file)
     variation = variation._replace(artefacts=only_those_on(variation.artefacts))
     check_variation(class_file, config, variation)
-    accepted = f"a whole number from 1 to {MOST_WORKERS}"
-    require(1 <= workers <= MOST_WORKERS, "WORKERS", workers, accepted)
+    check_processes(workers, threads=None)
     folder = Path(output)
     require_folder("OUTPUT", folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -337,7 +280,7 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
         before = checksum_of_same(folder, class_file, variation)
 
         def write():
-            files, overlap = write_arrays(folder, class_file, variation, workers)
+            files, overlap = write_arrays(folder, class_file, variation, splits, workers)
             return {
                 "complete": True,
                 "class_file": {"name": Path(config).name, "sha256": class_file.sha256},
@@ -368,24 +311,11 @@ def is_of(class_file, card):
     return (card.get("class_file") or {}).get("sha256") == class_file.sha256
 
 
-def named_fields(class_file):
-    """Return what dataset.json records of a class file that says what it stands for."""
-    fields = {
-        "class_names": class_file.names,
-        "unit": class_file.unit,
-        "range": class_file.range,
-        "samples": class_file.samples,
-        "background": class_file.background,
-    }
-    return {name: value for name, value in fields.items() if value}
-
-
-def write_arrays(folder, class_file, variation, workers):
-    """Write spectra and labels of all splits beside their places.
+def write_arrays(folder, class_file, variation, splits, workers):
+    """Write spectra and labels of all splits beside their places; splits: name -> Split.
 
     Returns what dataset.json records of the files, and of overlapping classes.
     """
-    splits = splits_of(class_file, variation)
     paths, spectra = {}, {}
     for name, split in splits.items():
         paths[name], labels_path = (temporary(folder, array) for array in array_names(name))
@@ -398,7 +328,7 @@ def write_arrays(folder, class_file, variation, workers):
         class_file.datapoints,
         partial(render_rows, class_file=class_file, splits=splits),
         workers,
-        meanwhile=partial(summarise_overlap, class_file, variation),
+        meanwhile=partial(summarise_splits, class_file, variation),
     )
     files = {}
     for array in (array for name in splits for array in array_names(name)):
@@ -420,24 +350,54 @@ def render_rows(name, rows, buffers, class_file, splits):
     return render_with_artefacts(varied, split.artefacts, source, datapoints, buffers)
 
 
-def summarise_overlap(class_file, variation):
-    """Count overlapping classes and ambiguous spectra of both test splits, for dataset.json."""
-    return {
-        split: summarise(find_overlaps(class_file, limits))
-        for split, limits in limits_of(class_file, variation).items()
-    }
+def warn_of_overlap(overlap, ignored, settings):
+    if alike := [split for split, found in overlap.items() if found["pairs"]]:
+        counts = (
+            f"{found['ambiguous_test_spectra']} spectra of {split}"
+            for split, found in overlap.items()
+        )
+        listed = f"those of {alike[0]}" if len(overlap) > 1 else "them"
+        warn(
+            f"classes overlap, at least {' and '.join(counts)} are ambiguous; "
+            f"{command_of_overlap(settings, alike[0])} lists {listed}"
+        )
+    if ignored:
+        print(
+            f"overlap of classes does not take into account {', '.join(ignored)}: more classes may "
+            f"be alike in the training spectra",
+            file=sys.stderr,
+        )
 
 
-def peak_statistics(class_file):
-    counts = [len(positions) for positions in class_file.positions]
-    positions = np.concatenate(class_file.positions)
-    heights = np.concatenate(class_file.heights)
-    return {
-        "total": sum(counts),
-        "per_class": {"min": min(counts), "mean": sum(counts) / len(counts), "max": max(counts)},
-        "position": {"min": int(positions.min()), "max": int(positions.max())},
-        "height": {"min": heights.min(), "mean": round(heights.mean(), 6), "max": heights.max()},
-    }
+def command_of_overlap(settings, split):
+    """Return the command that lists the overlapping classes of a test split.
+
+    Its flags are those that are not the constants of this script, which both scripts share.
+    """
+    values, flags = dict(vars(settings)), []
+    if split == "test_wide":
+        values["test_height_change"] = settings.wide_test_height_change
+        if settings.wide_test:  # asked for, as the class file may have test variants of its own
+            flags.append("--no-own-variants")
+    if settings.vary_highest != VARY_HIGHEST:
+        flags.append("--vary-highest" if settings.vary_highest else "--no-vary-highest")
+    for name in "config", "max_shift", "max_height_change", "test_shift", "test_height_change":
+        if values[name] != globals()[name.upper()]:
+            flags += [f"--{name.replace('_', '-')}", str(values[name])]
+    return shlex.join(["class_overlap.py", *flags])
+
+
+def warn_of_copies(class_file, variants):
+    """Warn if a class has equal test spectra; variants: split -> per class a list of Variant."""
+    told = []
+    for split, of_classes in variants.items():
+        if copies := count_copies(of_classes, class_file.heights):
+            told.append(f"{copies} of {sum(map(len, of_classes))} spectra of {split}")
+    if told:
+        warn(
+            f"{' and '.join(told)} are copies of others, as variation does not change them: they "
+            f"decide nothing and count as often"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The class file: its form, and the reader that checks it."""
+"""The class file: its form, the reader that checks it, and what a data card records of it."""
 
 import hashlib
 from pathlib import Path
@@ -212,3 +212,28 @@ def check_room(where, positions, variants, datapoints):
                 f"{where}: a test variant shifts by {shift}, accepted: shifts that leave its peaks "
                 f"within 0 to {datapoints - 1}"
             )
+
+
+def named_fields(class_file):
+    """Return what dataset.json records of a class file that says what it stands for."""
+    fields = {
+        "class_names": class_file.names,
+        "unit": class_file.unit,
+        "range": class_file.range,
+        "samples": class_file.samples,
+        "background": class_file.background,
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def peak_statistics(class_file):
+    """Return what dataset.json records of the peaks: their number, positions and heights."""
+    counts = [len(positions) for positions in class_file.positions]
+    positions = np.concatenate(class_file.positions)
+    heights = np.concatenate(class_file.heights)
+    return {
+        "total": sum(counts),
+        "per_class": {"min": min(counts), "mean": sum(counts) / len(counts), "max": max(counts)},
+        "position": {"min": int(positions.min()), "max": int(positions.max())},
+        "height": {"min": heights.min(), "mean": round(heights.mean(), 6), "max": heights.max()},
+    }

@@ -280,3 +280,11 @@ def summarise(overlaps):
     ambiguous = {(o.class_a, variant) for o in overlaps for variant in o.variants_a}
     ambiguous |= {(o.class_b, variant) for o in overlaps for variant in o.variants_b}
     return {"pairs": len(overlaps), "ambiguous_test_spectra": len(ambiguous)}
+
+
+def summarise_splits(class_file, variation):
+    """Return test split -> what `summarise` counts in it, as dataset.json records it."""
+    return {
+        split: summarise(find_overlaps(class_file, limits))
+        for split, limits in limits_of(class_file, variation).items()
+    }

@@ -46,6 +46,20 @@ def variants_of(class_file, variation):
     return splits
 
 
+def count_copies(variants, heights):
+    """Count the test spectra of a split that are copies of others of their class.
+
+    variants: per class a list of Variant; heights: per class an array (peaks,).
+    """
+    copies = 0
+    for own, of_class in zip(variants, heights, strict=True):
+        shifts, changes = np.transpose(own)
+        changed = change_heights(of_class, changes[:, None])
+        different = set(zip(shifts.tolist(), map(tuple, changed.tolist()), strict=True))
+        copies += len(own) - len(different)
+    return copies
+
+
 def variant_numbers(variants):
     """Return for each row of a test split its number among the variants of its class.
 

@@ -16,14 +16,14 @@ from scipy.ndimage import gaussian_filter1d
 import class_overlap
 import spectra_from_config
 from benchmark import VERSION, block_writer
-from benchmark.class_file import read_class_file
+from benchmark.class_file import peak_statistics, read_class_file
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import read_classes, read_dataset, verify
 from benchmark.rendering import exp_of_negative, render
 from benchmark.variants import nine_variants
 from benchmark.variation import check_variation
 from dataset_config_generator import draw_classes
-from spectra_from_config import peak_statistics, render_dataset, vary_at_random, vary_for_test
+from spectra_from_config import render_dataset, vary_at_random, vary_for_test
 
 PAPER = variation()
 
