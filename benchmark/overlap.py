@@ -69,7 +69,7 @@ def find_overlaps(class_file, limits):
     """Find all pairs of overlapping classes. Returns a list of Overlap, ordered by class."""
     patterns = tabulate(class_file.positions, class_file.heights)
     found = {}
-    for a, b, variant, partners in producible(patterns, patterns, limits, limits.variants):
+    for a, b, variant, partners in producible(patterns, patterns, limits):
         if a < b:
             found.setdefault((a, b), ({}, {}))[0][variant] = partners
         else:
@@ -94,8 +94,10 @@ def overlaps_any(positions, heights, others, limits):
     """
     new = tabulate([positions], [heights])
     variants, *variants_of_others = limits.variants
-    return any(True for _ in producible(new, others, limits, [variants])) or any(
-        True for _ in producible(others, new, limits, variants_of_others)
+    of_new = limits._replace(variants=[variants])
+    of_others = limits._replace(variants=variants_of_others)
+    return any(True for _ in producible(new, others, of_new)) or any(
+        True for _ in producible(others, new, of_others)
     )
 
 
@@ -110,13 +112,14 @@ def tabulate(positions, heights):
     return patterns
 
 
-def producible(patterns, others, limits, variants):
+def producible(patterns, others, limits):
     """Yield (a, b, variant, partners) for each test variant of class a that class b can produce.
 
     patterns and others: Patterns, of which a and b are rows; if they are the same, no class is
-    paired with itself. variants: per row of `patterns` a list of Variant. `partners` holds for each
-    peak of a the peak of b it is matched to, -1 if it is not visible.
+    paired with itself. limits: Limits, whose variants are those of `patterns`, row by row.
+    `partners` holds for each peak of a the peak of b it is matched to, -1 if it is not visible.
     """
+    variants = limits.variants
     near = nearness(others, limits.max_shift)
     high = high_peaks(others, limits.max_height_change if limits.vary_highest else 0)
     for number in range(max(map(len, variants), default=0)):
