@@ -20,25 +20,22 @@ The paper is Schuetzke, Szymanski and Reischl, "A universal synthetic dataset fo
 on spectroscopic data" (2022).
 """
 
-import hashlib
-import io
 import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from benchmark import class_figures, figures, tables
-from benchmark.artefacts import names_of_those_on, one_by_one
+from benchmark.artefacts import names_of_those_on
 from benchmark.baseline_folder import read_baselines
 from benchmark.class_file import ClassFile
-from benchmark.command_line import InputError, require, require_folder, run_script, warn
+from benchmark.command_line import require, require_folder, run_script, warn
 from benchmark.data_card import main_split
 from benchmark.dataset_folder import class_path, read_classes
 from benchmark.figure_style import save
-from benchmark.files import open_array, replace_file
+from benchmark.files import replace_file
 from benchmark.misclassifications import (
     Misclassification,
     explain,
@@ -53,8 +50,7 @@ from benchmark.published_results import (
 )
 from benchmark.report import files_text, next_step, report_text, wrapped
 from benchmark.results_folder import add_shipped, by_network, read_results
-from benchmark.run_folder import differing_constants, predictions_name, read_predictions
-from benchmark.severities import LADDER
+from benchmark.run_folder import differing_constants, read_predictions
 from benchmark.significance import (
     FEWEST_SEEDS,
     Comparison,
@@ -64,6 +60,7 @@ from benchmark.significance import (
     groups,
 )
 from benchmark.table_formats import as_csv
+from benchmark.true_classes import read_true_classes, warn_of_other_labels
 from benchmark.variants import variants_of
 from benchmark.variation import Variation
 from spectra_from_config import labels_of, splits_of
@@ -178,13 +175,20 @@ def evaluate(folder, dataset_folder=None, config=None, shipped=()):
     class_file, variation = classes_of(dataset, config)
     if class_file and dataset.class_names:  # which class_names.json may give
         class_file = class_file._replace(names=dataset.class_names)
-    rendered = splits_of(class_file, variation) if class_file else {}
+    splits = splits_of(class_file, variation) if class_file else {}
     labels = {
-        split: read_labels(dataset, split, count.spectra, rendered.get(split), dataset_folder)
+        split: read_true_classes(
+            dataset,
+            split,
+            count.spectra,
+            rendered=labels_of(splits[split]) if split in splits else None,
+            folder=dataset_folder,
+        )
         for split, count in runs[0].misclassified.items()
     }
-    wrong = wrong_predictions(own, labels)  # shipped runs may be copies of own ones
-    warn_of_other_labels(own, labels)
+    predictions = read_own_predictions(own, labels)
+    wrong = wrong_predictions(own, predictions, labels)  # shipped runs may be copies of own ones
+    warn_of_other_labels(predictions, labels, dataset.classes)
     comparisons = {split: compare_networks(wrong[split]) for split in labels}
     letters = {split: groups(wrong[split], comparisons[split]) for split in labels}
     detectable = {
@@ -273,79 +277,28 @@ def agree(runs, published):
     return agreements
 
 
-def read_labels(dataset, split, spectra, rendered=None, folder=None):
-    """Return the true classes of a split, int64 (spectra,), those that the runs were judged by.
+def read_own_predictions(runs, labels):
+    """Return split -> the classes that each run predicted, int64 (runs, spectra)."""
 
-    dataset: DatasetRecord; rendered: Split of a rendered dataset, whose labels need no file, and
-    neither do equally many spectra of each class in their order. Those of other arrays are read
-    from the dataset folder. Raises InputError if the runs were judged by others.
-    """
-    name = f"y_{split}.npy"
-    recorded = dataset.sha256.get(name)
-    ordered = None
-    if rendered:
-        ordered = labels_of(rendered)
-    elif spectra % dataset.classes == 0:
-        ordered = np.repeat(np.arange(dataset.classes), spectra // dataset.classes)
-    if ordered is not None and sha256_of_npy(ordered) == recorded:
-        return ordered
-    path = Path(folder or Path("datasets", dataset.name), name)
-    try:
-        content = path.read_bytes()
-    # A damaged run.json may hold a name that no file can have.
-    except (FileNotFoundError, ValueError):
-        raise InputError(
-            f"{path} does not exist, but the labels of {split} are needed; DATASET names its folder"
-        ) from None
-    if hashlib.sha256(content).hexdigest() != recorded:
-        raise InputError(f"{path} is not the file that the runs were judged by (SHA-256 differs)")
-    return np.array(open_array(path), np.int64)
-
-
-def sha256_of_npy(array):
-    content = io.BytesIO()
-    np.save(content, array)
-    return hashlib.sha256(content.getvalue()).hexdigest()
-
-
-def wrong_predictions(runs, labels):
-    """Return split -> network -> bool array (seeds, spectra), true where misclassified."""
-
-    def wrong_of(run, split, y):
+    def predicted(run, split, y):
         count = run.misclassified[split]
-        return read_predictions(run.folder, split, y, run.dataset.classes, count) != y
+        found = read_predictions(run.folder, split, y, run.dataset.classes, count)
+        return np.array(found, np.int64)  # a copy, or the files of all runs would stay open
 
     return {
-        split: {
-            network: np.stack([wrong_of(run, split, y) for run in seeds])
-            for network, seeds in by_network(runs).items()
-        }
-        for split, y in labels.items()
+        split: np.stack([predicted(run, split, y) for run in runs]) for split, y in labels.items()
     }
 
 
-def warn_of_other_labels(runs, labels):
-    """Warn of a split whose labels seem to number the classes otherwise than those of training.
-
-    That is likely if most spectra of the best run are wrong, and other names for the predicted
-    classes would make most of these right.
-    """
-    for split, y in labels.items():
-        best = min(runs, key=lambda run: run.misclassified[split].misclassified)
-        predictions = open_array(best.folder / predictions_name(split))
-        wrong = np.count_nonzero(predictions != y)
-        # With few spectra of a class, chance finds numbers that fit scattered answers.
-        if wrong <= len(y) / 2 or len(y) < 3 * len(np.unique(y)):
-            continue
-        confused = np.zeros((best.dataset.classes,) * 2, np.int64)
-        np.add.at(confused, (y, predictions), 1)
-        left = len(y) - confused[linear_sum_assignment(confused, maximize=True)].sum()
-        if left < wrong / 2:
-            warn(
-                f"of {len(y)} spectra of {split} the best run misclassifies {wrong}, but only "
-                f"{left} if classes had other numbers: y_{split}.npy seems not to number them as "
-                f"y_train.npy does"
-            )
+def wrong_predictions(runs, predictions, labels):
+    """Return split -> network -> bool array (seeds, spectra), true where misclassified."""
+    rows = {}
+    for row, run in enumerate(runs):
+        rows.setdefault(run.model, []).append(row)
+    return {
+        split: {network: predictions[split][seeds] != y for network, seeds in rows.items()}
+        for split, y in labels.items()
+    }
 
 
 def significance_text(evaluation):
@@ -402,30 +355,13 @@ def draw(evaluation):
         label = class_figures.most_telling_class(evaluation.class_file)
         drawn["class_variation"] = class_figures.class_variation(*classes, label, vary)
         if evaluation.variation.artefacts:
-            panels = artefacts_to_show(evaluation.variation.artefacts)
+            panels = class_figures.artefacts_to_show(evaluation.variation.artefacts)
             drawn["class_artefacts"] = class_figures.class_artefacts(*classes, label, panels)
         tests = variants_of(*classes)
         confusions = [m for m in evaluation.misclassified if m.split in tests]
         if confusions:
             drawn["confused_classes"] = class_figures.confused_classes(confusions, *classes, vary)
     return drawn
-
-
-def artefacts_to_show(artefacts):
-    """Return what `class_figures.class_artefacts` draws: each artefact of a dataset by itself."""
-    local = {rung.artefact for rung in LADDER if rung.local} | {"peak_shape"}
-    panels = []
-    for name, alone in one_by_one(artefacts).items():
-        mark = " *" if name in local else ""
-        value = written(getattr(artefacts, name))
-        panels.append((f"{name.replace('_', ' ')}, {value}{mark}", alone, name in local))
-    return panels
-
-
-def written(value):
-    if isinstance(value, tuple):
-        return " to ".join(f"{end:g}" for end in dict.fromkeys(value))
-    return value if isinstance(value, str) else f"±{value:g}"
 
 
 def vary_class(class_file, variation, split, label):

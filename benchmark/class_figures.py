@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from benchmark.artefacts import RandomSource, render_with_artefacts
+from benchmark.artefacts import RandomSource, one_by_one, render_with_artefacts
 from benchmark.figure_style import BLACK, BLUE, GREY, ORANGE, SKY, STYLE, VERMILION, WIDTH, plain
 from benchmark.peak_matching import match_nearest
 from benchmark.rendering import render
+from benchmark.severities import LADDER
 from benchmark.variants import variants_of
 
 VISIBLE = 0.1  # height from which on a peak stands out in a printed spectrum
@@ -169,6 +170,24 @@ def class_artefacts(class_file, variation, label, shown):
     handles = panels[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper center", ncols=2)
     return figure
+
+
+def artefacts_to_show(artefacts):
+    """Return what `class_artefacts` draws: each of a dataset's Artefacts by itself."""
+    local = {rung.artefact for rung in LADDER if rung.local} | {"peak_shape"}
+    panels = []
+    for name, alone in one_by_one(artefacts).items():
+        mark = " *" if name in local else ""
+        value = range_text(getattr(artefacts, name))
+        panels.append((f"{name.replace('_', ' ')}, {value}{mark}", alone, name in local))
+    return panels
+
+
+def range_text(value):
+    """Return the value of an artefact as a title has it: what it is drawn from, or its shape."""
+    if isinstance(value, tuple):
+        return " to ".join(f"{end:g}" for end in dict.fromkeys(value))
+    return value if isinstance(value, str) else f"±{value:g}"
 
 
 def part_to_show(positions, heights, datapoints):

@@ -200,6 +200,11 @@ def test_class_variation_plots_the_peak_as_the_dataset_draws_it(write_classes, t
     ]
 
 
+def test_symmetric_artefacts_are_written_with_their_sign():
+    assert class_figures.range_text(0.02) == "±0.02"
+    assert class_figures.range_text((0, 0.5)) == "0 to 0.5"
+
+
 def test_class_artefacts_shows_the_spectrum_that_differs_most(write_classes):
     classes = write_classes([(50, 1), (250, 0.5)])
     strong, none = Artefacts(background=(0.0, 0.8)), Artefacts()

@@ -13,6 +13,7 @@ from test_evaluation import LABELS, SPECTRA, write_baseline, write_run
 import evaluate
 from benchmark import tables
 from benchmark.command_line import InputError, parse_flags
+from benchmark.files import sha256_of
 from benchmark.run_folder import Count, is_count, read_predictions
 
 ODD = "a|b_$x^2$ & #{}~\\*\n[\udce9"
@@ -156,9 +157,7 @@ def test_labels_of_any_integer_type_are_taken(tmp_path):
     data.mkdir()
     for split, labels in LABELS.items():
         np.save(data / f"y_{split}.npy", labels.astype(np.uint64))
-        hashes[f"y_{split}.npy"] = evaluate.hashlib.sha256(
-            (data / f"y_{split}.npy").read_bytes()
-        ).hexdigest()
+        hashes[f"y_{split}.npy"] = sha256_of(data / f"y_{split}.npy")
     folder = write_run(tmp_path / "r", "vgg", 0, 4)
     path = folder / "run.json"
     record = json.loads(path.read_text())
