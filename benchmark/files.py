@@ -87,7 +87,7 @@ def read_json(path, writer):
 
 
 def parse_json(text, path, writer):
-    """Return the one object, a dict, that the bytes of a JSON file hold; writer: as for `read_json`.
+    """Return the one object, a dict, that the text of a JSON file holds; writer: see `read_json`.
 
     Raises InputError naming the file for anything that is not a JSON object or has a key twice.
     """
