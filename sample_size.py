@@ -47,7 +47,6 @@ import baselines
 import spectra_from_config
 import train_models
 from benchmark.baseline_folder import BASELINE_RECORD, read_baseline
-from benchmark.block_writer import one_writer
 from benchmark.class_file import ClassFile, read_class_file
 from benchmark.command_line import (
     LARGEST,
@@ -61,7 +60,7 @@ from benchmark.command_line import (
 from benchmark.data_card import array_names, rendered_from, warn_of_other_variation
 from benchmark.dataset_folder import read_dataset, recorded_hashes
 from benchmark.figure_style import save
-from benchmark.files import replace_file
+from benchmark.files import one_writer, replace_file
 from benchmark.machine import available_cores
 from benchmark.run_folder import (
     RUN_RECORD,

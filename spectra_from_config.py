@@ -46,7 +46,7 @@ from benchmark.artefacts import (
     render_with_artefacts,
     without_effect,
 )
-from benchmark.block_writer import one_writer, write_spectra
+from benchmark.block_writer import write_spectra
 from benchmark.class_file import named_fields, peak_statistics, read_class_file
 from benchmark.command_line import require_folder, run_script, warn
 from benchmark.data_card import (
@@ -62,7 +62,7 @@ from benchmark.data_card import (
 )
 from benchmark.dataset_folder import verify
 from benchmark.dataset_writer import replace_arrays, temporary
-from benchmark.files import sha256_of
+from benchmark.files import one_writer, sha256_of
 from benchmark.machine import available_cores
 from benchmark.overlap import summarise_splits
 from benchmark.rendering import render, stack

@@ -6,12 +6,10 @@ number. SHA-256, which takes longer than the rendering, follows the blocks in th
 """
 
 import errno
-import fcntl
 import hashlib
 import multiprocessing
 import os
 import signal
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import cycle
@@ -23,7 +21,6 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmark.command_line import interrupts_held
-from benchmark.files import lock
 
 SPECTRUM_TYPE = np.dtype("<f4")
 BLOCK = 500_000  # datapoints rendered at once, few enough to stay in the processor's cache
@@ -37,16 +34,6 @@ class Block(NamedTuple):
     path: Path
     start: int  # first byte
     end: int  # byte after the last
-
-
-@contextmanager
-def one_writer(folder):
-    """Hold the folder's lock, which the system gives back when the process and its workers end."""
-    with open(folder / ".lock", "w") as file:
-        if not lock(file, fcntl.LOCK_EX):
-            print(f"waiting for another process that renders into {folder}", file=sys.stderr)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def write_spectra(paths, spectra, datapoints, render_rows, workers, meanwhile):

@@ -149,6 +149,16 @@ def lock(file, kind):
     return True
 
 
+@contextmanager
+def one_writer(folder):
+    """Hold the folder's lock, which the system gives back when the process and its workers end."""
+    with open(folder / ".lock", "w") as file:
+        if not lock(file, fcntl.LOCK_EX):
+            print(f"waiting for another process that writes into {folder}", file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def sha256_of(path):
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from benchmark.block_writer import SPECTRUM_TYPE, one_writer
+from benchmark.block_writer import SPECTRUM_TYPE
 from benchmark.command_line import InputError, warn
 from benchmark.data_card import (
     BESIDE_CARD,
@@ -21,7 +21,7 @@ from benchmark.data_card import (
     versions,
 )
 from benchmark.dataset_writer import replace_arrays, temporary
-from benchmark.files import sha256_of
+from benchmark.files import one_writer, sha256_of
 from benchmark.measured_samples import samples_of
 
 

@@ -10,7 +10,10 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
+import time
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +21,7 @@ from conftest import PROJECT, assert_one_sentence
 
 from benchmark import files
 from benchmark.command_line import InputError
-from benchmark.files import is_number, open_array, read_json, replace_file
+from benchmark.files import is_number, one_writer, open_array, read_json, replace_file
 
 
 def write(path, content=b"new"):
@@ -199,3 +202,23 @@ def test_random_damage_of_json_never_escapes(tmp_path):
             read_json(path, "dataset_config_generator.py")
         except InputError:
             continue
+
+
+def test_a_second_writer_says_that_it_waits_for_the_first(tmp_path, monkeypatch):
+    said, order = [], []
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=said.append))
+
+    def write_second():
+        with one_writer(tmp_path):
+            order.append("second")
+
+    second = threading.Thread(target=write_second)
+    with one_writer(tmp_path):
+        second.start()
+        deadline = time.monotonic() + 10
+        while "\n" not in said and time.monotonic() < deadline:
+            time.sleep(0.01)
+        order.append("first")
+    second.join()
+    assert "".join(said) == f"waiting for another process that writes into {tmp_path}\n"
+    assert order == ["first", "second"]
