@@ -754,21 +754,25 @@ def test_limits_of_the_variation_are_where_the_messages_say(class_file):
     spectrum = {"peak_positions": [20, 112], "peak_heights": [1, 0.5]}
     write(lambda config: config.update(spectra={"0": spectrum}, classes=1, boundary=0))
     classes = read_class_file(path)  # 7 datapoints of 120 are right of the last peak
-    check_variation(classes, path, SMALL._replace(max_shift=7, kernel_range=(0.1, 120)))
+    most = SMALL._replace(max_shift=7, kernel_range=(0.1, 120), seed=2**63 - 1)
+    check_variation(classes, path, most)
     for changes, words in (
         ({"max_shift": 8}, "MAX_SHIFT is 8, accepted: 0 to 7"),
         ({"kernel_range": (0.09, 5)}, "KERNEL_RANGE is 0.09 5, accepted: 0.1 to 120"),
         ({"kernel_range": (2, 121)}, "KERNEL_RANGE is 2 121, accepted: 0.1 to 120"),
+        ({"seed": 2**63}, f"SEED is {2**63}, accepted: 0 or more, below 2 to the power 63"),
     ):
         with pytest.raises(InputError, match=words):
             check_variation(classes, path, SMALL._replace(**changes))
 
 
-def test_statistics_of_heights_are_those_of_the_class_file(class_file):
+def test_statistics_of_peaks_are_those_of_the_class_file(class_file):
     classes = read_class_file(class_file[0])
-    heights = np.concatenate(classes.heights)
-    expected = {"min": heights.min(), "mean": pytest.approx(heights.mean(), abs=1e-6), "max": 1}
-    assert peak_statistics(classes)["height"] == expected
+    positions, heights = np.concatenate(classes.positions), np.concatenate(classes.heights)
+    found = peak_statistics(classes)
+    assert found["position"] == {"min": positions.min(), "max": positions.max()}
+    mean = pytest.approx(heights.mean(), abs=1e-6)
+    assert found["height"] == {"min": heights.min(), "mean": mean, "max": 1}
 
 
 @pytest.mark.parametrize(
@@ -802,12 +806,6 @@ def test_a_recorded_variation_has_to_suit_the_class_file(dataset, class_file):
         read_classes(record, class_file[0])
 
 
-def test_statistics_of_positions(class_file):
-    classes = read_class_file(class_file[0])
-    positions = np.concatenate(classes.positions)
-    assert peak_statistics(classes)["position"] == {"min": positions.min(), "max": positions.max()}
-
-
 def test_every_flag_of_the_overlap_is_in_its_command():
     flags = ["--config", "c.json", "--max-shift", "5", "--max-height-change", "0.1"]
     flags += ["--test-shift", "3", "--test-height-change", "0.03", "--no-vary-highest"]
@@ -833,10 +831,3 @@ def test_the_command_of_the_overlap_is_right_with_edited_constants(monkeypatch, 
     asked = vars(parse_flags(class_overlap, command))
     for name in class_overlap.VARIED:
         assert asked[name] == getattr(settings, name)
-
-
-def test_seeds_end_below_2_to_63(class_file):
-    path, classes = class_file[0], read_class_file(class_file[0])
-    check_variation(classes, path, SMALL._replace(seed=2**63 - 1))
-    with pytest.raises(InputError, match="SEED is"):
-        check_variation(classes, path, SMALL._replace(seed=2**63))
