@@ -121,7 +121,7 @@ def producible(patterns, others, limits):
     """
     variants = limits.variants
     near = nearness(others, limits.max_shift)
-    high = high_peaks(others, limits.max_height_change if limits.vary_highest else 0)
+    high = high_peaks(others, limits.max_height_change)
     for number in range(max(map(len, variants), default=0)):
         rows_with = np.array([row for row, own in enumerate(variants) if number < len(own)])
         shifts, changes = np.array([variants[row][number] for row in rows_with]).T[:, :, None]
