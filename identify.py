@@ -146,8 +146,14 @@ def check(settings):
 def read_runs(folders):
     """Return the Runs of the folders, which must have weights and be of one dataset."""
     folders = list(dict.fromkeys(map(Path, folders)))
-    runs = [read_run(folder) for folder in folders]
+    runs, weights = [read_run(folder) for folder in folders], {}
     for run in runs:
+        copy = weights.setdefault(run.weights_sha256, run)
+        if copy is not run:
+            raise InputError(
+                f"RUNS: {copy.folder} and {run.folder} have the same weights, which would count "
+                f"twice, accepted: one of them"
+            )
         if not (run.folder / WEIGHTS).exists():
             raise InputError(
                 f"{run.folder} has no {WEIGHTS}, so its network cannot be asked; accepted: runs "

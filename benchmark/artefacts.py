@@ -118,7 +118,7 @@ def without_effect(artefacts):
     """Return those fields that were changed, but belong to an artefact that is off."""
     effective = only_those_on(artefacts) or OFF
     fields = zip(Artefacts._fields, artefacts, effective, strict=True)
-    return [name for name, given, used in fields if given != used]
+    return [name for name, given, used in fields if name in NEEDED and given != used]
 
 
 def those_on(artefacts):

@@ -42,7 +42,12 @@ def require(condition, name, value, accepted):
 
 
 def require_folder(name, path):
-    require(Path(path).is_dir() or not Path(path).exists(), name, path, "a folder, not a file")
+    """Raise InputError unless the path is that of a folder, or of one that can be made."""
+    missing = Path(path)
+    while not missing.exists() and not missing.is_symlink() and missing != missing.parent:
+        missing = missing.parent
+    what = "a folder, not a file" if missing == Path(path) else f"a folder, but {missing} is a file"
+    require(missing.is_dir(), name, path, what)
 
 
 def require_range(limits):

@@ -292,6 +292,9 @@ def save_network(model, path):
     try:
         model.save(unfinished(path))
         unfinished(path).replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
     finally:
         unfinished(path).unlink(missing_ok=True)  # if the disk is full, say
 

@@ -3,7 +3,7 @@
 from itertools import zip_longest
 
 from benchmark.command_line import InputError
-from benchmark.run_folder import HISTORY, confidences_name, predictions_name, read_run
+from benchmark.run_folder import HISTORY, RUN_RECORD, confidences_name, predictions_name, read_run
 
 SETTINGS = "model", "seed", "protocol", "dataset", "environments", "definition"
 
@@ -28,7 +28,10 @@ def compare(folder_a, folder_b):
         elif contents[0] != contents[1]:
             differences.append(f"{name}: they differ")
     if not differences:
-        print(f"{folder_a} and {folder_b} are identical: history, weights and predictions")
+        print(
+            f"{folder_a} and {folder_b} are identical: history, predictions, and weights as "
+            f"{RUN_RECORD} records them"
+        )
     for line in differences:
         print(line)
     settings = difference_of_settings(runs)

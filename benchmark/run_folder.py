@@ -199,8 +199,8 @@ def faults_of(record):
     if not is_number(record.get("seconds"), 1e-9):
         yield f"seconds is {record.get('seconds')!r}, accepted: more than 0"
     environments = record.get("environments")
-    if not isinstance(environments, list) or not all(isinstance(e, dict) for e in environments):
-        yield "environments is not a list of objects"
+    if not isinstance(environments, list) or not all(map(is_environment, environments)):
+        yield "environments is not a list of objects that hold texts and numbers"
     if not isinstance(record.get("weights_sha256"), str):
         yield f"weights_sha256 is {record.get('weights_sha256')!r}"
     counts = record.get("misclassified")
@@ -216,6 +216,18 @@ def faults_of(record):
         yield f"definition is {definition!r}, accepted: keras and sha256"
 
 
+def is_environment(recorded):
+    def is_plain(value):
+        return value is None or isinstance(value, int | float) or is_text(value)
+
+    return isinstance(recorded, dict) and all(map(is_plain, recorded.values()))
+
+
+def is_text(value):
+    """Tell whether a value of a JSON file is a text that any file can hold."""
+    return isinstance(value, str) and value.isprintable()
+
+
 def is_definition(recorded):
     same = isinstance(recorded, dict) and recorded.keys() == {"keras", "sha256"}
     return same and all(isinstance(value, str) for value in recorded.values())
@@ -227,8 +239,12 @@ def faults_of_protocol(protocol):
         yield f"protocol does not hold {', '.join(Protocol._fields)}"
         return
     for name, value in protocol.items():
-        text = name == "precision"
-        if not (isinstance(value, str) if text else is_number(value, 0)):
+        kind = Protocol.__annotations__[name]
+        if kind is str:
+            valid = is_text(value)
+        else:
+            valid = is_whole(value, 1) if kind is int else is_number(value, 0)
+        if not valid:
             yield f"{name} of its protocol is {value!r}"
 
 

@@ -16,14 +16,15 @@ def read_true_classes(dataset, split, spectra, rendered=None, folder=None):
 
     dataset: DatasetRecord; rendered: the classes as rendering orders them, which need no file, and
     neither do equally many spectra of each class in their order. Those of other arrays are read
-    from the dataset folder. Raises InputError if the runs were judged by others.
+    from the dataset folder, and so are all if `folder` is given. Raises InputError if the runs were
+    judged by others.
     """
     name = f"y_{split}.npy"
     recorded = dataset.sha256.get(name)
     ordered = rendered
     if rendered is None and spectra % dataset.classes == 0:
         ordered = np.repeat(np.arange(dataset.classes), spectra // dataset.classes)
-    if ordered is not None and sha256_of_npy(ordered) == recorded:
+    if folder is None and ordered is not None and sha256_of_npy(ordered) == recorded:
         return ordered
     path = Path(folder or Path("datasets", dataset.name), name)
     try:

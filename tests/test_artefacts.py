@@ -501,6 +501,15 @@ def test_ranges_have_limits_that_are_named(field, lowest, highest):
         assert (name, accepted) == (field, f"{lowest:g} to {highest:g}, the smaller one first")
 
 
+@pytest.mark.parametrize("name", ["strain", "common_shift", "noise"])
+def test_not_a_number_is_refused(class_file, name):
+    values = ["nan"] * (2 if name == "noise" else 1)
+    flags = ["--config", str(class_file[0]), "--max-shift", "5", "--test-shift", "3"]
+    flags += [f"--{name.replace('_', '-')}", *values]
+    with pytest.raises(InputError, match=f"{name.upper()} is .*nan"):
+        spectra_from_config.main(parse_flags(spectra_from_config, flags))
+
+
 def test_strain_has_a_limit():
     assert list(faults_of_artefacts(Artefacts(strain=0.5))) == []
     ((name, *_),) = faults_of_artefacts(Artefacts(strain=0.51))

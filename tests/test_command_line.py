@@ -14,7 +14,7 @@ import measured_dataset
 import rank_correlation
 import sample_size
 import train_models
-from benchmark.command_line import InputError, parse_flags
+from benchmark.command_line import InputError, parse_flags, require_folder
 
 SCRIPTS = sorted(path.stem for path in PROJECT.glob("*.py"))
 
@@ -31,6 +31,20 @@ NOT_A_FLAG = 1
 
 def parse(*arguments):
     return vars(parse_flags(sys.modules[__name__], list(arguments)))
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    require_folder("OUTPUT", tmp_path)
+    require_folder("OUTPUT", tmp_path / "new/folder")
+    for path, what in (
+        (tmp_path / "file", "a folder, not a file"),
+        (tmp_path / "file/below/it", f"a folder, but {tmp_path / 'file'} is a file"),
+        (tmp_path / "link", "a folder, not a file"),
+    ):
+        with pytest.raises(InputError, match=f"OUTPUT is {path}, accepted: {what}"):
+            require_folder("OUTPUT", path)
 
 
 def test_constants_are_the_defaults():

@@ -19,8 +19,8 @@ from benchmark.class_file import ClassFile
 from benchmark.command_line import InputError, parse_flags
 from benchmark.published_results import PAPER_VARIATION, PUBLISHED, published_beside
 from benchmark.results_folder import read_results
-from benchmark.run_folder import Protocol, read_run
-from benchmark.true_classes import warn_of_other_labels
+from benchmark.run_folder import DatasetRecord, Protocol, read_run
+from benchmark.true_classes import read_true_classes, sha256_of_npy, warn_of_other_labels
 
 SPECTRA = {"val": 5000, "test": 4500, "test_wide": 4500}
 LABELS = {split: np.repeat(np.arange(500), n // 500) for split, n in SPECTRA.items()}
@@ -327,7 +327,10 @@ def test_everything_the_manual_names_is_written(run, tmp_path):
             "test_wide"
         ] * 3
     assert "- a: cnn2, cnn6 are not shown to differ" in process.stdout
-    assert "\nA true difference of 16 spectra would be found here with" in process.stdout
+    assert (
+        "\nIf the counts of all networks spread alike over the seeds, a true difference of 16"
+        in process.stdout
+    )
     assert "- b: vgg differs from all others compared" in process.stdout
     with open(tmp_path / "misclassified.csv") as file:
         rows = list(csv.DictReader(file))
@@ -598,6 +601,22 @@ def without(*keys):
             ["misclassified test is", "accepted: misclassified and spectra"],
         ),
         (lambda text: json.dumps(json.loads(text) | {"definition": "a"}), ["definition is 'a'"]),
+        (
+            lambda text: text.replace('"environments": []', '"environments": [{"keras": ["x"]}]'),
+            ["environments", "texts and numbers"],
+        ),
+        (
+            lambda text: text.replace('"environments": []', r'"environments": [{"k": "\ud800"}]'),
+            ["environments", "texts and numbers"],
+        ),
+        (
+            lambda text: text.replace('"batch_size": 128', '"batch_size": 0'),
+            ["batch_size of its protocol is 0"],
+        ),
+        (
+            lambda text: text.replace('"batch_size": 128', '"batch_size": 8.0'),
+            ["batch_size of its protocol is 8.0"],
+        ),
         (without("dataset", "classes"), ["classes"]),
         (without("dataset", "datapoints"), ["datapoints of its dataset are None"]),
         (without("dataset", "sha256"), ["sha256"]),
@@ -843,3 +862,15 @@ def test_an_agreement_of_an_earlier_evaluation_goes(tmp_path):
     (tmp_path / "agreement.md").write_text("of earlier runs")
     evaluate.main(parse_flags(evaluate, ["--results", str(tmp_path), "--no-figures"]))
     assert not (tmp_path / "agreement.md").exists()
+
+
+def test_labels_of_a_dataset_that_is_named_are_those_that_the_runs_were_judged_by(tmp_path):
+    ordered, others = np.repeat(np.arange(3), 4), np.repeat(np.arange(3), 4)[::-1]
+    dataset = DatasetRecord("own", 10, 3, None, None, {"y_test.npy": sha256_of_npy(ordered)})
+    np.testing.assert_array_equal(read_true_classes(dataset, "test", spectra=12), ordered)
+    np.save(tmp_path / "y_test.npy", others)
+    with pytest.raises(InputError, match=r"y_test\.npy is not the file that the runs were judged"):
+        read_true_classes(dataset, "test", spectra=12, folder=tmp_path)
+    np.save(tmp_path / "y_test.npy", ordered)
+    found = read_true_classes(dataset, "test", spectra=12, folder=tmp_path)
+    np.testing.assert_array_equal(found, ordered)

@@ -356,9 +356,16 @@ def test_runs_without_weights_are_refused(ask, measured):
         ask(measured(spectrum_of(PEAKS["opal"])), runs=[run])
 
 
+def test_a_copy_of_a_run_is_refused(ask, measured, trained, tmp_path):
+    copy = copy_of(trained / "results/patterns-seed0", tmp_path / "copy")
+    with pytest.raises(InputError, match=r"patterns-seed0 and .*copy have the same weights"):
+        ask(measured(spectrum_of(PEAKS["opal"])), runs=["results/patterns-seed0", copy])
+
+
 def test_runs_of_two_datasets_are_refused(ask, measured, trained, tmp_path):
     other = copy_of(trained / "results/patterns-seed0", tmp_path / "other")
     change(other, lambda record: record["dataset"]["sha256"].update({"y_train.npy": "0"}))
+    change(other, lambda record: record.update(weights_sha256="0"))
     with pytest.raises(InputError, match=r"RUNS are of two datasets: .*y_train\.npy"):
         ask(measured(spectrum_of(PEAKS["opal"])), runs=["results/patterns-seed0", other])
 
