@@ -66,6 +66,7 @@ from benchmark.peak_detection import (
     class_peaks,
     cut_off,
     detect,
+    lines_in_two,
     mean_spectrum,
     scatter_of,
 )
@@ -225,6 +226,7 @@ def of_measurements(settings):
     means = [mean_spectrum(spectra, samples) for spectra, samples in classes]
     patterns = [class_peaks(name, mean, detection) for name, mean in zip(names, means, strict=True)]
     tell_of_missing_peaks(names, grid, means, detection)
+    tell_of_lines_in_two(names, grid, classes, patterns, detection)
     if not measured.background:  # what is left where one was subtracted are broad peaks
         tell_of_backgrounds(names, means, patterns)
     scatter = scatter_of(classes, patterns, detection)
@@ -256,6 +258,20 @@ def tell_of_missing_peaks(names, grid, means, detection):
         )
     if further:
         warn(f"peaks left out by MAX_PEAKS {detection.max_peaks}: {', '.join(further)}")
+
+
+def tell_of_lines_in_two(names, grid, classes, patterns, detection):
+    """Name the neighbouring peaks, DetectedPeaks, that may be one line of the class."""
+    found = []
+    for name, (spectra, _), pattern in zip(names, classes, patterns, strict=True):
+        for number in lines_in_two(spectra, pattern, detection):
+            one, other = (f"{grid.x_at(x):g}" for x in pattern.positions[number : number + 2])
+            found.append(f"{name} at {one} and {other}")
+    if found:
+        warn(
+            f"two peaks of the class file may be one line that lies elsewhere in some samples, as "
+            f"no spectrum has both: {', '.join(found)}"
+        )
 
 
 def tell_of_backgrounds(names, means, patterns):

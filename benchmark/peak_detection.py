@@ -14,6 +14,9 @@ FWHM = 2 * math.sqrt(2 * math.log(2))  # full width at half maximum of a Gaussia
 # Two equal Gaussians merge into one peak when they are no more than 2 sigma apart, so a peak that
 # is further than 2 sigma from that of its class is another one.
 SAME_PEAK = 2
+# Peaks of a class may be one line if they are no further apart, in sigma, and if so many of its
+# spectra have one of them.
+NEIGHBOURS, NEARLY_ALL = 3 * SAME_PEAK, 0.8
 # How much wider a peak is at a quarter of its height than at half of it: a Gaussian, a Lorentzian.
 GAUSSIAN_TAILS, LORENTZIAN_TAILS = math.sqrt(2), math.sqrt(3)
 FREE = 0.9  # of its height, by which a peak rises that has its tails to itself
@@ -158,11 +161,34 @@ def deviations(peaks, pattern):
     """
     if not len(peaks.positions):
         return np.zeros((4, 0))
-    shifts = np.abs(peaks.positions - pattern.positions[:, None])
-    near = shifts <= SAME_PEAK * peaks.widths
-    partners = match_nearest(shifts / (1 + shifts.max()), possible=near)
+    partners = partners_of(pattern, peaks)
     found = np.flatnonzero(partners >= 0)
     partners = partners[found]
+    shifts = np.abs(peaks.positions[partners] - pattern.positions[found])
     changes = np.abs(peaks.heights[partners] / peaks.heights.max() - pattern.heights[found])
-    widths, tails = peaks.widths[partners], peaks.tails[partners]
-    return np.array([widths, shifts[found, partners], changes, tails])
+    return np.array([peaks.widths[partners], shifts, changes, peaks.tails[partners]])
+
+
+def partners_of(pattern, peaks):
+    """Return for each peak of a pattern its number among the DetectedPeaks of a spectrum, or -1."""
+    if not len(peaks.positions):
+        return np.full(len(pattern.positions), -1)
+    shifts = np.abs(peaks.positions - pattern.positions[:, None])
+    near = shifts <= SAME_PEAK * peaks.widths
+    return match_nearest(shifts / (1 + shifts.max()), possible=near)
+
+
+def lines_in_two(spectra, pattern, detection):
+    """Return the peaks of a class that may be one line with the next: their numbers, ascending.
+
+    spectra (n, datapoints): of the class; pattern: the DetectedPeaks of their mean. In it, a line
+    that lies elsewhere in some samples becomes two: near each other, both never in one spectrum,
+    and one of them in nearly all.
+    """
+    detection = detection._replace(max_peaks=None)
+    found = np.array([partners_of(pattern, detect(s, detection)) >= 0 for s in spectra])
+    first, second = found[:, :-1], found[:, 1:]
+    apart = np.diff(pattern.positions) / np.sqrt(pattern.widths[:-1] * pattern.widths[1:])
+    one = first.any(axis=0) & second.any(axis=0) & ~(first & second).any(axis=0)
+    one &= ((first | second).mean(axis=0) >= NEARLY_ALL) & (apart <= NEIGHBOURS)
+    return np.flatnonzero(one)

@@ -25,6 +25,7 @@ from benchmark.peak_detection import (
     cut_off,
     detect,
     deviations,
+    lines_in_two,
     mean_spectrum,
     scatter_of,
 )
@@ -381,6 +382,33 @@ def test_peaks_that_the_class_file_lacks_are_named(make, tmp_path):
     assert "--max-height-change 0.0" in output  # though single spectra are scaled by what was cut
     _, _, errors = make(*flags, "--range", 200, 1200, "--max-peaks", 2, "--output", "b.json")
     assert errors == "warning: peaks left out by MAX_PEAKS 2: 1 of beta\n"
+
+
+@pytest.mark.parametrize(
+    ("samples", "numbers"),
+    [
+        ([[100, 300], [101, 300], [108, 300]], [0]),  # one line that lies elsewhere in a sample
+        ([[100, 108, 300], [100, 108, 300], [108, 300]], []),  # two lines, of which one may lack
+        ([[100, 300], [101, 300], [130, 300]], []),  # too far away for one line
+        ([[300], [300], [300], [100], [108]], []),  # most spectra have neither
+    ],
+)
+def test_a_line_that_lies_elsewhere_in_some_samples_is_two_in_the_class_file(samples, numbers):
+    x = np.arange(400)
+    spectra = [sum(np.exp(-(((x - at) / 2) ** 2) / 2) for at in lines) for lines in samples]
+    spectra = np.array([spectrum / spectrum.max() for spectrum in spectra])
+    pattern = class_peaks("a", mean_spectrum(spectra, range(len(spectra))), Detection(0.05, 0.05))
+    assert lines_in_two(spectra, pattern, Detection(0.05, 0.05)).tolist() == numbers
+
+
+def test_lines_in_two_are_told(make, tmp_path):
+    files = write_samples(tmp_path / "files", sigma=1.5, jitter=4, samples=3)
+    flags = "--measured", files, "--range", 200, 1200, "--datapoints", 1001
+    config, _, errors = make(*flags)
+    (told,) = (line for line in errors.splitlines() if "no spectrum has both" in line)
+    name, _, lines = told.partition("has both: ")[2].split(", ")[0].partition(" at ")
+    (of_class,) = (s for s in config["spectra"].values() if s["name"] == name)
+    assert {float(x) - 200 for x in lines.split(" and ")} <= set(of_class["peak_positions"])
 
 
 def test_scatter_is_of_classes_with_two_samples_and_widths_and_tails_are_of_all():
