@@ -171,17 +171,15 @@ def distinct_classes(draw, classes, max_peaks):
         nine_variants(variation.test_shift, change)
         for change in (variation.test_height_change, variation.wide_test_height_change)
     ]
-    drawn = []
-    earlier = tabulate([np.zeros(max_peaks, int)] * classes, [np.full(max_peaks, np.nan)] * classes)
+    drawn, earlier = [], tabulate([], [], most_peaks=max_peaks)
     for label in range(classes):
-        others = Patterns(earlier.positions[:label], earlier.heights[:label])
         for _ in range(TRIES):
             new = draw()
             limits = (
                 Limits(variation.max_shift, variation.max_height_change, [variants] * (label + 1))
                 for variants in tests
             )
-            if not any(overlaps_any(*new, others, limit) for limit in limits):
+            if not any(overlaps_any(*new, earlier, limit) for limit in limits):
                 break
         else:
             raise InputError(
@@ -189,10 +187,11 @@ def distinct_classes(draw, classes, max_peaks):
                 f"still overlaps an earlier one after {TRIES} tries"
             )
         drawn.append(new)
-        peaks = len(new[0])
-        row = tabulate([new[0]], [new[1]])
-        earlier.positions[label, :peaks] = row.positions
-        earlier.heights[label, :peaks] = row.heights
+        row = tabulate([new[0]], [new[1]], most_peaks=max_peaks)
+        earlier = Patterns(
+            np.concatenate([earlier.positions, row.positions]),
+            np.concatenate([earlier.heights, row.heights]),
+        )
     return drawn
 
 

@@ -101,9 +101,9 @@ def overlaps_any(positions, heights, others, limits):
     )
 
 
-def tabulate(positions, heights):
-    """Return Patterns of classes given as lists of arrays (peaks,)."""
-    shape = len(positions), max(map(len, positions), default=0)
+def tabulate(positions, heights, most_peaks=0):
+    """Return Patterns of classes given as lists of arrays (peaks,), with room for `most_peaks`."""
+    shape = len(positions), max([most_peaks, *map(len, positions)])
     patterns = Patterns(np.zeros(shape, np.int64), np.full(shape, np.nan))
     for label, (x, h) in enumerate(zip(positions, heights, strict=True)):
         order = np.argsort(-h, kind="stable")
