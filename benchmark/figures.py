@@ -51,7 +51,7 @@ def misclassifications(runs, baselines, split, published=None):
     """Draw the misclassified spectra of a split: a row per network, a point per seed, their mean.
 
     baselines: list of Baseline, in rows of their own; those that have no answer for a part of the
-    split are left out. published: Published, whose networks are drawn beside ours.
+    split are left out, and named. published: Published, whose networks are drawn beside ours.
     """
     networks = by_network(runs)
     counts = {network: counts_of(seeds, split) for network, seeds in networks.items()}
@@ -59,6 +59,7 @@ def misclassifications(runs, baselines, split, published=None):
     unmarked = [network.removesuffix(SHIPPED_MARK) for network in networks]
     theirs = {row: known[name] for row, name in enumerate(unmarked) if name in known}
     judged = [baseline for baseline in baselines if answered_all(baseline, split)]
+    left_out = [b.method for b in baselines if split in b.misclassified and b not in judged]
     found = [baseline.misclassified[split].misclassified for baseline in judged]
     names = [in_lines(name, 28) for name in [*networks, *(b.method for b in judged)]]
 
@@ -90,7 +91,8 @@ def misclassifications(runs, baselines, split, published=None):
         drawn += [*network.range(), *(network.runs or [])]
     scale = scale_counts(panel, "x", drawn)
     spectra = runs[0].misclassified[split].spectra
-    panel.set_xlabel(f"misclassified of {spectra} spectra of {in_lines(split, 28)}{scale}")
+    note = f"\nwithout {', '.join(left_out)}, which answers only a part" if left_out else ""
+    panel.set_xlabel(f"misclassified of {spectra} spectra of {in_lines(split, 28)}{scale}{note}")
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 0.5, -0.5)
     panel.tick_params(axis="y", length=0)
@@ -131,7 +133,7 @@ def scale_counts(panel, axis, counts):
     set_scale = panel.set_xscale if axis == "x" else panel.set_yscale
     if max(counts) <= max(LINEAR_RATIO * min(counts), FEW):
         margin = max(0.1 * np.ptp(counts), 0.6)
-        limits = max(min(counts) - margin, -0.6), max(counts) + margin
+        limits = max(min(counts) - margin, -0.6), max(max(counts) + margin, 1.6)
         panel.set(**{f"{axis}lim": limits})
         getattr(panel, f"{axis}axis").set_major_locator(MaxNLocator(8, integer=True))
         return ""

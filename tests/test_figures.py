@@ -297,6 +297,15 @@ def test_baselines_and_the_papers_range_stand_beside_the_networks(make_runs, tmp
     assert list(handles)[2:] == ["published: mean ± deviation", "method"]
     assert handles["method"].get_marker() == "D"
     assert PublishedNetwork(misclassified="30 ± 40").range() == (0, 70)
+    assert panel.get_xlabel().endswith("\nwithout silent, which answers only a part")
+    assert "\n" not in figures.misclassifications(make_runs(["a"]), [], "test").axes[0].get_xlabel()
+
+
+def test_without_any_misclassified_spectrum_the_axis_counts_whole_spectra(make_runs):
+    runs = make_runs(["vgg"], 2, lambda network, seed: 0)
+    panel = figures.misclassifications(runs, [], "test").axes[0]
+    low, high = panel.get_xlim()
+    assert [tick for tick in panel.get_xticks() if low <= tick <= high] == [0, 1]
 
 
 def test_many_misclassified_spectra_leave_no_room_empty(make_runs):
