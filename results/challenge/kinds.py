@@ -68,18 +68,18 @@ def groups_of(dataset):
 def counts_of(judged, groups):
     """Return split -> int64 (groups, seeds), the misclassified spectra of each group.
 
-    judged: the Runs of a network, or a method's Baseline in a list. Where classes are equally
-    likely, the first is taken for a method's answer.
+    judged: the Runs of a network, or a method's Baseline in a list; groups: of the splits that are
+    to be counted. Where classes are equally likely, the first is taken for a method's answer.
     """
     counts = {}
-    for split in SPLITS:
-        labels = np.repeat(np.arange(CLASSES), len(groups[split]) // CLASSES)
+    for split, of_spectra in groups.items():
+        labels = np.repeat(np.arange(CLASSES), len(of_spectra) // CLASSES)
         wrong = [
             read_predictions(one.folder, split, labels, CLASSES, one.misclassified[split]) != labels
             for one in judged
         ]
         counts[split] = np.transpose(
-            [np.bincount(groups[split][of_seed], minlength=len(GROUPS)) for of_seed in wrong]
+            [np.bincount(of_spectra[of_seed], minlength=len(GROUPS)) for of_seed in wrong]
         )
     return counts
 

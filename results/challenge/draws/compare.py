@@ -5,6 +5,7 @@
 in the project's folder prints the tables of results/challenge/README.md and draws its figure. The
 folders beside this file are named by the seed of spectra_from_config.py, and hold a run of each
 network on the training and validation spectra of that seed. The test spectra are the same for all.
+Those that training spectra cannot decide, see results/challenge/kinds.py, are also counted apart.
 """
 
 from pathlib import Path
@@ -21,6 +22,7 @@ from benchmark.published_results import published_beside
 from benchmark.results_folder import by_network, read_results
 from benchmark.significance import holm, welch
 from benchmark.table_formats import as_markdown, difference_cells
+from results.challenge.kinds import GROUPS, UNDECIDED, counts_of, groups_of
 
 HERE = Path(__file__).parent
 RELU = ":hidden_activation=relu"
@@ -39,6 +41,7 @@ def main():
     rows = read_rows("test")
     print(table(rows))
     print(comparisons(rows))
+    print(decidable_and_not())
     for split in "test", "val":
         networks = {row.network: row for row in read_rows(split)}
         print(f"{split}\n\n{effect_of_relu(networks['cnn2'], networks['cnn2' + RELU])}")
@@ -101,6 +104,37 @@ def comparisons(rows):
         )
     ]
     return as_markdown(header, lines)
+
+
+def decidable_and_not():
+    """Return the means of decidable and undecided test spectra as a table in Markdown.
+
+    p is that of Welch's test, corrected for all in the table.
+    """
+    runs = read_results(HERE.parent)
+    further = [run for folder in sorted(HERE.glob("[0-9]*")) for run in read_results(folder)]
+    groups = {"test": groups_of(runs[0].dataset)["test"]}
+    spectra = np.bincount(groups["test"])
+    undecided = GROUPS.index(UNDECIDED)
+    parts = {"decidable": slice(undecided), UNDECIDED: slice(undecided, undecided + 1)}
+    one_draw, draws = by_network(runs), by_network(further)
+    compared = []
+    for network in (name for name in draws if name in one_draw):
+        sides = [counts_of(of[network], groups)["test"] for of in (one_draw, draws)]
+        for part, rows in parts.items():
+            one, several = (side[rows].sum(axis=0) for side in sides)
+            compared.append((network, f"{spectra[rows].sum()} {part}", one, several))
+    tests = [welch(several, one) for *_, one, several in compared]
+    corrected = holm([p for *_, p in tests])
+    lines = [
+        [*names, f"{one.mean():.1f}", f"{several.mean():.1f}"]
+        + [*difference_cells(difference, low, high), f"{p:.2g}"]
+        for (*names, one, several), (difference, low, high, _), p in zip(
+            compared, tests, corrected, strict=True
+        )
+    ]
+    header = ["", "test spectra", "one draw", "a draw for each run"]
+    return as_markdown([*header, "difference", "95 % interval", "p"], lines)
 
 
 def spread(counts):
