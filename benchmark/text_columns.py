@@ -24,10 +24,23 @@ from benchmark.number_text import (
 MANY = 20  # points: fewer may well lie at 1, 2, 3 and so on
 MOST_LISTED = 12  # columns in a message
 COMMENT_SIGNS = ("#", "'", "!", ";", "%", "//")  # at the beginning of a line
-TRAILING_COMMENT = re.compile(r"#|!|//|%|[;']\s*(?=[^\W\d])")  # after numbers
+# What spreadsheets write into a cell without a value, and C on Windows for infinity and no number:
+# no # in them begins a comment
+CELL_ERROR = (
+    r"#(?:N/A|NV|DIV/0!|(?:VALUE|REF|NUM|NULL|WERT|BEZUG|ZAHL|VALEUR|NOMBRE|NUL)!|(?:NAME|NOM)\?)"
+    r"(?![^\s;,])"
+)
+NO_NUMBER = r"\b1[.,][#$](?:[A-Z]{1,4}0*)?(?![^\s;,])"
+TRAILING_COMMENT = re.compile(  # after numbers
+    rf"{CELL_ERROR}|{NO_NUMBER}|(?P<sign>#|!|//|%|[;']\s*+(?=[^\W\d]))"
+)
 DECIMAL_COMMA = re.compile(r"[-+−–]?(\d+(,\d+)?|,\d+)([eEdD][+-]?\d+)?")
 THOUSANDS = re.compile(r"[-+−–]?[1-9]\d{0,2}(,\d{3})+")
-NO_VALUE = re.compile(r"\?|-+|nan|n/?a|[-+]?inf", re.IGNORECASE)
+NO_VALUE = re.compile(
+    rf"[-–—?.*_]+|n/?a|n\.a\.?|n\.d\.?|null|none|ovfl|overflow|{CELL_ERROR}|"
+    rf"[-+−–]?(nan(\(\w*\))?|inf|infinity|{NO_NUMBER})",
+    re.IGNORECASE,
+)
 KEY = re.compile(r"\W*(TITLE|NAMES|XUNITS|YUNITS)\s*[=:;,\t]+\s*(.*\S)", re.IGNORECASE)
 IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]|/\s*(\S+)\s*$")
 UNITS = re.compile(
@@ -98,7 +111,7 @@ def without_comments(path, lines):
             if not end:
                 continue
             opened, content = None, content.strip()
-        if not content or (content.startswith(COMMENT_SIGNS) and not is_quoted(content)):
+        if not content or is_comment(content):
             continue
         content = without_block_comments(content)
         if re.match(r"[-+−–.,\d\"']", content):
@@ -112,11 +125,11 @@ def without_comments(path, lines):
 
 def without_trailing_comment(content):
     """Return a row without the comment after it; semicolons and ' may as well be part of it."""
-    comment = TRAILING_COMMENT.search(content)
+    comment = next((m for m in TRAILING_COMMENT.finditer(content) if m["sign"]), None)
     if not comment:
         return content
     before = content[: comment.start()].strip()
-    if comment[0][0] in "#!/%":
+    if comment["sign"][0] in "#!/%":
         return before
     rows = (as_written(fields(text)) or [] for text in (before, before.replace(",", ".")))
     return before if any(len(row) > 1 for row in rows) else content
@@ -131,6 +144,12 @@ def without_block_comments(content):
             break
         kept, content = kept + before, rest
     return kept + content
+
+
+def is_comment(content):
+    """Tell whether a line is a comment, which no number in quotes and no empty cell begins."""
+    begins_row = is_quoted(content) or re.match(CELL_ERROR, content)
+    return content.startswith(COMMENT_SIGNS) and not begins_row
 
 
 def is_quoted(content):
