@@ -35,11 +35,12 @@ SAME_UNIT = {
 # 2θ, which is in degrees where nothing else is said: 2THETA, °2θ, 2-theta/deg, degrees 2-theta
 DEGREES = r"(°|deg\.?|degrees?)?"
 TWO_THETA = re.compile(rf"{DEGREES}[-_,/]?(2|two)[-_*]?(theta|θ|th\.?)[-_,/]?{DEGREES}")
-# What y is, by words and signs in its unit; of several the first counts
+# What y is, by words and signs in its unit; of several the first counts. Of a text of any length,
+# \s*+ and (?>...) take the blanks, and all up to the first "log", once for all.
 KINDS_OF_Y = {
-    "absorbance": r"absor[bp]|\babs\b|kubelka|\blog.*(transmi|reflect|\b[tr]\b)",
-    "transmittance": r"transmi|%\s*t\b|\bt\s*[(\[]?\s*%",
-    "reflectance": r"reflect|%\s*r\b|\br\s*[(\[]?\s*%",
+    "absorbance": r"absor[bp]|\babs\b|kubelka|^(?>.*?\blog).*(transmi|reflect|\b[tr]\b)",
+    "transmittance": r"transmi|%\s*+t\b|\bt\s*+[(\[]?\s*+%",
+    "reflectance": r"reflect|%\s*+r\b|\br\s*+[(\[]?\s*+%",
     "intensity": r"intens|count|\bcps\b",
 }
 DOWNWARD = "transmittance", "reflectance"  # kinds of y whose bands point down
@@ -118,7 +119,7 @@ def opposite(one, other):
 
 def one_spelling(unit):
     """Return a unit in one way of writing it: of "Wavenumbers (cm-1)", 1/cm."""
-    in_brackets = re.search(r"[(\[](.+)[)\]]", unit)
+    in_brackets = re.match(r"[^(\[]*+[(\[](.+)[)\]]", unit)
     unit = "".join((in_brackets[1] if in_brackets else unit).casefold().split())
     unit = re.sub("[−–]", "-", unit)  # minus signs, as in numbers
     if TWO_THETA.fullmatch(unit):

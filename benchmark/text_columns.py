@@ -41,8 +41,8 @@ NO_VALUE = re.compile(
     rf"[-+−–]?(nan(\(\w*\))?|inf|infinity|{NO_NUMBER})",
     re.IGNORECASE,
 )
-KEY = re.compile(r"\W*(TITLE|NAMES|XUNITS|YUNITS)\s*[=:;,\t]+\s*(.*\S)", re.IGNORECASE)
-IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]|/\s*(\S+)\s*$")
+KEY = re.compile(r"\W*+(TITLE|NAMES|XUNITS|YUNITS)\s*[=:;,\t](.*)", re.IGNORECASE)
+IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 UNITS = re.compile(
     r"nm|cm\^?[-−–]1|cm⁻¹|1/cm|µm|um|å|deg\.?|°|kev|ev|[km]?hz|ppm|counts|cps|a\.u\.|arb\.? ?units|"
     r"abs\.?|absorbance|%?\s?t|%?\s?transmittance|%?\s?reflectance",
@@ -87,8 +87,7 @@ def read_columns(path, lines):
     if stop < len(parsed):
         notes.append(f"what follows the table from line {parsed[stop].number} on is not read")
     x, y, merged = points(path, [(line.number, *line.numbers[:2]) for line in table])
-    keys = dict(key.groups() for key in map(KEY.match, lines[: table[0].number - 1]) if key)
-    keys = {name.upper(): value.strip("\"'") for name, value in keys.items()}
+    keys = keys_of(lines[: table[0].number - 1])
     x_unit, y_unit = units_of(names)
     return Measurement(
         x,
@@ -98,6 +97,17 @@ def read_columns(path, lines):
         title=keys.get("TITLE", keys.get("NAMES", "")),
         notes=(*notes, *merged),
     )
+
+
+def keys_of(lines):
+    """Return what header lines such as "TITLE: quartz" say, key in capitals -> value."""
+    keys = {}
+    for line in lines:
+        if key := KEY.match(line):
+            value = re.match(r"[\s=:;,]*+(.*)", key[2])[1].strip()
+            if value:
+                keys[key[1].upper()] = value.strip("\"'")
+    return keys
 
 
 def without_comments(path, lines):
@@ -136,14 +146,11 @@ def without_trailing_comment(content):
 
 
 def without_block_comments(content):
-    kept = ""
-    while "*/" in content:
-        before, _, rest = content.partition("/*")
-        _, end, rest = rest.partition("*/")
-        if not end:
-            break
-        kept, content = kept + before, rest
-    return kept + content
+    kept, stop = [], 0
+    while (start := content.find("/*", stop)) >= 0 and (end := content.find("*/", start + 2)) >= 0:
+        kept.append(content[stop:start])
+        stop = end + 2
+    return "".join(kept) + content[stop:]
 
 
 def is_comment(content):
@@ -314,13 +321,21 @@ def units_of(names):
         return "", ""
     units = []
     for name in names[:2]:
-        found = None if UNITS.fullmatch(name) else IN_BRACKETS.search(name)
-        unit = (found[1] or found[2]) if found else name
+        unit = name if UNITS.fullmatch(name) else unit_beside(name)
         units.append(unit if UNITS.fullmatch(unit) else "")
     x_unit, y_unit = units
     if kind_of_y(y_unit) == "" and kind_of_y(names[1]) in ("absorbance", *DOWNWARD):
         y_unit = names[1]
     return x_unit, y_unit
+
+
+def unit_beside(name):
+    """Return what stands in brackets in a name, or else as its last word after a slash, or ""."""
+    in_brackets = IN_BRACKETS.search(name)
+    if in_brackets:
+        return in_brackets[1]
+    words = " ".join(name.split()).replace("/ ", "/").split(" ")
+    return words[-1].partition("/")[2]
 
 
 def check_columns(path, table, names):

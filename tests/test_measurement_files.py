@@ -1,6 +1,9 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
-from conftest import assert_measurement_refused
+from conftest import PROJECT, assert_measurement_refused
 
 from benchmark import text_columns
 from benchmark.command_line import InputError
@@ -372,6 +375,39 @@ def test_rows_among_many_other_lines_are_found_in_linear_time(measured, monkeypa
     with pytest.raises(InputError):
         read_measurement(measured(lines))
     assert sum(looked_at) <= 2 * 1000
+
+
+LONG = 200_000  # signs, over which a search that is not linear takes minutes
+READ = """
+import sys
+from benchmark.measurement import kind_of_y, same_unit
+from benchmark.measurement_files import read_measurement
+read = read_measurement(sys.argv[1])
+print(len(read.x), kind_of_y(read.y_unit), same_unit(read.x_unit, "nm"))
+"""
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *(
+            "Title" + LONG * "\t",
+            "TITLE=" + LONG * " ",
+            LONG * "\t" + "Title",
+            "Title" + LONG * ",",
+        ),
+        *("Title" + LONG * " ", "Title" + LONG * "=", "Title: " + LONG * "/*"),
+        *("x;y " + LONG * "/" + " b", "x;y " + LONG * "(", "x;y " + LONG // 4 * "log "),
+        *("YUNITS=t" + LONG * " " + "b", "XUNITS=" + LONG * "(", "XUNITS=" + LONG * "["),
+        *("YUNITS=" + LONG // 4 * "log ", "YUNITS=" + LONG * "%", LONG // 4 * "/**/"),
+    ],
+    ids=lambda header: f"{header[:12].strip()!r}",
+)
+def test_header_lines_of_any_length_are_read_at_once(header, measured):
+    path = measured(f"{header}\n100;5\n101;7\n102;6\n")
+    command = [sys.executable, "-c", READ, path]
+    read = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, timeout=20)
+    assert read.stdout.startswith("3 "), read.stderr
 
 
 def test_files_beyond_all_measure_are_refused(measured, monkeypatch):
