@@ -23,6 +23,7 @@ from benchmark.number_text import (
 
 MANY = 20  # points: fewer may well lie at 1, 2, 3 and so on
 MOST_LISTED = 12  # columns in a message
+NEAR = 2.01  # steps from a row without y to the next row, where one row between them is missing
 COMMENT_SIGNS = ("#", "'", "!", ";", "%", "//")  # at the beginning of a line
 # What spreadsheets write into a cell without a value, and C on Windows for infinity and no number:
 # no # in them begins a comment
@@ -60,6 +61,7 @@ class Line(NamedTuple):
     number: int
     text: str  # as it stands there
     content: str  # without comment and separators at the end
+    row: list  # its columns as text, with decimal points
     numbers: list | None  # of its columns, if all are numbers
 
 
@@ -68,24 +70,27 @@ def read_columns(path, lines):
 
     Raises InputError naming file, line and reason.
     """
-    contents = list(without_comments(path, lines))
-    parsed = [Line(*line, as_written(fields(line[-1]))) for line in contents]
-    notes = []
+    parsed, without_x, notes = [], [], []
+    for number, text, content in without_comments(path, lines):
+        row = fields(content)
+        of_kind = without_x if content.startswith(";") else parsed
+        of_kind.append(Line(number, text, content, row, as_written(row)))
     if any("," in line.content for line in parsed):
         parsed, notes = with_decimal_commas(path, parsed)
     start, stop = table_of(path, parsed)
     table = parsed[start:stop]
     refuse_points_between_thousands(path, table)
-    header = parsed[:start]
+    header, footer = parsed[:start], parsed[stop:]
     names = column_names(header, table)
     notes += check_columns(path, table, names)
-    notes += [
-        f"line {line.number}, {shortened(line.content)}, stands among header lines and is not read"
-        for line in header
-        if line.numbers and len(line.numbers) > 1
+    unread = [
+        *rows_without_x(path, without_x, table, footer),
+        *rows_without_y(path, header, table),
+        *(line for line in header if line.numbers and len(line.numbers) > 1),
     ]
-    if stop < len(parsed):
-        notes.append(f"what follows the table from line {parsed[stop].number} on is not read")
+    notes += not_read(unread)
+    if footer:
+        notes.append(f"what follows the table from line {footer[0].number} on is not read")
     x, y, merged = points(path, [(line.number, *line.numbers[:2]) for line in table])
     keys = keys_of(lines[: table[0].number - 1])
     x_unit, y_unit = units_of(names)
@@ -128,7 +133,7 @@ def without_comments(path, lines):
             content = without_trailing_comment(content)
         content = content.rstrip(",;\t ")
         if content:
-            yield number, line.strip(), content
+            yield number, line.strip(" "), content
     if opened is not None:
         raise InputError(f"{path}: line {opened} opens a comment /*, accepted: one with its end */")
 
@@ -155,6 +160,9 @@ def without_block_comments(content):
 
 def is_comment(content):
     """Tell whether a line is a comment, which no number in quotes and no empty cell begins."""
+    if content.startswith(";"):
+        numbers = [cell.strip().replace(",", ".") for cell in content.split(";") if cell.strip()]
+        return not as_written(numbers)  # else it may be a row without x
     begins_row = is_quoted(content) or re.match(CELL_ERROR, content)
     return content.startswith(COMMENT_SIGNS) and not begins_row
 
@@ -201,12 +209,14 @@ def with_decimal_commas(path, parsed):
     split = [
         fields(line.content, comma_separates='"' in line.content) for line in parsed
     ]  # those between quoted fields still do
-    commas = [
-        line._replace(numbers=as_written([field.replace(",", ".") for field in row]))
-        if all(map(DECIMAL_COMMA.fullmatch, row))
-        else line._replace(numbers=None)
-        for line, row in zip(parsed, split, strict=True)
-    ]
+    commas = []
+    for line, row in zip(parsed, split, strict=True):
+        are_numbers = [bool(DECIMAL_COMMA.fullmatch(field)) for field in row]
+        row = [
+            field.replace(",", ".") if is_number else field
+            for field, is_number in zip(row, are_numbers, strict=True)
+        ]
+        commas.append(line._replace(row=row, numbers=as_written(row) if all(are_numbers) else None))
     if len(rows_of(commas)) <= len(rows_of(parsed)):
         return parsed, []
     columns = {}
@@ -282,7 +292,7 @@ def is_damaged(line, columns=None):
 
     columns: of the table, if the line stands before it, where numbers are usual.
     """
-    row = fields(line.content)
+    row = line.row
     if as_numbers(re.split(r"[\s;,]+", line.content)[:2]) and len(row) > 1:
         return True
     if columns and len(row) != columns:
@@ -292,6 +302,78 @@ def is_damaged(line, columns=None):
         digits or NO_VALUE.fullmatch(field)
         for digits, field in zip(mostly_digits, row, strict=True)
     )
+
+
+def rows_without_x(path, without_x, table, footer):
+    """Return the lines above the table that have y but no x; they may as well be a header line.
+
+    without_x: lines that begin with a semicolon, which are comments where none separates columns.
+    Raises InputError for one among the rows of the table or just below them.
+    """
+    if separator_of(table) != ";":
+        return []
+    rows = [line for line in without_x if len(line.row) <= len(table[0].numbers)]
+    for line in rows:
+        if line.number > table[0].number and not (footer and line.number > footer[0].number):
+            refuse(path, line, "y without x")
+    return [line for line in rows if line.number < table[0].number]
+
+
+def rows_without_y(path, header, table):
+    """Return the lines above the table that may be rows of it, as they have a number and no other.
+
+    Beside it stand cells without a value. Just above the table there may be any text between
+    separators, or nothing if the number does not count the rows. Raises InputError for a line just
+    above the table whose x goes on in it.
+    """
+    separator, columns = separator_of(table), len(table[0].numbers)
+    steps = np.diff([line.numbers[0] for line in table])
+    step = next(iter(steps[steps != 0]), np.nan)
+    rows = [line for line in header if is_row(line, separator, columns)]
+    found = {line.number: line for line in rows if has_one_value(line)}
+    following = table[0]
+    for line in reversed(header):
+        x = as_written(line.row[:1])
+        if not x or (line.numbers and len(line.numbers) > 1):
+            break
+        if is_row(line, separator, columns):
+            if any(map(UNITS.fullmatch, line.row[1:])):
+                break
+            if 0 < (as_written(following.row[:1])[0] - x[0]) / step <= NEAR:
+                refuse(path, line, "x without y")
+            if not separator:
+                break
+        elif len(line.row) > 1 or line.number != following.number - 1 or x[0] == len(table):
+            break
+        found[line.number] = following = line
+    return found.values()
+
+
+def separator_of(table):
+    """Return what separates the columns of a table, "" if blanks do."""
+    content = outside_quotes(table[0].content)
+    return next((sign for sign in ";\t," if sign in content), "")
+
+
+def has_one_value(line):
+    values = [field for field in line.row if field and not NO_VALUE.fullmatch(field)]
+    return len(values) == 1 and as_written(values) is not None
+
+
+def is_row(line, separator, columns):
+    """Tell whether a line is written as the rows of a table are, whatever its cells hold."""
+    return separator in line.text if separator else len(line.row) == columns
+
+
+def not_read(unread):
+    """Return a note on lines with numbers above the table, if there are any."""
+    if not unread:
+        return []
+    unread = {line.number: line for line in unread}
+    first = f"line {min(unread)}, {shortened(unread[min(unread)].text)}"
+    if len(unread) == 1:
+        return [f"{first}, stands among header lines and is not read"]
+    return [f"{len(unread)} lines, such as {first}, stand among header lines and are not read"]
 
 
 def refuse(path, line, reason):

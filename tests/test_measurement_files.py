@@ -234,6 +234,22 @@ BROKEN = {
     "infinity of C on Windows at the top": ("1 1.#INF\n2 3\n3 4\n", ["line 1", "'1 1.#INF'"]),
     "infinity of C on Windows at the end": ("1 2\n2 3\n1.#INF 4\n", ["line 3", "'1.#INF 4'"]),
     "NaN of newer C on Windows at the top": ("1 -nan(ind)\n2 3\n3 4\n", ["line 1", "-nan(ind)"]),
+    **{
+        f"x without y at the top, {row!r}": (f"x;y\n{row}\n103;4\n104;7\n", ["line 2", repr(row)])
+        for row in (
+            *("102;", "102 ;", "102;NULL", "102;#N/A", "102;n.d.", "102;n.a.", "102;OVFL"),
+            *("102;-", "102;saturated", '102;""', "102;#ERREUR!", "90;NULL"),
+        )
+    },
+    "x without y at the top, in tabs": ("x\ty\n102\t\n103\t4\n104\t7\n", ["line 2", "x without y"]),
+    "x without y at the top, with blanks": ("102 high\n103 4\n104 7\n", ["line 1", "x without y"]),
+    "x without y at the top, falling": ("105;\n104;4\n103;7\n", ["line 1", "'105;'"]),
+    "x without y at the top, one row missing": ("101;\n103;4\n104;7\n", ["line 1", "'101;'"]),
+    "x without y at the top, with a comma": ("102,5;\n103,0;4\n103,5;7\n", ["line 1", "'102,5;'"]),
+    "two rows without y at the top": ("101;\n102;#N/A\n103;4\n104;7\n", ["line 2", "'102;#N/A'"]),
+    "y without x": ("103;4\n104;7\n;99\n106;2\n", ["line 3", "';99'", "y without x"]),
+    "y without x at the end": ("103;4\n104;7\n ; 9,9;\n", ["line 3", "y without x"]),
+    "y without x, but with an error": ("3;40;6\n4;70;8\n;60;7\n6;20;4\n", ["line 3", "';60;7'"]),
     "a cell without a value": ("1;2\n2;#N/A\n3;4\n", ["line 2", "'2;#N/A'"]),
     "a cell without x": ("1;2\n#N/A;3\n3;4\n", ["line 2", "'#N/A;3'"]),
     "a cell without error": ("1 20 4\n2 21 #DIV/0!\n3 19 4\n", ["line 2", "#DIV/0!"]),
@@ -377,6 +393,38 @@ def test_rows_among_many_other_lines_are_found_in_linear_time(measured, monkeypa
     assert sum(looked_at) <= 2 * 1000
 
 
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("90;\n101;4\n102;5\n", "line 1, '90;', stands among header lines and is not read"),
+        ("1024,,\n20,5,\n21,6,\n", "line 1, '1024,,', stands among header lines and is not read"),
+        ("90;glass\n101;4\n102;5\n", "line 1, '90;glass', stands"),
+        ("80;NULL\nx;y\n101;4\n102;5\n", "line 1, '80;NULL', stands"),
+        ("80 NULL\nx y\n101 4\n102 5\n", "line 1, '80 NULL', stands"),
+        ("100\n101 4\n102 5\n", "line 1, '100', stands"),
+        (";0\n101;4\n102;5\n", "line 1, ';0', stands"),  # as pandas names a column
+        ("\t0\n101\t4\n102\t5\n", r"line 1, '\t0', stands"),
+        (
+            "x;y\n;98\n;99\n101;4\n102;5\n",
+            "2 lines, such as line 2, ';98', stand among",
+        ),
+        ("2\n101 4\n102 5\n", ""),  # the number of rows
+        ("x\n532;nm\n533;4\n534;5\n", ""),
+        ("532 nm\n533 4\n534 5\n", ""),
+        ("532 scans\n101 4\n102 5\n", ""),
+        ("101;4\n;102;5\n103;6\n", ""),  # a row that was made a comment
+        ("101;4\n; 3 scans\n;;\n103;6\n", ""),
+        ("101 4\n;20\n103 6\n", ""),
+        ("101;4\n103;6\n/*\n;20\n*/\n", ""),
+    ],
+)
+def test_lines_above_a_table_that_may_be_rows_of_it_are_told(text, note, measured):
+    measurement = read_measurement(measured(text))
+    assert len(measurement.x) == 2
+    assert len(measurement.notes) == bool(note), measurement.notes
+    assert note in "".join(measurement.notes)
+
+
 LONG = 200_000  # signs, over which a search that is not linear takes minutes
 READ = """
 import sys
@@ -390,16 +438,12 @@ print(len(read.x), kind_of_y(read.y_unit), same_unit(read.x_unit, "nm"))
 @pytest.mark.parametrize(
     "header",
     [
-        *(
-            "Title" + LONG * "\t",
-            "TITLE=" + LONG * " ",
-            LONG * "\t" + "Title",
-            "Title" + LONG * ",",
-        ),
-        *("Title" + LONG * " ", "Title" + LONG * "=", "Title: " + LONG * "/*"),
+        *("Title" + LONG * "\t", "TITLE=" + LONG * " ", LONG * "\t" + "Title"),
+        *("Title" + LONG * ",", "Title" + LONG * " ", "Title" + LONG * "="),
+        *("Title: " + LONG * "/*", LONG // 4 * "/**/", "YUNITS=" + LONG * "%"),
         *("x;y " + LONG * "/" + " b", "x;y " + LONG * "(", "x;y " + LONG // 4 * "log "),
         *("YUNITS=t" + LONG * " " + "b", "XUNITS=" + LONG * "(", "XUNITS=" + LONG * "["),
-        *("YUNITS=" + LONG // 4 * "log ", "YUNITS=" + LONG * "%", LONG // 4 * "/**/"),
+        "YUNITS=" + LONG // 4 * "log ",
     ],
     ids=lambda header: f"{header[:12].strip()!r}",
 )
