@@ -41,8 +41,8 @@ def find_sources(paths, output=None):
     """Return the Sources of files, folders and zip archives, by name.
 
     Folders are searched with all their subfolders, links among them, but for the folder `output`.
-    Raises InputError for a path that does not exist, a folder or archive without any file, and an
-    archive that is damaged or unpacks to far more than its size.
+    Raises InputError for a path that does not exist or is a pipe or device, a folder or archive
+    without any file, and an archive that is damaged or unpacks to far more than its size.
     """
     sources = []
     for path, name in names_of(paths).items():
@@ -50,6 +50,11 @@ def find_sources(paths, output=None):
             found = sources_of_folder(path, name, output)
         elif not path.exists():
             raise InputError(f"MEASURED is {path}, which does not exist")
+        elif not path.is_file():  # it would be read once to tell an archive, and then be empty
+            raise InputError(
+                f"MEASURED is {path}, which is a pipe or device, accepted: files, folders and zip "
+                f"archives"
+            )
         elif begins_with(path, ZIP) and not is_document(path):
             found = sources_of_archive(path, name)
         else:

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from benchmark.command_line import InputError, warn
 from benchmark.csv_tables import table_rows
-from benchmark.files import sha256_of
 
 COLUMNS = "file", "class", "sample"
 RRUFF_SAMPLE = re.compile(r"[A-Z]\d{6}(?!\d)")  # what follows names a part of the sample
@@ -69,7 +68,8 @@ def read_labels(path):
     """
     path = Path(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()  # once, as a pipe gives it only once
+        text = content.decode("utf-8-sig")
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise InputError(f"LABELS is {path}, accepted: an existing CSV table") from None
     except UnicodeDecodeError as error:
@@ -92,7 +92,7 @@ def read_labels(path):
         labels[file], lines[file] = label, number
     if not labels:
         raise InputError(f"{path} holds no line but its header, accepted: a line for each file")
-    return LabelTable(path, sha256_of(path), labels)
+    return LabelTable(path, hashlib.sha256(content).hexdigest(), labels)
 
 
 def check_row(path, number, row):

@@ -27,7 +27,14 @@ from benchmark.measurement_sources import Source
 from benchmark.misclassifications import Misclassification, summarise
 from benchmark.resampling import resample
 from benchmark.run_folder import record_of
-from benchmark.sample_labels import Label, LabelTable, match_labels, rruff_label, split_samples
+from benchmark.sample_labels import (
+    Label,
+    LabelTable,
+    match_labels,
+    read_labels,
+    rruff_label,
+    split_samples,
+)
 
 X = np.arange(0, 121.0)
 RANGE = "--range", 10, 110, "--datapoints", 51
@@ -359,6 +366,29 @@ def test_linked_folders_are_read_and_loops_and_pipes_do_no_harm(files, tmp_path)
     assert card["class_names"] == ["Albite", *sorted(CENTRES)]
     (excluded,) = card["measured"]["excluded"]
     assert excluded["reason"].endswith("is a pipe or device, accepted: files")
+
+
+def test_pipes_and_devices_are_refused_as_measurements(run, files, tmp_path):
+    pipe, link = tmp_path / "pipe", tmp_path / rruff("Quartz", "R900001", 1)
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for script in "measured_dataset.py", "class_file_from_peaks.py":
+        for path in pipe, link:
+            flags = ["--measured", files, path, *RANGE, "--output", tmp_path / "out.json"]
+            process = run(script, *flags, timeout=60)
+            assert_one_sentence(process, 2, f"MEASURED is {path}, which is a pipe or device, accep")
+
+
+def test_labels_from_a_pipe_are_recorded_as_what_was_read(tmp_path):
+    table = TABLE + "".join(f"{number}.txt,Quartz,{number}\n" for number in range(9))
+    (tmp_path / "labels.csv").write_text(table)
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as file:
+        file.write(table)
+    read = read_labels(f"/dev/fd/{reading}")
+    os.close(reading)
+    assert read[1:] == read_labels(tmp_path / "labels.csv")[1:]
+    assert len(read.labels) == 9
 
 
 def test_a_hidden_folder_is_read_if_it_is_named(files, tmp_path):
