@@ -15,7 +15,7 @@ from benchmark.command_line import InputError
 from benchmark.jcamp_fields import decimal, equidistant_x, factor, whole_number, x_of_pairs
 from benchmark.jcamp_table import decode_table, pairs
 from benchmark.measurement import Measurement, chosen
-from benchmark.number_text import points, shortened
+from benchmark.number_text import as_numbers, points, shortened
 
 # Labels that RRUFF text does not have
 JCAMP_LABELS = {"JCAMPDX", "XYDATA", "XYPOINTS", "PEAKTABLE", "PEAKASSIGNMENTS", "NTUPLES"}
@@ -26,15 +26,21 @@ EQUIDISTANT = re.compile(r"\(?(\w+)\+\+\(?(\w+)\.\.\2\)*(,\w+)?")
 PAIRS = re.compile(r"\(?(\w+?)(\w+)\.\.\1\2\)*(,\w+)?")
 LONGEST_FORM = 40  # characters
 OF_VARIABLES = "VARDIM", "FIRST", "LAST", "FACTOR", "UNITS"  # what NTUPLES list for each
+OF_TABLES = {  # labels that say how a table is to be read
+    *("DATATYPE", "XUNITS", "YUNITS", "FIRSTX", "LASTX", "DELTAX", "NPOINTS", "XFACTOR", "YFACTOR"),
+    *("SYMBOL", "VARNAME", *OF_VARIABLES),
+}
+ENDS = {"TITLE", "PAGE", "END", "ENDNTUPLES"}  # labels after which no label is of the same block
 
 
 class Table(NamedTuple):
-    """A table of a JCAMP-DX file, with the fields of its block and page."""
+    """A table of a JCAMP-DX file, with the fields of its block and page that stand before it."""
 
     label: str
     form: str
     fields: dict
     rows: list  # line numbers and lines
+    notes: list  # on fields that stand there twice, or after the table; a sentence each
 
     @property
     def title(self):
@@ -66,6 +72,7 @@ def read_jcamp(path, lines, block=None):
     notes = [
         f"{reason} in the same file is not read" for reason in dict.fromkeys(reasons) if reason
     ]
+    notes += table.notes
     match = EQUIDISTANT.fullmatch(table.form) or PAIRS.fullmatch(table.form)
     if not match or (table.label != "DATATABLE" and match.groups()[:2] != ("X", "Y")):
         raise InputError(
@@ -83,10 +90,18 @@ def read_jcamp(path, lines, block=None):
 
 
 def tables_of(lines):
-    """Return the tables of a file, those that are lists of peaks among them."""
+    """Return the tables of a file, those that are lists of peaks among them.
+
+    Of several tables in a block each takes the labels before it, those before the others included.
+    """
     tables, fields, of_all_pages, rows = [], {}, None, None
+    table, since = None, {}  # of this block; label -> line numbers and values since that table
     for number, line in enumerate(lines, 1):
         label, value = labelled(line.partition("$$")[0])
+        if label in ENDS:
+            if table:
+                table.notes.extend(said_too_late(table, since))
+            table, since = None, {}
         if label == "TITLE":
             fields, of_all_pages = {}, None
         if label == "PAGE":
@@ -95,13 +110,50 @@ def tables_of(lines):
         if label in TABLE_LABELS or label in STICK_LABELS:
             rows = []
             form = re.sub(r"\s", "", value).upper()[:LONGEST_FORM]
-            tables.append(Table(label, form, fields, rows))
+            table = Table(label, form, dict(fields), rows, said_twice(since))
+            tables.append(table)
+            since = {}
         elif label is not None:
             fields[label] = value
+            since.setdefault(label, []).append((number, value))
             rows = None
         elif rows is not None and value.strip():
             rows.append((number, value.strip()))
+    if table:
+        table.notes.extend(said_too_late(table, since))
     return tables
+
+
+def said_twice(since):
+    """Return notes on labels with several values before a table; since: as in `tables_of`."""
+    notes = []
+    for label in OF_TABLES & since.keys():
+        number, value = since[label][-1]
+        others = [other for _, other in since[label] if other and differ(other, value)]
+        if others:
+            notes.append(
+                f"{label} is {shortened(others[0])} and, in line {number}, {shortened(value)}, "
+                f"which is taken"
+            )
+    return sorted(notes)
+
+
+def said_too_late(table, since):
+    """Return notes on labels after a table that would change it; since: as in `tables_of`."""
+    return sorted(
+        f"{label} is {shortened(value)} in line {number}, after the table, and is not taken for it"
+        for label in OF_TABLES & since.keys()
+        for number, value in since[label][-1:]
+        if value and differ(value, table.fields.get(label, ""))
+    )
+
+
+def differ(one, other):
+    """Tell whether two values of a label differ, but for the way of writing them."""
+    numbers = as_numbers([one]), as_numbers([other])
+    if all(numbers):
+        return numbers[0] != numbers[1]
+    return one.casefold().split() != other.casefold().split()
 
 
 def no_spectrum(table):

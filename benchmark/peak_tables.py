@@ -165,6 +165,8 @@ def read_jcamp_peaks(path, lines):
                 f"{path}: YUNITS of {name} is {fields['YUNITS']}, accepted: heights from 0 up, "
                 f"such as ABSORBANCE"
             )
+        for note in table.notes:
+            warn(f"{path}: {note}")
         scales = factor(path, fields, "XFACTOR"), factor(path, fields, "YFACTOR")
         peaks = [(x * scales[0], y * scales[1]) for _, x, y in pairs(path, table.rows)]
         where = f"{path}: PEAK TABLE of {name}"

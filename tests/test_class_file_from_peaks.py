@@ -227,6 +227,19 @@ def test_heights_of_jcamp_are_read_with_yfactor(make, measured):
     assert "has the height -2, accepted: 0 or more" in message
 
 
+def test_labels_of_a_peak_table_that_stand_there_twice_or_too_late_are_told(make, measured):
+    expected, *_ = make(*from_table(measured(jcamp(), "plain.jdx")))
+    twice = (
+        jcamp()
+        .replace("##XFACTOR", "##XFACTOR= 2\n##XFACTOR")
+        .replace("##END", "##NPOINTS= 9\n##END")
+    )
+    config, _, errors = make(*from_table(measured(twice, "twice.jdx")))
+    assert config == expected
+    assert "XFACTOR is '2' and, in line 7, '0.5', which is taken" in errors
+    assert "NPOINTS is '9' in line 12, after the table" in errors
+
+
 def test_without_measurements_the_flags_are_the_papers_for_these_datapoints(make, measured):
     _, output, errors = make(*from_table(measured(TABLE)))
     assert "--max-shift 10 " in output

@@ -329,6 +329,72 @@ def test_of_several_blocks_one_is_chosen_by_number_or_title(measured):
             read_measurement(path, block)
 
 
+TWO_TABLES = """##TITLE= t
+##JCAMP-DX= 4.24
+##XUNITS= 1/CM
+##YUNITS= ABSORBANCE
+##FIRSTX= 100
+##LASTX= 103
+##NPOINTS= 4
+##XYDATA= (X++(Y..Y))
+100 1 2
+102 3 4
+##FIRSTX= 500
+##LASTX= 503
+##YUNITS= TRANSMITTANCE
+##YFACTOR= 2
+##XYDATA= (X++(Y..Y))
+500 5 6
+502 7 8
+##OWNER= somebody
+##END=
+"""
+
+
+def test_a_table_takes_the_labels_before_it_and_none_after_it(measured):
+    path = measured(TWO_TABLES)
+    with pytest.raises(InputError, match="holds 2 tables: 1 't', 2 't'"):
+        read_measurement(path)
+    first, second = read_measurement(path, "1"), read_measurement(path, "2")
+    assert (first.x.tolist(), first.y.tolist()) == ([100, 101, 102, 103], [1, 2, 3, 4])
+    assert (second.x.tolist(), second.y.tolist()) == ([500, 501, 502, 503], [10, 12, 14, 16])
+    assert first[2:] == ("1/CM", "ABSORBANCE", "t", ())
+    assert second[2:] == ("1/CM", "TRANSMITTANCE", "t", ())
+
+
+def test_a_peak_table_and_a_spectrum_of_one_block_have_their_own_points(measured):
+    peaks = "##NPOINTS= 2\n##PEAK TABLE= (XY..XY)\n401,2 403,4\n"
+    before = jcamp(FORMS["DIF"]).replace("##FIRSTX", peaks + "##FIRSTX")
+    after = jcamp(FORMS["DIF"]).replace("##END", peaks + "##END")
+    for text in before, after:
+        x, y, *_, notes = read_measurement(measured(text))
+        assert (x.tolist(), y.tolist()) == (list(range(400, 410)), ORDINATES)
+        assert notes == ("a table of peaks in the same file is not read",)
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        (
+            ("##LASTX", "##LASTX= 418\n##LASTX"),
+            "LASTX is '418' and, in line 5, '409', which is tak",
+        ),
+        (("##NPO", "##YFACTOR= 2\n##yfactor= 1\n##NPO"), "YFACTOR is '2' and, in line 6, '1'"),
+        (("##END", "##YFACTOR= 2\n##END"), "YFACTOR is '2' in line 8, after the table, and is not"),
+        (("##END=\n", "##YUNITS= %T\n"), "YUNITS is '%T' in line 8, after the table"),
+        (("##LASTX", "##LASTX= 409.0\n##LASTX"), ""),
+        (("##END", "##LASTX= 409\n##OWNER= a\n##MAXY= 3\n##END"), ""),
+        (("##LASTX", "##OWNER= a\n##OWNER= b\n##= a\n##= b\n##LASTX"), ""),
+        (("##END=\n", "##END=\n##YFACTOR= 2\n"), ""),
+    ],
+)
+def test_labels_that_stand_there_twice_or_too_late_are_told(change, note, measured):
+    _, y, *_, notes = read_measurement(measured(jcamp(FORMS["DIF"]).replace(*change)))
+    assert y.tolist() == ORDINATES
+    assert len(notes) == bool(note)
+    assert note in "".join(notes)
+
+
 def test_a_title_that_two_blocks_share_chooses_none(measured):
     path = measured(linked(jcamp(FORMS["DIF"]), jcamp(FORMS["DIF"])))
     with pytest.raises(InputError, match="BLOCK is 't', accepted"):
