@@ -16,6 +16,7 @@ from benchmark.number_text import as_numbers, points, shortened
 UXD_START = re.compile(r"\s*_(FILEVERSION|SAMPLE)\s*=")
 UXD_TABLE = re.compile(r"_(?:(2THETA)(COUNTS|CPS)(TIME)?|(COUNTS|CPS))\s*$", re.IGNORECASE)
 OF_RANGE = "START", "2THETA", "STEPSIZE", "STEPCOUNT"  # keys that hold for one range only
+OF_SCAN = "MEAS_DATA_COUNT", "MEAS_SCAN_START", "MEAS_SCAN_STOP"  # of one scan of RAS only
 UXD_KEY = re.compile(r"_(\w+)\s*=\s*(.*)")
 RAS_KEY = re.compile(r"\*(\w+)\s+\"?([^\"]*)")
 
@@ -88,6 +89,8 @@ def xrdml_counts(path, data, notes):
     times = data.find("countingTimes")
     if times is not None:
         seconds = xml_numbers(path, times)
+        if len(seconds) != len(y):
+            notes.append(f"countingTimes are {len(seconds)}, but {element.tag} {len(y)}")
         if len(np.unique(seconds)) > 1:
             notes.append(
                 f"points were counted for {seconds.min():g} to {seconds.max():g} seconds each, by "
@@ -192,13 +195,16 @@ def uxd_number(path, keys, name):
 
 def read_ras(path, lines, block=None):
     """Read a scan of a RAS file: x, y, and the factor of the attenuator, which is not applied."""
-    keys, scans, rows = {}, [], None
+    keys, scans, rows, complete = {}, [], None, set()
     for number, line in enumerate(lines, 1):
         content = line.strip()
         if content.startswith("*RAS_INT_START"):
             rows = []
             scans.append((dict(keys), rows))
+            keys = {name: value for name, value in keys.items() if name not in OF_SCAN}
         elif content.startswith("*"):
+            if content.startswith("*RAS_INT_END"):
+                complete.add(len(scans) - 1)
             rows = None
             key = RAS_KEY.match(content)
             if key:
@@ -213,8 +219,11 @@ def read_ras(path, lines, block=None):
     if not scans:
         raise InputError(f"{path} is RAS without data, accepted: *RAS_INT_START and its rows")
     titles = [f"{k.get('MEAS_SCAN_AXIS_X', 'scan')} {k.get('FILE_COMMENT', '')}" for k, _ in scans]
-    keys, rows = scans[chosen(path, [t.strip() for t in titles], block, "scans")]
+    index = chosen(path, [t.strip() for t in titles], block, "scans")
+    keys, rows = scans[index]
+    missing = missing_points(path, keys, [row[1] for row in rows], index in complete)
     x, y, notes = points(path, [row[:3] for row in rows])
+    notes = (*missing, *notes)
     factors = {row[3] for row in rows}
     if len(factors) > 1:
         notes = (
@@ -230,3 +239,28 @@ def read_ras(path, lines, block=None):
         title=keys.get("FILE_SAMPLE", ""),
         notes=notes,
     )
+
+
+def missing_points(path, keys, x, complete):
+    """Return a note where a scan of a RAS file may lack points.
+
+    keys: of its header; x: of its rows; complete: whether *RAS_INT_END follows them. Raises
+    InputError if they are not as many as its header says.
+    """
+    count = keys.get("MEAS_DATA_COUNT")
+    if count and as_numbers([count]) is None:
+        raise InputError(f"{path}: *MEAS_DATA_COUNT is {count}, accepted: a number")
+    if count and as_numbers([count])[0] != len(x):
+        raise InputError(f"{path}: *MEAS_DATA_COUNT is {count}, but the scan holds {len(x)} points")
+    if not count and not complete:
+        return ["no *RAS_INT_END follows the scan, whose last points may be missing"]
+    ends = as_numbers([keys.get(name, "") for name in OF_SCAN[1:]])
+    if ends is None or len(x) < 2:
+        return []
+    step = (max(x) - min(x)) / (len(x) - 1)
+    if all(abs(np.sort(ends) - (min(x), max(x))) <= 2 * step):
+        return []
+    return [
+        f"*MEAS_SCAN_START and *MEAS_SCAN_STOP are {ends[0]:.7g} and {ends[1]:.7g}, but the scan "
+        f"goes from {x[0]:.7g} to {x[-1]:.7g}"
+    ]

@@ -42,7 +42,7 @@ NO_VALUE = re.compile(
     rf"[-+−–]?(nan(\(\w*\))?|inf|infinity|{NO_NUMBER})",
     re.IGNORECASE,
 )
-KEY = re.compile(r"\W*+(TITLE|NAMES|XUNITS|YUNITS)\s*[=:;,\t](.*)", re.IGNORECASE)
+KEY = re.compile(r"\W*+(TITLE|NAMES|XUNITS|YUNITS|NPOINTS)\s*[=:;,\t](.*)", re.IGNORECASE)
 IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 UNITS = re.compile(
     r"nm|cm\^?[-−–]1|cm⁻¹|1/cm|µm|um|å|deg\.?|°|kev|ev|[km]?hz|ppm|counts|cps|a\.u\.|arb\.? ?units|"
@@ -93,6 +93,8 @@ def read_columns(path, lines):
         notes.append(f"what follows the table from line {footer[0].number} on is not read")
     x, y, merged = points(path, [(line.number, *line.numbers[:2]) for line in table])
     keys = keys_of(lines[: table[0].number - 1])
+    if as_numbers([keys.get("NPOINTS", "")]) not in (None, [len(table)]):
+        notes.append(f"NPOINTS is {keys['NPOINTS']}, but the table has {len(table)} rows")
     x_unit, y_unit = units_of(names)
     return Measurement(
         x,

@@ -118,9 +118,51 @@ def test_counting_times_that_differ_are_told(measured):
     assert "counted for 1 to 10 seconds each" in found.notes[0]
 
 
+SAID = '*MEAS_DATA_COUNT "{}"\n*MEAS_SCAN_START "{}"\n*MEAS_SCAN_STOP "{}"\n*RAS_HEADER_END'
+
+
+def ras(count="5", start="20.0000", stop="20.0800", text=RAS):
+    return text.replace("*RAS_HEADER_END", SAID.format(count, start, stop))
+
+
+TRUNCATED = RAS[: RAS.index("20.0800 112")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ras(),
+        ras("", "", ""),
+        ras("5.0", "20.08", "20"),  # x may fall
+        ras(start="19.98"),  # as where the first point is the end of the first step
+        ras(text=RAS.replace("*RAS_INT_END\n*RAS_DATA_END\n", "")),  # edited, but complete
+    ],
+)
+def test_scans_of_ras_that_are_as_their_header_says_are_read_without_a_note(text, measured):
+    assert read_measurement(measured(text)).notes == ()
+
+
+def test_the_counts_of_a_scan_of_ras_are_not_those_of_the_next(measured):
+    path = measured(ras() + RAS.replace("20.0800 112.0000 1.0000\n", ""))
+    assert [len(read_measurement(path, block).x) for block in ("1", "2")] == [5, 4]
+
+
 @pytest.mark.parametrize(
     ("text", "note"),
     [
+        (
+            TRUNCATED,
+            "no *RAS_INT_END follows the scan, whose last points may be missing",
+        ),
+        (
+            ras(stop="90.0"),
+            "*MEAS_SCAN_START and *MEAS_SCAN_STOP are 20 and 90, but the scan goes from 20 to 20",
+        ),
+        (ras(start="10"), "MEAS_SCAN_STOP are 10 and 20.08, but the scan goes"),
+        (
+            xrdml(scan(more="<countingTimes>1 1 1 1</countingTimes>")),
+            "countingTimes are 4, but intensities 5",
+        ),
         (xrdml(scan(attributes=' status="Aborted"')), "Aborted"),
         (xrdml(scan(axis="Omega", more=FIXED)), "x is Omega"),
         (UXD.replace("COUPLED", "THETA"), "x is THETA"),
@@ -203,6 +245,9 @@ def test_a_scan_may_be_chosen_by_its_title(measured):
         (UXD_PAIRS.replace("480", ""), ["line 7", "2 numbers"]),
         (UXD[:150], ["UXD without data"]),
         (RAS.replace("480.0000", "480.0.0"), ["line 12", "x, y and a factor"]),
+        (ras(text=TRUNCATED), ["*MEAS_DATA_COUNT is 5, but the scan holds 4 points"]),
+        (ras("4001"), ["*MEAS_DATA_COUNT is 4001, but the scan holds 5 points"]),
+        (ras("many"), ["*MEAS_DATA_COUNT is many, accepted: a number"]),
         (RAS[:150], ["RAS without data"]),
     ],
 )

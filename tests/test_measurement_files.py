@@ -183,6 +183,12 @@ def test_text_of_instruments_is_read_as_the_table_that_it_holds(kind, measured):
     assert len(measurement.notes) == notes, measurement.notes
 
 
+def test_the_number_of_points_in_a_header_is_held_against_the_rows(measured):
+    for count, notes in ("4", ()), ("many", ()), ("9", ("NPOINTS is 9, but the table has 4 rows",)):
+        text = f"TITLE\tA\nNPOINTS\t{count}\nXYDATA\n" + TABLE.replace(" ", "\t")
+        assert read_measurement(measured(text)).notes == notes
+
+
 @pytest.mark.parametrize(
     ("text", "units"),
     [
