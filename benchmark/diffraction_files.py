@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmark.command_line import InputError
 from benchmark.measurement import Measurement, chosen
-from benchmark.number_text import as_numbers, points, shortened
+from benchmark.number_text import as_numbers, differ, points, shortened
 
 UXD_START = re.compile(r"\s*_(FILEVERSION|SAMPLE)\s*=")
 UXD_TABLE = re.compile(r"_(?:(2THETA)(COUNTS|CPS)(TIME)?|(COUNTS|CPS))\s*$", re.IGNORECASE)
@@ -138,24 +138,31 @@ def xml_numbers(path, element, name=None):
 def read_uxd(path, lines, block=None):
     """Read a range of a UXD file: counts at equal steps, or in pairs with 2Theta."""
     keys, ranges, rows = {}, [], None
+    given, repeated = {}, []  # since the table before: keys of the range, and notes
     for number, line in enumerate(lines, 1):
         content = line.partition(";")[0].strip()
         table, key = UXD_TABLE.match(content), UXD_KEY.match(content)
         if table:
             rows = []
-            ranges.append((table, dict(keys), rows))
+            ranges.append((table, dict(keys), rows, repeated))
+            given, repeated = {}, []
         elif content.startswith("_"):
             rows = None
             if key:
-                if key[1].upper() == "DRIVE" and ranges:  # begins the next range
+                name, value = key[1].upper(), key[2].strip().strip("'\"")
+                if name == "DRIVE" and ranges:  # begins the next range
                     keys = {name: value for name, value in keys.items() if name not in OF_RANGE}
-                keys[key[1].upper()] = key[2].strip().strip("'\"")
+                if name in OF_RANGE and differ(given.setdefault(name, value), value):
+                    repeated.append(
+                        f"_{name} is {given[name]} and, in line {number}, {value}, which is taken"
+                    )
+                keys[name] = value
         elif content and rows is not None:
             rows.append((number, content))
     if not ranges:
         raise InputError(f"{path} is UXD without data, accepted: _COUNTS, _CPS or _2THETACOUNTS")
-    titles = [f"{keys.get('DRIVE', 'scan')} from {start_of(keys)}" for _, keys, _ in ranges]
-    table, keys, rows = ranges[chosen(path, titles, block, "ranges")]
+    titles = [f"{keys.get('DRIVE', 'scan')} from {start_of(keys)}" for _, keys, _, _ in ranges]
+    table, keys, rows, repeated = ranges[chosen(path, titles, block, "ranges")]
     paired, unit, timed, alone = table.groups()
     columns = 1 if not paired else 3 if timed else 2
     values = []
@@ -178,6 +185,7 @@ def read_uxd(path, lines, block=None):
     drive = keys.get("DRIVE", "COUPLED")
     if drive.upper() not in ("COUPLED", "2THETA", "DETECTOR"):
         notes = (f"x is {drive}, as _DRIVE says", *notes)
+    notes = (*repeated, *notes)
     return Measurement(x, y, "deg", (unit or alone).lower(), keys.get("SAMPLE", ""), notes)
 
 

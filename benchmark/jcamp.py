@@ -15,7 +15,7 @@ from benchmark.command_line import InputError
 from benchmark.jcamp_fields import decimal, equidistant_x, factor, whole_number, x_of_pairs
 from benchmark.jcamp_table import decode_table, pairs
 from benchmark.measurement import Measurement, chosen
-from benchmark.number_text import as_numbers, points, shortened
+from benchmark.number_text import differ, points, shortened
 
 # Labels that RRUFF text does not have
 JCAMP_LABELS = {"JCAMPDX", "XYDATA", "XYPOINTS", "PEAKTABLE", "PEAKASSIGNMENTS", "NTUPLES"}
@@ -146,14 +146,6 @@ def said_too_late(table, since):
         for number, value in since[label][-1:]
         if value and differ(value, table.fields.get(label, ""))
     )
-
-
-def differ(one, other):
-    """Tell whether two values of a label differ, but for the way of writing them."""
-    numbers = as_numbers([one]), as_numbers([other])
-    if all(numbers):
-        return numbers[0] != numbers[1]
-    return one.casefold().split() != other.casefold().split()
 
 
 def no_spectrum(table):

@@ -96,5 +96,13 @@ def as_written(fields):
     return as_numbers(fields) or as_numbers([field.translate(AS_PYTHON) for field in fields])
 
 
+def differ(one, other):
+    """Tell whether two values, numbers or texts, differ by more than the way of writing them."""
+    numbers = as_numbers([one]), as_numbers([other])
+    if all(numbers):
+        return numbers[0] != numbers[1]
+    return one.casefold().split() != other.casefold().split()
+
+
 def shortened(line):
     return repr(line if len(line) <= 40 else line[:37] + "...")

@@ -85,6 +85,7 @@ RAS = (
         xrdml(scan()).encode("utf-16"),
         UXD,
         UXD.replace("_COUNTS", "_2THETA=1\n_COUNTS").replace("_START=", "_2THETA=1\n_START="),
+        UXD.replace("_START", "_START=20\n_START"),
         UXD.replace("\n   130", " ; a comment\n   130"),
         UXD_PAIRS,
         RAS,
@@ -166,6 +167,10 @@ def test_the_counts_of_a_scan_of_ras_are_not_those_of_the_next(measured):
         (xrdml(scan(attributes=' status="Aborted"')), "Aborted"),
         (xrdml(scan(axis="Omega", more=FIXED)), "x is Omega"),
         (UXD.replace("COUPLED", "THETA"), "x is THETA"),
+        (
+            UXD.replace("_START", "_START=10\n_START"),
+            "_START is 10 and, in line 9, 20.000000, which is taken",
+        ),
         (RAS.replace("480.0000 1.0000", "480.0000 7.5000"), "from 1 to 7.5, is not applied"),
         (
             UXD_PAIRS.replace("5", "6", 1).replace("_2THETACOUNTS", "_2THETACOUNTS\n20 110"),
