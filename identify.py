@@ -1,6 +1,6 @@
 """Tell what measured spectra are of, by networks that train_models.py has trained.
 
-    python identify.py --runs results/rruff/cnn6-seed* --measured unknown.txt
+    python identify.py --runs results/minerals/cnn6-seed* --measured unknown.txt
     python identify.py --runs results/minerals/vgg-seed0 --measured *.txt --csv answers.csv
 
 MEASURED are files in the forms that measured_spectra.py reads. Each spectrum is brought onto the

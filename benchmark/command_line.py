@@ -46,7 +46,7 @@ def require_folder(name, path):
     missing = Path(path)
     while not missing.exists() and not missing.is_symlink() and missing != missing.parent:
         missing = missing.parent
-    what = "a folder, not a file" if missing == Path(path) else f"a folder, but {missing} is a file"
+    what = "a folder, not a file" if missing == Path(path) else f"a folder; {missing} is a file"
     require(missing.is_dir(), name, path, what)
 
 

@@ -252,15 +252,20 @@ def read_ras(path, lines, block=None):
 def missing_points(path, keys, x, complete):
     """Return a note where a scan of a RAS file may lack points.
 
-    keys: of its header; x: of its rows; complete: whether *RAS_INT_END follows them. Raises
-    InputError if they are not as many as its header says.
+    keys: of its header; x: of its rows; complete: whether *RAS_INT_END follows them: then a scan
+    may have been stopped early. Raises InputError if it does not, and they are not as many as the
+    header says.
     """
-    count = keys.get("MEAS_DATA_COUNT")
-    if count and as_numbers([count]) is None:
+    count = keys.get("MEAS_DATA_COUNT") or "0"
+    if as_numbers([count]) is None:
         raise InputError(f"{path}: *MEAS_DATA_COUNT is {count}, accepted: a number")
-    if count and as_numbers([count])[0] != len(x):
-        raise InputError(f"{path}: *MEAS_DATA_COUNT is {count}, but the scan holds {len(x)} points")
-    if not count and not complete:
+    counted = as_numbers([count])[0] != 0
+    if counted and as_numbers([count])[0] != len(x):
+        fault = f"*MEAS_DATA_COUNT is {count}, but the scan holds {len(x)} points"
+        if not complete:
+            raise InputError(f"{path}: {fault}, and no *RAS_INT_END follows them")
+        return [fault]
+    if not counted and not complete:
         return ["no *RAS_INT_END follows the scan, whose last points may be missing"]
     ends = as_numbers([keys.get(name, "") for name in OF_SCAN[1:]])
     if ends is None or len(x) < 2:

@@ -1,9 +1,9 @@
 """Say of every misclassified test spectrum what the class file explains about it.
 
-REASONS lists the reasons; the first that applies is given. Whether the predicted class can produce
-a test spectrum is what `ideal_observer` says; artefacts of training spectra do not count. Peaks
-match within the largest distance at which variation can bring them together: the shifts, and height
-changes, of training and test spectra added up.
+REASONS lists the reasons; the first that applies is given. The first is asked of test spectra only,
+and takes into account that spectra are scaled, as `ideal_observer` does; artefacts of training
+spectra do not count. Peaks match within the largest distance at which variation can bring them
+together: the shifts, and height changes, of training and test spectra added up.
 """
 
 from collections import Counter
@@ -13,7 +13,6 @@ import numpy as np
 
 from benchmark.command_line import InputError
 from benchmark.files import open_array
-from benchmark.ideal_observer import IdealObserver
 from benchmark.overlap import ROUNDING
 from benchmark.peak_matching import match_as_many, match_peaks
 from benchmark.run_folder import confidences_name, predictions_name
@@ -24,7 +23,7 @@ MOST_LISTED = 10  # classes
 SMALL_PEAK = 0.1  # relative to the highest peak
 
 REASONS = {
-    "overlapping classes": "training spectra of the predicted class can look like the spectrum",
+    "overlapping classes": "training spectra of the predicted class can look like the test one",
     "nearly overlapping": "all peaks of the two classes match",
     "a small peak": f"the classes' peaks match but for peaks below {SMALL_PEAK}",
     "heights only": "all peaks match in position, not all in height",
@@ -103,7 +102,6 @@ def explain(found, class_file, variation):
     """Add variants and reasons to a list of Misclassification of a rendered dataset."""
     tests = variants_of(class_file, variation)
     numbers = {split: variant_numbers(variants) for split, variants in tests.items()}
-    observer = IdealObserver(class_file, variation._replace(artefacts=None))
     reasons, explained = {}, []
     for m in found:
         variants = tests[m.split][m.true_class] if m.split in tests else None
@@ -113,7 +111,7 @@ def explain(found, class_file, variation):
             true, predicted = (
                 (class_file.positions[label], class_file.heights[label]) for label in key[:2]
             )
-            if variants and can_produce(observer, m.predicted_class, *true, variants[variant]):
+            if variants and can_look_like(predicted, true, variants[variant], variation):
                 reasons[key] = "overlapping classes"
             else:
                 lowered_by = max(0, -variants[variant].height_change) if variants else 0
@@ -123,17 +121,31 @@ def explain(found, class_file, variation):
     return explained
 
 
-def can_produce(observer, label, positions, heights, variant):
+def can_look_like(pattern, other, variant, variation):
     """Tell whether training spectra of a class can look like a test spectrum of another one.
 
-    observer: IdealObserver; label: of the class; positions, heights: arrays (peaks,) of the other
-    class; variant: Variant of its test spectrum.
+    pattern, other: positions and heights, arrays (peaks,), of the class and of the other one;
+    variant: Variant of the test spectrum. A spectrum shows heights only relative to its highest, so
+    every scale is tried at which other peaks can be partners, and one between each two of these.
     """
-    shifted = positions + int(variant.shift)
-    changed = change_heights(heights, variant.height_change)
-    visible = changed > 0
-    _, density = observer.likelihood(label, shifted[visible], changed[visible] / changed.max())
-    return density > 0
+    (x, h), (positions, heights) = pattern, other
+    heights = change_heights(heights, variant.height_change)
+    visible = heights > 0
+    positions, ratios = positions[visible] + int(variant.shift), heights[visible] / heights.max()
+    fixed = (h == 1) & (not variation.vary_highest)
+    change = np.where(fixed, 0, variation.max_height_change)
+    near = np.abs(positions[:, None] - x) <= variation.max_shift
+    lowest, highest = (h - change) / ratios[:, None], (h + change) / ratios[:, None]
+    alone = np.where((h < change) | (h == 0), 0, np.inf)  # of peaks that may vanish, or must not
+    limits = 1 - variation.max_height_change, 1 + variation.max_height_change  # of the highest peak
+    ends = np.unique(np.clip([lowest[near], highest[near]], *limits))
+    for scale in (*ends, *(ends[:-1] + ends[1:]) / 2):
+        fits = near & (lowest <= scale + ROUNDING) & (scale - ROUNDING <= highest)
+        if fits.any(axis=1).all():
+            partners, _ = match_peaks(np.where(fits, 0, np.inf), alone_b=alone)
+            if partners is not None:
+                return True
+    return False
 
 
 def reach_of(variation, variants, lowered_by):

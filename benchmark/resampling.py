@@ -155,7 +155,8 @@ def is_spike(y):
     beside = [heights[i] for i in (top - 1, top + 1) if 0 <= i < len(y)]
     others = np.delete(heights, range(max(top - 1, 0), min(top + 2, len(y))))
     alone = max(beside) < heights[top] / 2
-    return len(y) >= FULLY_MEASURED and alone and SPIKE * others.max() < heights[top]
+    high = heights[top] > np.ptp(y) / 2  # not so where bands point down
+    return len(y) >= FULLY_MEASURED and alone and high and SPIKE * others.max() < heights[top]
 
 
 def datapoints_for_lines(x, y, grid):

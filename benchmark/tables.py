@@ -408,14 +408,12 @@ def groups_text(split, letters, comparisons, detectable=None):
         if members:
             lines.append(f"- {letter}: {names_text(members)} {what}")
     if detectable:
-        found = [f"{mean_text(number, 2)} spectra" for number in detectable.values()]
-        if len(detectable) > 1:
-            found = [f"{text} ({n} seeds)" for text, n in zip(found, detectable, strict=True)]
+        found = [f"{mean_text(number, 2)} spectra ({n} seeds)" for n, number in detectable.items()]
         lines += [
             "",
             f"If the counts of all networks spread alike over the seeds, a true difference of "
-            f"{', '.join(found)} would be found here with a probability of {100 * POWER:g} %, a "
-            f"smaller one more rarely.",
+            f"{', '.join(found)} between two networks would be found here with a probability of "
+            f"{100 * POWER:g} %, a smaller one, or one with fewer seeds, more rarely.",
         ]
     untested = {name for c in comparisons if c.welch is None for name in (c.a, c.b)}
     if untested:

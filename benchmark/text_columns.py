@@ -31,17 +31,17 @@ CELL_ERROR = (
     r"#(?:N/A|NV|DIV/0!|(?:VALUE|REF|NUM|NULL|WERT|BEZUG|ZAHL|VALEUR|NOMBRE|NUL)!|(?:NAME|NOM)\?)"
     r"(?![^\s;,])"
 )
-NO_NUMBER = r"\b1[.,][#$](?:[A-Z]{1,4}0*)?(?![^\s;,])"
+NO_NUMBER = r"\b1[.,][#$][A-Z]{1,4}0*(?![^\s;,])"
 TRAILING_COMMENT = re.compile(  # after numbers
     rf"{CELL_ERROR}|{NO_NUMBER}|(?P<sign>#|!|//|%|[;']\s*+(?=[^\W\d]))"
 )
 DECIMAL_COMMA = re.compile(r"[-+−–]?(\d+(,\d+)?|,\d+)([eEdD][+-]?\d+)?")
 THOUSANDS = re.compile(r"[-+−–]?[1-9]\d{0,2}(,\d{3})+")
-NO_VALUE = re.compile(
-    rf"[-–—?.*_]+|n/?a|n\.a\.?|n\.d\.?|null|none|ovfl|overflow|{CELL_ERROR}|"
-    rf"[-+−–]?(nan(\(\w*\))?|inf|infinity|{NO_NUMBER})",
-    re.IGNORECASE,
+NOT_FINITE = rf"\?|-+|n/?a|{CELL_ERROR}|[-+−–]?(?:nan(?:\(\w*\))?|inf|infinity|{NO_NUMBER})"
+NO_VALUE = re.compile(  # in a cell between separators
+    rf"[-–—?.*_]+|n\.a\.?|n\.d\.?|null|none|ovfl|overflow|{NOT_FINITE}", re.IGNORECASE
 )
+NOT_FINITE = re.compile(NOT_FINITE, re.IGNORECASE)  # also between blanks, where words are usual
 KEY = re.compile(r"\W*+(TITLE|NAMES|XUNITS|YUNITS|NPOINTS)\s*[=:;,\t](.*)", re.IGNORECASE)
 IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 UNITS = re.compile(
@@ -299,9 +299,10 @@ def is_damaged(line, columns=None):
         return True
     if columns and len(row) != columns:
         return False
+    no_value = NO_VALUE if re.search("[;,\t]", line.content) else NOT_FINITE
     mostly_digits = [2 * sum(map(str.isdigit, field)) >= len(field) for field in row]
     return any(as_numbers([field]) for field in row) and all(
-        digits or NO_VALUE.fullmatch(field)
+        digits or no_value.fullmatch(field)
         for digits, field in zip(mostly_digits, row, strict=True)
     )
 
@@ -326,7 +327,7 @@ def rows_without_y(path, header, table):
 
     Beside it stand cells without a value. Just above the table there may be any text between
     separators, or nothing if the number does not count the rows. Raises InputError for a line just
-    above the table whose x goes on in it.
+    above the table whose x goes on in it, and whose other cells hold no value.
     """
     separator, columns = separator_of(table), len(table[0].numbers)
     steps = np.diff([line.numbers[0] for line in table])
@@ -341,9 +342,10 @@ def rows_without_y(path, header, table):
         if is_row(line, separator, columns):
             if any(map(UNITS.fullmatch, line.row[1:])):
                 break
-            if 0 < (as_written(following.row[:1])[0] - x[0]) / step <= NEAR:
+            near = 0 < (as_written(following.row[:1])[0] - x[0]) / step <= NEAR
+            if near and has_one_value(line):
                 refuse(path, line, "x without y")
-            if not separator:
+            if not separator and not near:
                 break
         elif len(line.row) > 1 or line.number != following.number - 1 or x[0] == len(table):
             break

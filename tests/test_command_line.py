@@ -40,7 +40,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     require_folder("OUTPUT", tmp_path / "new/folder")
     for path, what in (
         (tmp_path / "file", "a folder, not a file"),
-        (tmp_path / "file/below/it", f"a folder, but {tmp_path / 'file'} is a file"),
+        (tmp_path / "file/below/it", f"a folder; {tmp_path / 'file'} is a file"),
         (tmp_path / "link", "a folder, not a file"),
     ):
         with pytest.raises(InputError, match=f"OUTPUT is {path}, accepted: {what}"):

@@ -134,6 +134,7 @@ TRUNCATED = RAS[: RAS.index("20.0800 112")]
     [
         ras(),
         ras("", "", ""),
+        ras("0"),
         ras("5.0", "20.08", "20"),  # x may fall
         ras(start="19.98"),  # as where the first point is the end of the first step
         ras(text=RAS.replace("*RAS_INT_END\n*RAS_DATA_END\n", "")),  # edited, but complete
@@ -159,6 +160,7 @@ def test_the_counts_of_a_scan_of_ras_are_not_those_of_the_next(measured):
             ras(stop="90.0"),
             "*MEAS_SCAN_START and *MEAS_SCAN_STOP are 20 and 90, but the scan goes from 20 to 20",
         ),
+        (ras("4001"), "*MEAS_DATA_COUNT is 4001, but the scan holds 5 points"),  # stopped early
         (ras(start="10"), "MEAS_SCAN_STOP are 10 and 20.08, but the scan goes"),
         (
             xrdml(scan(more="<countingTimes>1 1 1 1</countingTimes>")),
@@ -251,7 +253,10 @@ def test_a_scan_may_be_chosen_by_its_title(measured):
         (UXD[:150], ["UXD without data"]),
         (RAS.replace("480.0000", "480.0.0"), ["line 12", "x, y and a factor"]),
         (ras(text=TRUNCATED), ["*MEAS_DATA_COUNT is 5, but the scan holds 4 points"]),
-        (ras("4001"), ["*MEAS_DATA_COUNT is 4001, but the scan holds 5 points"]),
+        (
+            ras("4001", text=RAS.replace("*RAS_INT_END\n*RAS_DATA_END\n", "")),
+            ["*MEAS_DATA_COUNT is 4001, but the scan holds 5 points", "no *RAS_INT_END"],
+        ),
         (ras("many"), ["*MEAS_DATA_COUNT is many, accepted: a number"]),
         (RAS[:150], ["RAS without data"]),
     ],

@@ -244,11 +244,11 @@ BROKEN = {
         f"x without y at the top, {row!r}": (f"x;y\n{row}\n103;4\n104;7\n", ["line 2", repr(row)])
         for row in (
             *("102;", "102 ;", "102;NULL", "102;#N/A", "102;n.d.", "102;n.a.", "102;OVFL"),
-            *("102;-", "102;saturated", '102;""', "102;#ERREUR!", "90;NULL"),
+            *("102;-", '102;""', "102;#ERREUR!", "90;NULL"),
         )
     },
     "x without y at the top, in tabs": ("x\ty\n102\t\n103\t4\n104\t7\n", ["line 2", "x without y"]),
-    "x without y at the top, with blanks": ("102 high\n103 4\n104 7\n", ["line 1", "x without y"]),
+    "x without y at the top, with blanks": ("102 NULL\n103 4\n104 7\n", ["line 1", "x without y"]),
     "x without y at the top, falling": ("105;\n104;4\n103;7\n", ["line 1", "'105;'"]),
     "x without y at the top, one row missing": ("101;\n103;4\n104;7\n", ["line 1", "'101;'"]),
     "x without y at the top, with a comma": ("102,5;\n103,0;4\n103,5;7\n", ["line 1", "'102,5;'"]),
@@ -405,6 +405,10 @@ def test_rows_among_many_other_lines_are_found_in_linear_time(measured, monkeypa
         ("90;\n101;4\n102;5\n", "line 1, '90;', stands among header lines and is not read"),
         ("1024,,\n20,5,\n21,6,\n", "line 1, '1024,,', stands among header lines and is not read"),
         ("90;glass\n101;4\n102;5\n", "line 1, '90;glass', stands"),
+        ("100;saturated\n101;4\n102;5\n", "line 1, '100;saturated', stands"),
+        ("100 mA\n101 4\n102 5\n", "line 1, '100 mA', stands"),
+        ("3 none\nx y\n101 4\n102 5\n", "line 1, '3 none', stands"),
+        ("101 4\n102 1.# first\n", ""),
         ("80;NULL\nx;y\n101;4\n102;5\n", "line 1, '80;NULL', stands"),
         ("80 NULL\nx y\n101 4\n102 5\n", "line 1, '80 NULL', stands"),
         ("100\n101 4\n102 5\n", "line 1, '100', stands"),

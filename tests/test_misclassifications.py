@@ -176,6 +176,16 @@ def test_one_row_per_misclassified_spectrum_with_variant_and_reason(class_file, 
     assert found[2].confidence == pytest.approx(0.5 + 0.5 * 12 / (len(labels) - 1), abs=1e-6)
 
 
+def test_classes_of_many_peaks_that_all_may_be_partners_are_held_against_each_other():
+    rng = np.random.default_rng(0)
+    positions, heights = np.arange(60), np.append(1, rng.uniform(0.4, 0.6, 59))
+    limits = variation(max_shift=20, max_height_change=0.2)
+    for added, alike in (0.1, True), (0.7, False):  # trying each assignment would take for ever
+        other = positions + 3, np.append(1, heights[1:] * 0.5 + added)
+        found = misclassifications.can_look_like((positions, heights), other, Variant(0, 0), limits)
+        assert found == alike
+
+
 def test_each_of_two_classes_has_its_own_ambiguous_spectra(class_file, tmp_path):
     labels = np.repeat(np.arange(len(PATTERNS)), 9)
     predictions = np.where(labels == 0, 6, np.where(labels == 6, 0, labels))

@@ -250,5 +250,8 @@ def test_a_single_point_far_above_all_lines_is_told_and_a_line_is_not():
     assert "900, is a single point more than 3 times as high as all other lines" in told
     spike[500] = 290  # less than three times the highest line above the background
     assert doubts(spike) == []
+    transmittance = np.round(100 - gaussians(x, [400, 700], [60, 40], width=3), 1)
+    transmittance[800] = 100.1
+    assert doubts(transmittance) == []
     at_the_end = np.r_[y[1:], 900]
     assert len(doubts(at_the_end)) == 1

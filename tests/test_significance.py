@@ -374,7 +374,7 @@ def test_more_pairs_leave_a_larger_difference_undetected():
     many = significance.detectable_differences(wrong, [*one_pair, comparison("a", "c", 1)])
     assert few[5] < many[5]
     text = tables.groups_text("test", {"a": "a", "b": "a"}, one_pair, few)
-    assert f"a true difference of {few[5]:.2g} spectra would be found here" in text
+    assert f"a true difference of {few[5]:.2g} spectra (5 seeds) between two networks" in text
     not_tested = [*one_pair, comparison("a", "c", None)]
     assert significance.detectable_differences(wrong, not_tested) == few
 
@@ -392,7 +392,7 @@ def test_a_detectable_difference_is_one_between_networks_of_so_many_seeds():
     assert list(found) == [5, 3]
     assert found[5] < found[3]
     text = tables.groups_text("test", dict.fromkeys("abcd", "a"), [comparison("a", "b", 1)], found)
-    assert f"of {found[5]:.2g} spectra (5 seeds), {found[3]:.0f} spectra (3 seeds) would" in text
+    assert f"of {found[5]:.2g} spectra (5 seeds), {found[3]:.0f} spectra (3 seeds) between" in text
 
 
 def test_without_a_pair_or_spread_no_difference_is_called_detectable():
