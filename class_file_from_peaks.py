@@ -66,6 +66,7 @@ from benchmark.peak_detection import (
     class_peaks,
     cut_off,
     detect,
+    detect_all,
     lines_in_two,
     mean_spectrum,
     scatter_of,
@@ -226,10 +227,11 @@ def of_measurements(settings):
     means = [mean_spectrum(spectra, samples) for spectra, samples in classes]
     patterns = [class_peaks(name, mean, detection) for name, mean in zip(names, means, strict=True)]
     tell_of_missing_peaks(names, grid, means, detection)
-    tell_of_lines_in_two(names, grid, classes, patterns, detection)
+    detected = [(detect_all(spectra, detection), samples) for spectra, samples in classes]
+    tell_of_lines_in_two(names, grid, detected, patterns)
     if not measured.background:  # what is left where one was subtracted are broad peaks
         tell_of_backgrounds(names, means, patterns)
-    scatter = scatter_of(classes, patterns, detection)
+    scatter = scatter_of(detected, patterns)
     samples = [np.unique(samples).tolist() for _, samples in classes]
     return Classes(
         names=names,
@@ -260,11 +262,15 @@ def tell_of_missing_peaks(names, grid, means, detection):
         warn(f"peaks left out by MAX_PEAKS {detection.max_peaks}: {', '.join(further)}")
 
 
-def tell_of_lines_in_two(names, grid, classes, patterns, detection):
-    """Name the neighbouring peaks, DetectedPeaks, that may be one line of the class."""
+def tell_of_lines_in_two(names, grid, detected, patterns):
+    """Name the neighbouring peaks that may be one line of the class.
+
+    detected: per class the DetectedPeaks of its spectra, and their samples; patterns: those of its
+    mean.
+    """
     found = []
-    for name, (spectra, _), pattern in zip(names, classes, patterns, strict=True):
-        for number in lines_in_two(spectra, pattern, detection):
+    for name, (of_spectra, _), pattern in zip(names, detected, patterns, strict=True):
+        for number in lines_in_two(of_spectra, pattern):
             one, other = (f"{grid.x_at(x):g}" for x in pattern.positions[number : number + 2])
             found.append(f"{name} at {one} and {other}")
     if found:

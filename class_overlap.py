@@ -35,6 +35,7 @@ import spectra_from_config
 from benchmark.class_file import read_class_file
 from benchmark.command_line import LARGEST, InputError, require, run_script
 from benchmark.data_card import rendered_from, warn_of_other_variation
+from benchmark.dataset_folder import dataset_path
 from benchmark.files import read_json, refuse_input, write_json
 from benchmark.overlap import Limits, find_overlaps, summarise
 from benchmark.variants import nine_variants
@@ -106,7 +107,7 @@ def main(settings):
 
 def warn_of_dataset(settings, class_file):
     """Warn if the class file's dataset was rendered with other limits than those asked about."""
-    folder = Path("datasets", Path(settings.config).stem)
+    folder = dataset_path(Path(settings.config).stem)
     _, rendered = rendered_from(folder, class_file)
     if rendered is None:
         return

@@ -42,7 +42,7 @@ import numpy as np
 
 from benchmark.command_line import InputError, require, require_range, run_script, warn
 from benchmark.data_card import BESIDE_SPLITS, array_names, require_same_range
-from benchmark.dataset_folder import read_dataset
+from benchmark.dataset_folder import dataset_path, read_dataset
 from benchmark.files import refuse_input, replace_file, sha256_of
 from benchmark.measured_samples import Form, require_background_method, values_of
 from benchmark.measurement import UPWARD, kind_of_y, opposite, same_unit
@@ -180,7 +180,7 @@ def dataset_of(run, folder):
     Raises InputError if the folder holds another dataset, or is given and does not exist.
     """
     if folder is None:
-        folder = Path("datasets", run.dataset.name)
+        folder = dataset_path(run.dataset.name)
         if not folder.is_dir():
             warn(
                 f"{folder}, on which the networks were trained, is not there: x is taken to be in "

@@ -49,7 +49,7 @@ from benchmark.command_line import (
     warn,
 )
 from benchmark.data_card import BESIDE_SPLITS, CARD, read_card, require_same_range
-from benchmark.dataset_folder import verify
+from benchmark.dataset_folder import dataset_path, verify
 from benchmark.measured_collection import collect, shown, tell_of_files, unit_of, y_unit_of
 from benchmark.measured_folder import describe_measured, write_beside, write_dataset
 from benchmark.measured_samples import (
@@ -114,7 +114,7 @@ PARAMETERS = (
 
 def main(settings):
     check(settings)
-    default = Path("datasets", name_of_first(settings.measured))
+    default = dataset_path(name_of_first(settings.measured))
     folder = Path(settings.beside or settings.output or default)
     if settings.verify:
         return verify(folder)

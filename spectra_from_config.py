@@ -60,7 +60,7 @@ from benchmark.data_card import (
     refuse_to_relabel,
     versions,
 )
-from benchmark.dataset_folder import verify
+from benchmark.dataset_folder import dataset_path, verify
 from benchmark.dataset_writer import replace_arrays, temporary
 from benchmark.files import one_writer, sha256_of
 from benchmark.machine import available_cores
@@ -135,7 +135,7 @@ RENDERED_SPLITS = "train", "val", "test", "test_wide"
 
 
 def main(settings):
-    folder = Path(settings.output or Path("datasets", Path(settings.config).stem))
+    folder = Path(settings.output or dataset_path(Path(settings.config).stem))
     if settings.verify:
         return verify(folder)
     constants = vars(settings)

@@ -257,10 +257,11 @@ def missing_points(path, keys, x, complete):
     header says.
     """
     count = keys.get("MEAS_DATA_COUNT") or "0"
-    if as_numbers([count]) is None:
+    numbers = as_numbers([count])
+    if numbers is None:
         raise InputError(f"{path}: *MEAS_DATA_COUNT is {count}, accepted: a number")
-    counted = as_numbers([count])[0] != 0
-    if counted and as_numbers([count])[0] != len(x):
+    (counted,) = numbers
+    if counted and counted != len(x):
         fault = f"*MEAS_DATA_COUNT is {count}, but the scan holds {len(x)} points"
         if not complete:
             raise InputError(f"{path}: {fault}, and no *RAS_INT_END follows them")

@@ -76,6 +76,12 @@ def detect(spectrum, detection):
     return DetectedPeaks(found, heights, widths, tails=np.where(free, at_quarter / at_half, np.nan))
 
 
+def detect_all(spectra, detection):
+    """Return the DetectedPeaks of each spectrum, all of them whatever the Detection's max_peaks."""
+    detection = detection._replace(max_peaks=None)
+    return [detect(spectrum, detection) for spectrum in spectra]
+
+
 def background_under(spectrum, peaks):
     """Return the highest background on which one of the peaks stands, float from 0 to 1.
 
@@ -128,23 +134,22 @@ def class_peaks(name, spectrum, detection):
     )
 
 
-def scatter_of(classes, patterns, detection):
+def scatter_of(classes, patterns):
     """Hold the peaks of single spectra against those of their class. Returns a Scatter.
 
-    classes: per class its spectra (n, datapoints) and their samples (n,); patterns: per class its
-    DetectedPeaks. Shifts and height changes are of classes of two or more samples only, as others
-    are their own pattern; widths and tails are of all. A detected peak may be that of the class if
-    it is no more than SAME_PEAK of its widths away; of those that may be, the nearest are taken,
-    each once.
+    classes: per class the DetectedPeaks of its spectra, a list, and their samples (n,); patterns:
+    per class its DetectedPeaks. Shifts and height changes are of classes of two or more samples
+    only, as others are their own pattern; widths and tails are of all. A detected peak may be that
+    of the class if it is no more than SAME_PEAK of its widths away; of those that may be, the
+    nearest are taken, each once.
     """
-    detection = detection._replace(max_peaks=None)
     counts, found, differ = np.zeros(3, int), [], []
-    for (spectra, samples), pattern in zip(classes, patterns, strict=True):
+    for (detected, samples), pattern in zip(classes, patterns, strict=True):
         distinct = len(np.unique(samples))
-        of_class = [deviations(detect(spectrum, detection), pattern) for spectrum in spectra]
+        of_class = [deviations(peaks, pattern) for peaks in detected]
         found += of_class
         if distinct > 1:
-            counts += len(spectra), distinct, len(spectra) * len(pattern.positions)
+            counts += len(detected), distinct, len(detected) * len(pattern.positions)
             differ += of_class
     widths, _, _, tails = np.concatenate([np.zeros((4, 0)), *found], axis=1)
     _, shifts, changes, _ = np.concatenate([np.zeros((4, 0)), *differ], axis=1)
@@ -178,15 +183,14 @@ def partners_of(pattern, peaks):
     return match_nearest(shifts / (1 + shifts.max()), possible=near)
 
 
-def lines_in_two(spectra, pattern, detection):
+def lines_in_two(detected, pattern):
     """Return the peaks of a class that may be one line with the next: their numbers, ascending.
 
-    spectra (n, datapoints): of the class; pattern: the DetectedPeaks of their mean. In it, a line
-    that lies elsewhere in some samples becomes two: near each other, both never in one spectrum,
-    and one of them in nearly all.
+    detected: DetectedPeaks of each spectrum of the class; pattern: those of their mean. In it, a
+    line that lies elsewhere in some samples becomes two: near each other, both never in one
+    spectrum, and one of them in nearly all.
     """
-    detection = detection._replace(max_peaks=None)
-    found = np.array([partners_of(pattern, detect(s, detection)) >= 0 for s in spectra])
+    found = np.array([partners_of(pattern, peaks) >= 0 for peaks in detected])
     first, second = found[:, :-1], found[:, 1:]
     apart = np.diff(pattern.positions) / np.sqrt(pattern.widths[:-1] * pattern.widths[1:])
     one = first.any(axis=0) & second.any(axis=0) & ~(first & second).any(axis=0)

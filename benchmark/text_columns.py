@@ -37,11 +37,14 @@ TRAILING_COMMENT = re.compile(  # after numbers
 )
 DECIMAL_COMMA = re.compile(r"[-+−–]?(\d+(,\d+)?|,\d+)([eEdD][+-]?\d+)?")
 THOUSANDS = re.compile(r"[-+−–]?[1-9]\d{0,2}(,\d{3})+")
-NOT_FINITE = rf"\?|-+|n/?a|{CELL_ERROR}|[-+−–]?(?:nan(?:\(\w*\))?|inf|infinity|{NO_NUMBER})"
-NO_VALUE = re.compile(  # in a cell between separators
-    rf"[-–—?.*_]+|n\.a\.?|n\.d\.?|null|none|ovfl|overflow|{NOT_FINITE}", re.IGNORECASE
+NOT_FINITE = re.compile(  # in any cell
+    rf"\?|-+|n/?a|{CELL_ERROR}|[-+−–]?(?:nan(?:\(\w*\))?|inf|infinity|{NO_NUMBER})",
+    re.IGNORECASE,
 )
-NOT_FINITE = re.compile(NOT_FINITE, re.IGNORECASE)  # also between blanks, where words are usual
+NO_VALUE = re.compile(  # in a cell between separators; between blanks, words are usual
+    rf"[-–—?.*_]+|n\.a\.?|n\.d\.?|null|none|ovfl|overflow|{NOT_FINITE.pattern}",
+    re.IGNORECASE,
+)
 KEY = re.compile(r"\W*+(TITLE|NAMES|XUNITS|YUNITS|NPOINTS)\s*[=:;,\t](.*)", re.IGNORECASE)
 IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 UNITS = re.compile(

@@ -8,6 +8,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from benchmark.command_line import InputError, warn
+from benchmark.data_card import array_names
+from benchmark.dataset_folder import dataset_path
 from benchmark.files import open_array
 
 
@@ -19,14 +21,14 @@ def read_true_classes(dataset, split, spectra, rendered=None, folder=None):
     from the dataset folder, and so are all if `folder` is given. Raises InputError if the runs were
     judged by others.
     """
-    name = f"y_{split}.npy"
+    _, name = array_names(split)
     recorded = dataset.sha256.get(name)
     ordered = rendered
     if rendered is None and spectra % dataset.classes == 0:
         ordered = np.repeat(np.arange(dataset.classes), spectra // dataset.classes)
     if folder is None and ordered is not None and sha256_of_npy(ordered) == recorded:
         return ordered
-    path = Path(folder or Path("datasets", dataset.name), name)
+    path = Path(folder or dataset_path(dataset.name), name)
     try:
         content = path.read_bytes()
     # A damaged run.json may hold a name that no file can have.

@@ -24,6 +24,7 @@ from benchmark.peak_detection import (
     class_peaks,
     cut_off,
     detect,
+    detect_all,
     deviations,
     lines_in_two,
     mean_spectrum,
@@ -411,7 +412,8 @@ def test_a_line_that_lies_elsewhere_in_some_samples_is_two_in_the_class_file(sam
     spectra = [sum(np.exp(-(((x - at) / 2) ** 2) / 2) for at in lines) for lines in samples]
     spectra = np.array([spectrum / spectrum.max() for spectrum in spectra])
     pattern = class_peaks("a", mean_spectrum(spectra, range(len(spectra))), Detection(0.05, 0.05))
-    assert lines_in_two(spectra, pattern, Detection(0.05, 0.05)).tolist() == numbers
+    detected = detect_all(spectra, Detection(0.05, 0.05))
+    assert lines_in_two(detected, pattern).tolist() == numbers
 
 
 def test_lines_in_two_are_told(make, tmp_path):
@@ -426,9 +428,10 @@ def test_lines_in_two_are_told(make, tmp_path):
 
 def test_scatter_is_of_classes_with_two_samples_and_widths_and_tails_are_of_all():
     spectra = render(np.array([[100, 200]] * 3), np.array([[1, 0.5]] * 3), np.full(3, 5.0), 300)
-    classes = [(spectra, np.array(["a", "a", "b"])), (spectra, np.array(["c", "c", "c"]))]
+    detected = detect_all(spectra, Detection(0.04, 0.02, max_peaks=1))
+    classes = [(detected, np.array(["a", "a", "b"])), (detected, np.array(["c", "c", "c"]))]
     pattern = peaks([100, 200], [1, 0.5], widths=5)
-    found = scatter_of(classes, [pattern] * 2, Detection(0.04, 0.02, max_peaks=1))
+    found = scatter_of(classes, [pattern] * 2)
     assert (found.spectra, found.samples, found.expected) == (3, 2, 6)
     assert len(found.shifts) == len(found.height_changes) == 6
     assert len(found.widths) == len(found.tails) == 12
@@ -491,9 +494,10 @@ def test_the_shape_of_the_peaks_is_advised_by_their_tails(peak_shape, tails, adv
     for position, sigma in (900, 3), (1000, 8), (1100, 15):
         d = (x - position) / (sigma * (2 * np.log(2)) ** 0.5)
         spectrum = share / (1 + d**2) + (1 - share) * 2 ** -(d**2)
-        classes.append((np.array([spectrum, spectrum]), np.array(["a", "b"])))
+        detected = detect_all([spectrum, spectrum], Detection(0.04, 0.02))
+        classes.append((detected, np.array(["a", "b"])))
         patterns.append(peaks([position], [1.0], widths=sigma))
-    scatter = scatter_of(classes, patterns, Detection(0.04, 0.02))
+    scatter = scatter_of(classes, patterns)
     np.testing.assert_allclose(scatter.tails, [tails] * 6, rtol=0.01)
     assert advice_for(1, datapoints=2000, scatter=scatter).peak_shape == advised
 
@@ -833,8 +837,8 @@ def test_the_width_of_a_spectrum_is_the_median_of_its_peaks():
         np.exp(-(((x - p) / w) ** 2) / 2) for p, w in zip(positions, widths, strict=True)
     )
     pattern = peaks(positions, np.ones(3), widths)
-    classes = [(np.array([spectrum, spectrum]), np.array(["a", "b"]))]
-    found = scatter_of(classes, [pattern], Detection(0.04, 0.02))
+    classes = [(detect_all([spectrum, spectrum], Detection(0.04, 0.02)), np.array(["a", "b"]))]
+    found = scatter_of(classes, [pattern])
     np.testing.assert_allclose(found.spectrum_widths, [4, 4], atol=0.05)
 
 

@@ -38,14 +38,14 @@ class Row(NamedTuple):
 
 
 def main():
-    rows = read_rows("test")
-    print(table(rows))
-    print(comparisons(rows))
+    rows = {split: read_rows(split) for split in ("test", "val")}
+    print(table(rows["test"]))
+    print(comparisons(rows["test"]))
     print(decidable_and_not())
-    for split in "test", "val":
-        networks = {row.network: row for row in read_rows(split)}
+    for split, of_split in rows.items():
+        networks = {row.network: row for row in of_split}
         print(f"{split}\n\n{effect_of_relu(networks['cnn2'], networks['cnn2' + RELU])}")
-    for path in save(draw(rows), HERE / "figures", "draws"):
+    for path in save(draw(rows["test"]), HERE / "figures", "draws"):
         print(path)
 
 
