@@ -1,5 +1,6 @@
 """The pages that users read name what there is: files, headings, flags, and the version."""
 
+import csv
 import importlib
 import re
 import shlex
@@ -15,6 +16,7 @@ from benchmark.command_line import parse_flags
 from benchmark.results_folder import read_results
 from results.challenge import kinds
 from results.challenge.draws import compare as draws
+from results.robustness import compare as trainings
 from results.rruff.peaks import compare
 
 MANUAL = sorted((PROJECT / "docs").glob("*.md"))
@@ -127,6 +129,32 @@ def test_the_challenge_page_shows_what_its_script_makes_of_the_runs(capsys, monk
     assert "(41.4 instead of 32.0,\n  p = 0.06)" in page
     tested = [row for row in pairs.splitlines()[2:] if row.split("|")[5].strip()]
     assert f"corrected for the {len(tested)} tests made" in page
+
+
+def test_the_robustness_page_shows_what_its_script_makes_of_the_runs(capsys, monkeypatch):
+    (ladder, clean), drawn = printed_and_drawn(trainings, capsys, monkeypatch)
+    page = (PROJECT / "results/robustness/README.md").read_text()
+    assert ladder in page
+    assert clean in page
+    rows = [row.split(" | ") for row in ladder.splitlines()[2:]]
+    titles = [panel.get_title(loc="left") for panel in drawn[0].axes]
+    assert list(filter(None, titles)) == list(dict.fromkeys(row[0].strip("| ") for row in rows))
+    noise = trainings.ARTEFACTS.index("noise")
+    place = [label.get_text() for label in drawn[0].axes[0].get_yticklabels()].index("noise")
+    points = [line.get_xdata()[place] for panel in drawn[0].axes for line in panel.get_lines()]
+    assert [f"{point:.3f}" for point in points] == [row[4 + noise].strip("| ") for row in rows]
+
+
+def test_the_means_of_the_robustness_page_are_those_of_its_csv_files():
+    for folder, training in trainings.TRAININGS.items():
+        with open(trainings.HERE / folder / "robustness.csv", newline="") as file:
+            accuracies = [
+                float(line["accuracy"])
+                for line in csv.DictReader(file)
+                if line["network"] == "vgg" and line["artefact"] != "none"
+            ]
+        (row,) = (r for r in trainings.read_rows() if r[:2] == ("vgg", training))
+        assert row.mean_accuracy == pytest.approx(np.mean(accuracies), abs=1e-6)
 
 
 def test_undecided_spectra_of_the_challenge_page_are_those_of_the_ideal_observer():
