@@ -25,7 +25,6 @@ without its runs, cannot move, so the range is then too narrow. Written into OUT
 """
 
 import sys
-from itertools import cycle
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -40,13 +39,12 @@ from benchmark.command_line import InputError, require, require_folder, run_scri
 from benchmark.data_card import main_split
 from benchmark.figure_style import (
     BLACK,
-    COLOURS,
     GREY,
-    MARKERS,
     STYLE,
     WIDTH,
     columns_of_legend,
     in_lines,
+    network_styles,
     save,
 )
 from benchmark.files import replace_file
@@ -365,9 +363,11 @@ def draw(first, second, correlation):
     panel.grid(color=GREY, alpha=0.5, linewidth=0.5)
     means = means_of(first, second)
     handles = []
-    for (network, own, other), colour, marker in zip(means, cycle(COLOURS), cycle(MARKERS)):
+    styles = network_styles(first.shares)
+    for network, own, other in means:
         folders = first.shares[network]
         single = [seeds.mean() for seeds in folders] if len(folders) > 1 else folders[0]
+        colour, marker = styles[network]
         for share in single if len(single) > 1 else []:
             panel.plot(100 * share, 100 * other, "|", color=colour, zorder=2)
         style = {"color": colour, "marker": marker, "linestyle": "", "markersize": 6, "zorder": 3}

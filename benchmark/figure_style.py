@@ -1,12 +1,14 @@
 """What all figures share: size, fonts, colours, and how they are saved."""
 
 import textwrap
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 
 from benchmark.files import replace_file
+from benchmark.published_results import PUBLISHED
 from benchmark.table_formats import one_line
 
 WIDTH = 7  # inches: the text width of a page
@@ -49,6 +51,18 @@ def save(figure, folder, name):
         with replace_file(path) as file:
             figure.savefig(file, format=path.suffix[1:], dpi=DPI, metadata=metadata)
     return paths
+
+
+def network_styles(networks):
+    """Return network -> colour and marker; one of the paper's looks the same in all figures.
+
+    Others, such as variants of these and methods, take the pairs that are left.
+    """
+    pairs = list(zip(COLOURS * len(MARKERS), MARKERS * len(COLOURS), strict=True))
+    fixed = dict(zip(PUBLISHED["paper"].networks, pairs, strict=False))
+    taken = [fixed.get(network) for network in networks]
+    left = cycle(pair for pair in pairs if pair not in taken)
+    return {network: fixed.get(network) or next(left) for network in networks}
 
 
 def in_lines(name, width):

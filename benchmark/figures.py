@@ -6,7 +6,6 @@ keep the order in which they come.
 """
 
 import math
-from itertools import cycle
 from statistics import mean
 
 import matplotlib
@@ -20,14 +19,13 @@ from benchmark.command_line import InputError
 from benchmark.figure_style import (
     BLACK,
     BLUE,
-    COLOURS,
     GREY,
-    MARKERS,
     STYLE,
     VERMILION,
     WIDTH,
     columns_of_legend,
     in_lines,
+    network_styles,
     number_of_lines,
 )
 from benchmark.results_folder import SHIPPED_MARK, by_network
@@ -247,6 +245,7 @@ def cost(runs, split, comparable=True):
     seconds = [[run.seconds / run.epochs for run in seeds] for seeds in networks.values()]
     millions = [[run.weights / 1e6 for run in seeds] for seeds in networks.values()]
     labels = [in_lines(name, 28) for name in networks]
+    styles = network_styles(networks).values()
     columns = columns_of_legend(labels)
     legend_rows = max(sum(map(number_of_lines, column)) for column in columns)
     figure = Figure((WIDTH, 3.3 + 0.2 * legend_rows), layout="constrained")
@@ -256,7 +255,7 @@ def cost(runs, split, comparable=True):
     panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for panel, (name, costs) in zip(panels, shown.items(), strict=True):
         handles = []
-        for x, y, marker, colour in zip(costs, counts, cycle(MARKERS), cycle(COLOURS)):
+        for x, y, (colour, marker) in zip(costs, counts, styles, strict=True):
             style = {"fmt": marker, "color": colour, "markersize": 6, "elinewidth": 0.8}
             handles.append(panel.errorbar(mean(x), mean(y), reach_of(y), reach_of(x), **style))
         scale_costs(panel, costs)

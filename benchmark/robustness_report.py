@@ -10,13 +10,12 @@ from matplotlib.figure import Figure
 
 from benchmark.figure_style import (
     BLACK,
-    COLOURS,
     GREY,
-    MARKERS,
     STYLE,
     WIDTH,
     columns_of_legend,
     in_lines,
+    network_styles,
 )
 from benchmark.robustness_record import CLEAN
 from benchmark.severities import LADDER
@@ -192,15 +191,16 @@ def figure(records):
 
 def draw_panel(panel, records, rung):
     x = np.arange(1 + len(rung.severities))
-    styles, dashes = cycle(zip(cycle(COLOURS), cycle(MARKERS))), cycle(DASHES)
-    for seeds in by_network(records).values():
+    networks, dashes = by_network(records), cycle(DASHES)
+    styles = network_styles([name for name, seeds in networks.items() if seeds[0].seed is not None])
+    for network, seeds in networks.items():
         accuracies = np.array(
             [[*r.accuracies()[CLEAN], *r.accuracies()[rung.artefact]] for r in seeds]
         )
         if seeds[0].seed is None:
             panel.plot(x, accuracies[0], linestyle=next(dashes), color=BLACK)
             continue
-        colour, marker = next(styles)
+        colour, marker = styles[network]
         worst, best = accuracies.min(axis=0), accuracies.max(axis=0)
         panel.fill_between(x, worst, best, color=colour, alpha=0.2, linewidth=0)
         style = {"color": colour, "marker": marker, "markersize": 3.5}

@@ -1,15 +1,14 @@
 """The figure of a sample-size study: error against training spectra per class."""
 
 import math
-from itertools import cycle
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import NullFormatter, NullLocator
 
-from benchmark.figure_style import BLACK, COLOURS, GREY, MARKERS, STYLE, WIDTH, in_lines
+from benchmark.figure_style import BLACK, GREY, STYLE, WIDTH, in_lines, network_styles
 from benchmark.sample_sizes import power_law
 
 NO_ERROR = 0.4  # of the smallest mean or target above it: where 0 is on the logarithmic axis
@@ -25,7 +24,7 @@ def draw(points, curves, split, target):
     points = [point for point in points if point.split == split]
     fits = {(c.class_file, c.network): c.fit for c in curves if c.split == split}
     class_files = list(dict.fromkeys(point.class_file for point in points))
-    styles = styles_of(points)
+    styles = lines_of(points)
     smallest = min(1 / (point.spectra * len(point.errors)) for point in points)
     bottom = NO_ERROR * min(smallest, 1 - target)  # below the target's line, too
     columns = min(2, len(class_files))
@@ -57,7 +56,7 @@ def draw(points, curves, split, target):
     return figure
 
 
-def styles_of(points):
+def lines_of(points):
     """Return network -> its line: networks whole, methods dashed."""
     learns = {point.network: point.learns for point in points}
     return {
@@ -67,7 +66,7 @@ def styles_of(points):
             "linestyle": "-" if learns[network] == "network" else "--",
             "markersize": 5,
         }
-        for network, colour, marker in zip(learns, cycle(COLOURS), cycle(MARKERS))
+        for network, (colour, marker) in network_styles(learns).items()
     }
 
 
@@ -87,7 +86,10 @@ def draw_network(panel, points, fit, style, bottom):
 
 
 def scale(panel, points, target, bottom):
-    """Make both axes logarithmic, with ticks at the sizes, at powers of ten, and at 0 errors."""
+    """Make both axes logarithmic, with ticks at the sizes, at powers of ten, and at 0 errors.
+
+    Small ticks are at multiples of the powers of ten.
+    """
     sizes = sorted({point.per_class for point in points})
     panel.set_xscale("log")
     panel.set_xticks(sizes, sizes)
@@ -98,6 +100,7 @@ def scale(panel, points, target, bottom):
     ticks = [10.0**exponent for exponent in exponents]
     labels = [f"{100 * tick:g} %" for tick in ticks]
     panel.set_yticks([bottom, *ticks], ["0", *labels])
+    panel.yaxis.set_minor_formatter(NullFormatter())
+    panel.set_yticks([n * tick for tick in ticks for n in range(2, 10)], minor=True)
     panel.set_ylim(bottom / 1.2, 1.5 * highest)
     panel.xaxis.set_minor_locator(NullLocator())
-    panel.yaxis.set_minor_locator(NullLocator())

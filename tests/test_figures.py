@@ -17,7 +17,7 @@ from benchmark.artefacts import Artefacts, RandomSource, render_with_artefacts
 from benchmark.baseline_folder import Baseline
 from benchmark.class_file import ClassFile, read_class_file
 from benchmark.command_line import InputError
-from benchmark.figure_style import save
+from benchmark.figure_style import network_styles, save
 from benchmark.misclassifications import Misclassification
 from benchmark.published_results import PUBLISHED, PublishedNetwork
 from benchmark.rendering import render
@@ -138,6 +138,17 @@ def styles_of(figure):
         text: (line.get_color(), line.get_linestyle(), line.get_marker())
         for text, line in legend_of(figure).items()
     }
+
+
+def test_a_network_of_the_paper_looks_the_same_whatever_stands_beside_it():
+    paper = list(PUBLISHED["paper"].networks)
+    alone = {name: network_styles([name])[name] for name in paper}
+    assert network_styles(paper) == alone
+    beside = network_styles(["mine", "vgg", "cnn2:hidden_activation=relu", "inc6"])
+    assert (beside["vgg"], beside["inc6"]) == (alone["vgg"], alone["inc6"])
+    many = network_styles([f"mine{number}" for number in range(64)] + paper)
+    assert len(set(many.values())) == 72
+    assert len(network_styles([f"mine{number}" for number in range(100)])) == 100
 
 
 def assert_nothing_clipped_or_small(figure):
