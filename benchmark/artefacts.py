@@ -350,7 +350,7 @@ def humps(artefacts, source, datapoints):
     """Return one broad Gaussian per spectrum, float32 (spectra, datapoints)."""
     drawn = uniform(source, "hump", 3)
     height, centre, width = np.hsplit(drawn, 3)
-    sigmas = np.maximum(datapoints * between(HUMP_WIDTHS, width), 0.1)
+    sigmas = datapoints * between(HUMP_WIDTHS, width)
     heights = between(artefacts.hump, height)[:, 0]
     ends = np.full(len(drawn), datapoints - 1)
     samples = gaussian_samples(((datapoints - 1) * centre)[:, 0], sigmas[:, 0], ends)

@@ -121,6 +121,15 @@ def test_tails_end_where_the_documentation_says():
         np.testing.assert_allclose(profile, expected, rtol=1e-5, atol=atol)
 
 
+@pytest.mark.parametrize("beyond", [11, 12, 13])
+def test_the_last_datapoint_of_a_tail_is_seen_of_peaks_outside_of_the_axis(beyond):
+    outside = np.array([[-beyond, 99 + beyond]], float)
+    peaks = Peaks(outside, np.ones((1, 2)), np.full((1, 2), 3.0), np.zeros(1))
+    ends = sum_of_peaks(peaks, 100, {})[0, [0, -1]]
+    expected = np.exp(-(beyond**2) / 18) if beyond <= 12 else 0  # which is 4 sigma
+    np.testing.assert_allclose(ends, expected, rtol=1e-5)
+
+
 def test_all_shapes_have_the_same_full_width_at_half_maximum():
     half = 5.0 * np.sqrt(2 * np.log(2))
     for shape in "gaussian", "lorentzian", "pseudo_voigt":
@@ -164,6 +173,14 @@ def test_widths_grow_along_the_axis():
     growth = (peaks.sigmas / 3 - 1) / (POSITIONS / (DATAPOINTS - 1))
     np.testing.assert_allclose(growth - growth[:, :1], 0, atol=1e-12)
     assert_uniform(growth[:, 0], 0.5, 2)
+
+
+def test_peaks_outside_of_the_axis_are_as_wide_as_those_at_its_ends():
+    ends = Artefacts(width_trend=(2, 2), common_shift=50)
+    peaks = peaks_with(ends, 100, positions=[0, DATAPOINTS - 1], heights=[1, 1], sigma=3.0)
+    (first, last), (narrow, wide) = peaks.positions.T, peaks.sigmas.T
+    assert (first < 0).any() and (last > DATAPOINTS - 1).any()
+    assert (narrow[first < 0] == 3).all() and (wide[last > DATAPOINTS - 1] == 9).all()
 
 
 def test_lorentzian_shares_fill_their_range():
@@ -543,6 +560,18 @@ def test_spikes_are_on_all_datapoints_alike():
     spectra = np.zeros((4000, 4), np.float32)
     add_spikes(spectra, Artefacts(spikes=(1, 1)), source(4000))
     np.testing.assert_allclose(np.count_nonzero(spectra, axis=0), 1000, atol=120)
+
+
+def test_spikes_on_one_datapoint_are_summed():
+    spectra = np.zeros((5, 1), np.float32)
+    add_spikes(spectra, Artefacts(spikes=(3, 3), spike_heights=(0.5, 0.5)), source(5))
+    np.testing.assert_array_equal(spectra, 1.5)
+
+
+def test_a_background_of_one_datapoint_is_none():
+    peak = varied(5, positions=[0], heights=[1])
+    artefacts = Artefacts(background=(0.1, 0.2))
+    assert (render_with_artefacts(peak, artefacts, source(5), datapoints=1) == 0).all()
 
 
 @pytest.mark.parametrize(
