@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.command_line import InputError
-from benchmark.resampling import covers, dense_points, doubts, losses, resample
+from benchmark.resampling import covers, dense_points, doubts, losses, resample, widest_gap
 
 
 def gaussians(x, positions, heights, width):
@@ -94,6 +94,14 @@ def test_the_lowest_counts_only_where_it_is_further_from_the_level_than_noise(de
     y[200], y[400] = 1, 0
     y[2199], y[2202] = 0.8 + 0.1, 0.8 - depth  # noise is 0.05 of the height, which is 1
     assert resample(x, y, 301)[220] == pytest.approx(expected)
+
+
+def test_noise_is_a_share_of_the_height_that_narrow_lines_have():
+    y = np.full(3001, 0.2)
+    y[204], y[1502] = 1.2, 0.16  # a line between datapoints, and a dip of less than 0.05 of it
+    expected = np.zeros(301)
+    expected[20] = 1
+    np.testing.assert_allclose(resample(np.linspace(0, 300, 3001), y, 301), expected, atol=1e-6)
 
 
 @settings(deadline=None)  # which a busy machine would miss
@@ -233,6 +241,8 @@ def test_three_points_are_saturated_and_frequent_values_no_codes():
         full[10 : 10 + points] = 60
         assert len(doubts(full)) == notes
     assert doubts(np.r_[np.full(5, -9999), y]) and not doubts(np.r_[np.full(50, -9999), y])
+    assert doubts(np.r_[np.full(9, -9999), y[:91]])
+    assert not doubts(np.r_[np.full(10, -9999), y[:90]])  # a tenth of the points
 
 
 def test_a_lowest_y_nearer_than_the_others_span_is_no_code():
@@ -255,3 +265,27 @@ def test_a_single_point_far_above_all_lines_is_told_and_a_line_is_not():
     assert doubts(transmittance) == []
     at_the_end = np.r_[y[1:], 900]
     assert len(doubts(at_the_end)) == 1
+    spike[499:502] = 400, 900, 400  # points that belong to it are no lines beside it
+    assert len(doubts(spike)) == 1
+    spike[501] = 500  # more than half as high: a line
+    assert doubts(spike) == []
+
+
+def test_spikes_are_told_from_a_hundred_points_on():
+    y = np.tile([0.0, 1.0], 50)
+    y[30] = 50
+    assert len(doubts(y)) == 1 and doubts(y[1:]) == []
+
+
+def test_gaps_of_more_than_ten_datapoints_are_noted():
+    x, y = np.arange(0, 101, 10.0), np.tile([0.0, 1.0], 6)[:11]
+    assert losses(x, y, 101) == []
+    (note,) = losses(np.delete(x, 5), np.delete(y, 5), 101)
+    assert note.startswith("points are up to 20 apart, 20 datapoints, as from 40 to 60: between")
+
+
+def test_a_gap_lies_between_measured_points_and_within_the_limits():
+    x = np.array([2.0, 3, 5, 9])
+    assert widest_gap(x, 0, 7) == (3, 5)
+    assert widest_gap(x, 0, 20) == (5, 9)
+    assert widest_gap(x, 2.5, 3.2) == (2.5, 3)
