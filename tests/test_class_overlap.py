@@ -92,6 +92,8 @@ def crowded_classes(draw):
 
 # The second has two highest peaks, of which one meets a peak of 0.95.
 TWO_HIGHEST = [np.array([95, 97]), np.array([81, 88])], [np.array([0.95, 1]), np.array([1.0, 1])]
+# As binary fractions, 0.941 is less than 1 - 0.059.
+ROUNDED = [np.array([0, 9])] * 2, [np.array([1.0, 0.95]), np.array([0.941, 1])]
 
 
 @settings(max_examples=300, deadline=None)
@@ -106,6 +108,7 @@ TWO_HIGHEST = [np.array([95, 97]), np.array([81, 88])], [np.array([0.95, 1]), np
         vary_highest=st.booleans(),
     ),
 )
+@example(ROUNDED, Reach(0, 0.059, test_shift=0, test_height_change=0))
 @example(TWO_HIGHEST, Reach(14, 0.1, test_shift=0, test_height_change=0, vary_highest=False))
 def test_overlaps_are_those_of_the_definition_over_all_pairs(classes, limits):
     expected = overlaps_by_definition(*classes, limits)
@@ -123,7 +126,9 @@ def test_overlaps_are_those_of_the_definition_over_all_pairs(classes, limits):
     assert summarise(overlaps(*classes, limits))["ambiguous_test_spectra"] == len(ambiguous)
 
 
-def test_pruning_loses_no_pair_of_the_papers_kind():
+@pytest.mark.parametrize("compared", [2_000_000, 30])  # pairs of peaks at once
+def test_pruning_loses_no_pair_of_the_papers_kind(compared, monkeypatch):
+    monkeypatch.setattr("benchmark.overlap.COMPARED", compared)
     config = draw_classes(datapoints=700, classes=60, max_peaks=3, seed=1)["spectra"].values()
     positions = [np.array(s["peak_positions"]) for s in config]
     heights = [np.array(s["peak_heights"]) for s in config]
