@@ -277,3 +277,14 @@ def test_reach_of_own_variants_is_that_of_the_largest_whatever_its_sign():
     variants = [Variant(-5, 0.1), Variant(2, -0.4)]
     assert reach_of(LIMITS, variants, 0) == Reach(15, change + 0.4, 0)
     assert reach_of(LIMITS, variants, 0.1) == Reach(15, change + 0.4, 0.1)
+
+
+def test_variants_are_numbered_in_their_class_however_many_it_has(class_file, tmp_path):
+    own = {0: [Variant(0, 0), Variant(5, 0)], 1: [Variant(shift, 0) for shift in (0, 1, 2)]}
+    first_three = class_file._replace(
+        positions=class_file.positions[:3], heights=class_file.heights[:3], test_variants=own
+    )
+    labels = np.repeat([0, 1, 2], [2, 3, 9])
+    runs = [run_of(tmp_path / "vgg", (labels + 1) % 3)]
+    found = explained(runs, {"test": labels}, first_three, LIMITS)
+    assert [m.variant for m in found] == [*range(2), *range(3), *range(9)]
