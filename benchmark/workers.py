@@ -41,10 +41,13 @@ def check_processes(workers, threads):
 def divided(settings, runs):
     """Return how many processes share so many runs, and the threads of each.
 
-    settings: with WORKERS and THREADS; without the latter the cores are divided.
+    settings: with WORKERS and THREADS; without the latter the cores are divided. A process alone
+    then has None: it takes all cores, or in a notebook as many as it computes with already.
     """
     workers = min(settings.workers, runs)
-    return workers, settings.threads or max(1, available_cores() // workers)
+    if settings.threads or workers == 1:
+        return workers, settings.threads
+    return workers, max(1, available_cores() // workers)
 
 
 def run_workers(script, settings, workers, threads):

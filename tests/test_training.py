@@ -738,6 +738,22 @@ def test_a_script_without_threads_takes_those_that_a_notebook_computes_with():
     assert process.stdout.split() == ["3", "3"]
 
 
+def test_training_without_threads_takes_those_that_a_notebook_computes_with(dataset, tmp_path):
+    flags = ["--dataset", str(dataset), "--results", str(tmp_path), "--models", "vgg"]
+    code = (
+        "import sys, train_models\n"
+        "from benchmark.command_line import parse_flags\n"
+        "for threads in ['--threads', '3'], []:\n"
+        "    flags = [*sys.argv[1:], '--seeds', str(len(threads)), '--epochs', '1', *threads]\n"
+        "    train_models.main(parse_flags(train_models, flags))\n"
+    )
+    command = [sys.executable, "-c", code, *flags]
+    subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    for seed in 2, 0:
+        record = json.loads((tmp_path / f"vgg-seed{seed}" / "run.json").read_text())
+        assert [environment["threads"] for environment in record["environments"]] == [3]
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_training_needs_no_more_memory_for_more_spectra(tmp_path):
     code = OWN_MEMORY.format(project=str(PROJECT), tests=str(PROJECT / "tests"))
