@@ -44,7 +44,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 import dataset_config_generator
 from benchmark.command_line import LARGEST, InputError, require, require_range, run_script, warn
 from benchmark.figure_style import BLUE, STYLE, WIDTH, save
-from benchmark.files import refuse_input, replace_file
+from benchmark.files import refuse_input, replace_file, write_array
 from benchmark.measurement_files import read_all, warn_of_different_units
 from benchmark.resampling import losses, resample
 from benchmark.table_formats import one_line
@@ -92,7 +92,7 @@ def main(settings):
     warn_of_different_units(paths, measurements)
     if settings.save is not None:
         with replace_file(settings.save) as file:
-            np.save(file, spectra)
+            write_array(file, spectra)
         print(f"{settings.save}: {len(spectra)} spectra of {settings.datapoints} datapoints")
         if not settings.range:
             warn_of_different_ranges(paths, measurements)

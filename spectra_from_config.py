@@ -62,7 +62,7 @@ from benchmark.data_card import (
 )
 from benchmark.dataset_folder import dataset_path, verify
 from benchmark.dataset_writer import replace_arrays, temporary
-from benchmark.files import one_writer, sha256_of
+from benchmark.files import one_writer, sha256_of, write_array
 from benchmark.machine import available_cores
 from benchmark.overlap import summarise_splits
 from benchmark.rendering import render, stack
@@ -321,7 +321,7 @@ def write_arrays(folder, class_file, variation, splits, workers):
         paths[name], labels_path = (temporary(folder, array) for array in array_names(name))
         spectra[name] = sum(split.per_class)
         with open(labels_path, "wb") as file:
-            np.save(file, labels_of(split))
+            write_array(file, labels_of(split))
     hashes, overlap = write_spectra(
         paths,
         spectra,

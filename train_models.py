@@ -46,7 +46,7 @@ from benchmark.dataset_folder import (
     results_path,
     warn_of_own_splits,
 )
-from benchmark.files import remove_abandoned, replace_file
+from benchmark.files import remove_abandoned, replace_file, write_array
 from benchmark.networks import (
     build,
     check_names,
@@ -307,7 +307,7 @@ def judge(model, split, dataset, folder, batch_size):
         (confidences_name(split), confidences),
     ):
         with replace_file(folder / name) as file:
-            np.save(file, array)
+            write_array(file, array)
     return Count(misclassified=int(np.count_nonzero(predictions != y)), spectra=len(y))
 
 

@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from benchmark.command_line import InputError
 from benchmark.data_card import array_names
-from benchmark.files import is_number, read_json, replace_file, write_json
+from benchmark.files import is_number, read_json, replace_file, write_array, write_json
 from benchmark.run_folder import (
     Count,
     counts_record,
@@ -47,7 +45,7 @@ def write_baseline(baseline, predictions):
     (baseline.folder / BASELINE_RECORD).unlink(missing_ok=True)
     for split, classes in predictions.items():
         with replace_file(baseline.folder / predictions_name(split)) as file:
-            np.save(file, classes)
+            write_array(file, classes)
     record = baseline._asdict()
     del record["folder"]
     record["misclassified"] = counts_record(baseline.misclassified)

@@ -159,6 +159,17 @@ def one_writer(folder):
         yield
 
 
+def write_array(file, array):
+    """Write an array into an open binary file, the bytes that np.save writes.
+
+    On a full disk np.save may lose the end of a file without an error: it writes through a buffer
+    of C, and does not look whether that could be emptied.
+    """
+    array = np.ascontiguousarray(array)
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+    file.write(array)
+
+
 def sha256_of(path):
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

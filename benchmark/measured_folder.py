@@ -21,7 +21,7 @@ from benchmark.data_card import (
     versions,
 )
 from benchmark.dataset_writer import replace_arrays, temporary
-from benchmark.files import one_writer, sha256_of
+from benchmark.files import one_writer, sha256_of, write_array
 from benchmark.measured_samples import samples_of
 
 
@@ -150,6 +150,6 @@ def write_splits(folder, splits, class_names):
         for name, array in zip(array_names(split), (x, y), strict=True):
             path = temporary(folder, name)
             with open(path, "wb") as file:
-                np.save(file, array)
+                write_array(file, array)
             files[name] = describe_array(path, sha256_of(path))
     return files

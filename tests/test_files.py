@@ -21,7 +21,14 @@ from conftest import PROJECT, assert_one_sentence
 
 from benchmark import files
 from benchmark.command_line import InputError
-from benchmark.files import is_number, one_writer, open_array, read_json, replace_file
+from benchmark.files import (
+    is_number,
+    one_writer,
+    open_array,
+    read_json,
+    replace_file,
+    write_array,
+)
 
 
 def write(path, content=b"new"):
@@ -76,6 +83,40 @@ def test_a_file_too_large_for_the_user_is_named(run, tmp_path):
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
     )
     assert_one_sentence(process, 1, tmp_path / "mine.json", "File too large")
+
+
+def test_an_array_is_written_as_numpy_does_or_not_at_all(tmp_path):
+    """Its last bytes may be those that the disk has no space for."""
+    path, array = tmp_path / "a.npy", np.arange(600)
+    np.save(tmp_path / "numpy.npy", array)
+    expected = (tmp_path / "numpy.npy").read_bytes()
+    limits = 100, 700, 4096, len(expected) - 1
+    code = f"""
+import resource
+import numpy as np
+from benchmark.files import replace_file, write_array
+for limit in {limits}:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        with replace_file({str(path)!r}) as file:
+            write_array(file, np.arange(600))
+    except OSError as error:
+        print(error.strerror)
+"""
+    command = [sys.executable, "-c", code]
+    process = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert process.stdout == len(limits) * "File too large\n"
+    assert not path.exists()
+    for other in array, np.ones((3, 0), "<f4"), np.ones((4, 5), "<f4").T:
+        with replace_file(path) as file:
+            write_array(file, other)
+        np.save(tmp_path / "numpy.npy", np.ascontiguousarray(other))
+        assert path.read_bytes() == (tmp_path / "numpy.npy").read_bytes()
+
+
+def test_no_script_saves_arrays_by_a_way_that_loses_their_end():
+    sources = [*PROJECT.glob("*.py"), *PROJECT.glob("benchmark/*.py")]
+    assert not [path for path in sources if "np.save(file" in path.read_text()]
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next_and_nothing_else_is(tmp_path):
