@@ -38,6 +38,10 @@ class Terminated(BaseException):
         self.number = number
 
 
+class Unsaved(OSError):
+    """The process is to end, but what it has done since its last checkpoint could not be saved."""
+
+
 class Checkpoint:
     """Restores a training from its folder, and saves it there from time to time.
 
@@ -116,7 +120,10 @@ class Checkpoint:
 
     @contextmanager
     def saved_when_stopped(self):
-        """Save when SIGTERM, Ctrl-C or an output that nobody reads ends the training."""
+        """Save when SIGTERM, Ctrl-C or an output that nobody reads ends the training.
+
+        Raises Unsaved if that fails.
+        """
         previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
         def note(number, frame):
@@ -129,7 +136,10 @@ class Checkpoint:
             yield
             self.check_signals()
         except (Terminated, BrokenPipeError):
-            self.save()
+            try:
+                self.save()
+            except OSError as error:
+                raise Unsaved(error.errno, error.strerror, error.filename) from None
             raise
         finally:
             for number, handler in previous.items():

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from tqdm import tqdm
 
 from benchmark import files
-from benchmark.checkpoint import read_progress
+from benchmark.checkpoint import Unsaved, read_progress
 from benchmark.command_line import InputError
 from benchmark.files import replace_file
 from benchmark.run_folder import (
@@ -57,7 +57,7 @@ def share(folders, train, alone=True, tell=summary):
                         continue
                     try:
                         run = train(folder)
-                    except BrokenPipeError:  # nobody reads what this process prints
+                    except (BrokenPipeError, Unsaved):  # nobody reads its output, or it is to end
                         raise
                     except Exception as error:
                         reason = note_failure(folder, error)

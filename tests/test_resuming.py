@@ -1,5 +1,6 @@
 """Training is killed, stopped, shared and repeated in every way: the results stay the same bits."""
 
+import errno
 import json
 import os
 import random
@@ -495,6 +496,28 @@ def test_a_log_on_a_full_disk_fails_no_run_and_costs_no_step(undisturbed, tmp_pa
     assert not (tmp_path / "cnn2-seed0" / "failed.txt").exists()
     subprocess.run(command(undisturbed[0], tmp_path, *ONE), check=True, capture_output=True)
     assert identical(undisturbed[1] / "cnn2-seed0", tmp_path / "cnn2-seed0", capsys)
+
+
+def test_a_signal_ends_the_process_though_the_disk_is_full(tmp_path, capsys):
+    """It would go on with the next run otherwise."""
+    folders, begun = [tmp_path / "vgg-seed0", tmp_path / "vgg-seed1"], []
+
+    def train(folder):
+        begun.append(folder)
+        checkpoint = Checkpoint(folder, None, None, None, None, minutes=10)
+
+        def save():
+            raise OSError(errno.ENOSPC, "No space left on device", str(checkpoint.path))
+
+        checkpoint.save = save
+        with checkpoint.saved_when_stopped():
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(OSError, match="No space left on device") as error:
+        share(folders, train)
+    assert error.value.filename == str(folders[0] / "checkpoint.npz")
+    assert begun == folders[:1]
+    assert not capsys.readouterr().err
 
 
 def test_compare_says_from_which_epoch_on_and_which_setting_differs(dataset, tmp_path, capsys):
