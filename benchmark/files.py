@@ -74,7 +74,9 @@ def remove_abandoned(path):
     """Remove what processes that were killed while they replaced `path` have left beside it."""
     for temporary in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
         with suppress(OSError), open(temporary, "rb") as file:
-            if lock(file, fcntl.LOCK_EX):  # the system takes the lock from a dead process
+            # The system takes the lock from a dead process. NFS locks exclusively only what is open
+            # for writing.
+            if lock(file, fcntl.LOCK_SH):
                 temporary.unlink()
 
 

@@ -1,6 +1,7 @@
 """Files are replaced as a whole, keep what is theirs, and damaged ones are told in a sentence."""
 
 import errno
+import fcntl
 import hashlib
 import math
 import os
@@ -26,6 +27,7 @@ from benchmark.files import (
     one_writer,
     open_array,
     read_json,
+    remove_abandoned,
     replace_file,
     write_array,
 )
@@ -140,6 +142,26 @@ with replace_file({str(path)!r}) as file:
         write(path, b"second")
     assert path.read_bytes() == b"first"
     assert sorted(tmp_path.iterdir()) == sorted([path, *kept])
+
+
+def test_what_a_killed_process_left_is_removed_from_nfs_too(tmp_path, monkeypatch):
+    """NFS locks a file exclusively only if it is open for writing."""
+    flock = fcntl.flock
+
+    def of_nfs(file, kind):
+        if kind & fcntl.LOCK_EX and fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flock(file, kind)
+
+    monkeypatch.setattr(fcntl, "flock", of_nfs)
+    left = tmp_path / ".table.md.deadbeef.tmp"
+    left.write_text("half")
+    with replace_file(tmp_path / "table.md") as running:
+        running.write(b"first")
+        (temporary,) = set(tmp_path.iterdir()) - {left}
+        remove_abandoned(tmp_path / "table.md")
+        assert temporary.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["table.md"]
 
 
 def test_a_file_system_without_locks_is_said_to_be_so(tmp_path, monkeypatch):
