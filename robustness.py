@@ -56,7 +56,7 @@ from benchmark.run_sharing import holder, share
 from benchmark.severities import LADDER
 from benchmark.tensorflow_startup import gpu_required, release_memory, start_tensorflow
 from benchmark.variants import change_heights, variants_of
-from benchmark.workers import check_processes, divided, run_workers
+from benchmark.workers import check_processes, divided, print_to_log, run_workers
 from spectra_from_config import labels_of, render_rows, splits_of
 
 # Files
@@ -341,7 +341,7 @@ def tell(progress, name, artefact):
     """Say that an artefact is judged, where a log takes the place of the progress bar."""
     if progress.disable:
         number = [CLEAN, *(rung.artefact for rung in LADDER)].index(artefact)
-        print(f"{name}, artefact {number} of {len(LADDER)}: {artefact}", flush=True)
+        print_to_log(f"{name}, artefact {number} of {len(LADDER)}: {artefact}")
 
 
 def summary(record):

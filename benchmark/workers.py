@@ -114,9 +114,14 @@ def tell_epoch(bar, title, epoch, losses, seconds_left):
     if not bar.disable:
         bar.set_postfix_str(text)
         return
+    print_to_log(f"{title}, {text}")
+
+
+def print_to_log(line):
+    """Print a line at once. A log on a full disk is like a pipe that nobody reads."""
     try:
-        print(f"{title}, {text}", flush=True)
-    except OSError as error:  # a log on a full disk is like a pipe that nobody reads
+        print(line, flush=True)
+    except OSError as error:
         raise BrokenPipeError(error.errno, error.strerror, "standard output") from None
 
 

@@ -7,8 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from statistics import mean
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,7 +27,8 @@ from benchmark.class_figures import class_artefacts
 from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError, parse_flags
 from benchmark.robustness_record import CLEAN, Judged, Record, read_record, write_record
-from benchmark.run_folder import read_run
+from benchmark.run_folder import FAILURE, read_run
+from benchmark.run_sharing import share
 from benchmark.severities import LADDER
 from benchmark.variants import variants_of
 from spectra_from_config import render_dataset, splits_of, vary_rows
@@ -617,3 +620,19 @@ def test_the_ladder_is_that_of_the_shipped_results():
     for name in "ladder100", "ladder100_artefacts":
         text = (PROJECT / "results/robustness" / name / "robustness.md").read_text()
         assert robustness_report.ladder_table() in text
+
+
+def test_a_log_on_a_full_disk_ends_the_process_and_fails_no_run(tmp_path, monkeypatch):
+    """Training does the same: a run that failed for this reason would pass for a bad one."""
+
+    def judge(folder):
+        robustness.tell(SimpleNamespace(disable=True), folder.name, CLEAN)
+
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        with pytest.raises(OSError, match="No space left") as error:
+            share([tmp_path / "vgg-seed0", tmp_path / "vgg-seed1"], judge, alone=False)
+        with suppress(OSError):
+            full.close()
+    assert error.value.filename == "standard output"
+    assert not list(tmp_path.glob(f"*/{FAILURE}"))
