@@ -70,6 +70,13 @@ def test_the_readme_shows_the_shipped_numbers():
             assert float(count.split()[0]) == pytest.approx(float(row[f"{split}_mean"]), abs=0.05)
 
 
+def test_the_readme_says_of_how_many_classes_the_test_errors_of_the_networks_are():
+    with open(SHIPPED / "misclassified.csv") as file:
+        errors = [row for row in csv.DictReader(file) if row["split"] == "test"]
+    assert len({row["true_class"] for row in errors}) == 4
+    assert "all errors of the networks are spectra of four" in (PROJECT / "README.md").read_text()
+
+
 def test_shipped_runs_were_trained_on_the_papers_dataset_under_its_protocol():
     runs = [read_run(path.parent) for path in SHIPPED.glob("*/run.json")]
     assert runs
