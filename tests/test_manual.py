@@ -127,6 +127,12 @@ def test_the_challenge_page_shows_what_its_script_makes_of_the_runs(capsys, monk
     assert "(15.2 spectra\n  fewer, 95 % interval 9.5 to 20.9, p = 0.009" in page
     assert "| cnn2 − vgg | undecided | -9.4 | -14.3 to -4.5 | 0.063 |" in pairs
     assert "(41.4 instead of 32.0,\n  p = 0.06)" in page
+    others = [row for row in rows[: len(strokes)] if "cnn_bn" not in row[0] or "=False" in row[0]]
+    minor, position, height = np.array([row[1:4] for row in others], float).T
+    shares = min(minor / 54), max(minor / 54), max(height / 18)
+    few, many, most = (f"{100 * share:.0f}" for share in shares)
+    assert not position.any()
+    assert f"0 to 4 (up to {most} %), of 54 minor peaks 9 to 24 ({few} to {many} %)" in page
     tested = [row for row in pairs.splitlines()[2:] if row.split("|")[5].strip()]
     assert f"corrected for the {len(tested)} tests made" in page
 
