@@ -163,6 +163,21 @@ def test_the_means_of_the_robustness_page_are_those_of_its_csv_files():
         assert row.mean_accuracy == pytest.approx(np.mean(accuracies), abs=1e-6)
 
 
+def test_weak_baselines_and_noise_cost_networks_as_little_as_the_robustness_page_says():
+    accuracies = {}
+    with open(trainings.HERE / "ladder100" / "robustness.csv", newline="") as file:
+        for line in csv.DictReader(file):
+            key = line["network"], line["artefact"], float(line["severity"])
+            accuracies.setdefault(key, []).append(float(line["accuracy"]))
+    losses = [
+        np.mean(accuracies[network, "none", 0]) - np.mean(accuracies[network, *weak])
+        for network in ("cnn2", "cnn3", "inc3", "vgg")
+        for weak in (("background", 0.1), ("hump", 0.1), ("noise", 0.01))
+    ]
+    page = (PROJECT / "results/robustness/README.md").read_text()
+    assert f"without batch normalisation\n  {max(losses):.3f} at most" in page
+
+
 def test_undecided_spectra_of_the_challenge_page_are_those_of_the_ideal_observer():
     runs = read_results(kinds.HERE)
     groups = kinds.groups_of(runs[0].dataset)
