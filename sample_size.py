@@ -30,10 +30,12 @@ improvement. Trained as usual, a network would have 2 steps in an epoch of 2 spe
 anything, so the curve would show the patience and not the spectra. Therefore an epoch has the same
 number of steps whatever the size of the training set: it goes through a small set several times
 (PASSES of train_models.py: the largest of N_TRAIN divided by n, to the nearest whole number, each
-pass in a new order). Patience, the most epochs, the steps between two validations and the size of
-the batches then mean the same for all, and only the number of different spectra differs. Waiting
-more epochs instead would give the same patience, but a validation after every few steps, which
-takes longer than the training and lets small sets choose their best epoch among more of them.
+pass in a new order). So it is for numbers that divide the largest, as those of N_TRAIN do; others
+have up to a third more steps or fewer, such as 150 beside 200. Patience, the most epochs, the steps
+between two validations and the size of the batches then mean the same for all, and only the number
+of different spectra differs. Waiting more epochs instead would give the same patience, but a
+validation after every few steps, which takes longer than the training and lets small sets choose
+their best epoch among more of them.
 So the largest of N_TRAIN is part of the protocol: smaller numbers may be added to a study later,
 named beside the others, a larger one needs another RESULTS folder.
 """

@@ -93,6 +93,13 @@ def test_passes_are_rounded_to_the_nearest_whole_number(number, passes):
     assert sample_size.passes_of(number, 20) == passes
 
 
+def test_epochs_of_numbers_that_do_not_divide_the_largest_differ_by_a_third_at_most():
+    shares = [sample_size.passes_of(n, 200) * n / 200 for n in range(1, 201)]
+    assert 2 / 3 <= min(shares) < 0.7
+    assert 1.2 < max(shares) <= 4 / 3
+    assert "up to a third more steps or fewer" in sample_size.__doc__
+
+
 def test_an_epoch_of_several_passes_shows_each_spectrum_that_often():
     for epoch in range(3):
         order = order_of_spectra(0, epoch, spectra=10, passes=4)
