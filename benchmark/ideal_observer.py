@@ -17,9 +17,9 @@ visible peaks to different peaks of the class:
   m heights are written as one scale a and m - 1 ratios, da dr taking the factor a^(m - 1), and the
   scale, which is not seen, is integrated out: (1 / 2 H)^m (b^m - c^m) / m, where c and b are the
   ends of the range of a that all peaks allow.
-- A peak that does not vary fixes the scale, a = h_i / r_j: with one such peak the integral becomes
-  (1 / 2 H)^(m - 1) a^(m - 1) / r_j. Further ones must agree with it; a class with more of them that
-  do is infinitely more likely than one with fewer, as a coincidence of numbers is none.
+- A peak that does not vary fixes the scale, a = h_i / r_j: with f such peaks the integral becomes
+  (1 / 2 H)^(m - f) a^(m - f) / r_j. All of them must agree; a class with more of them that do is
+  infinitely more likely than one with fewer, as a coincidence of numbers is none.
 
 Its answer is the most likely class; of classes equally likely it takes each equally often, so a
 count of its errors need not be a whole number. Classes are equally frequent, so no classifier makes
@@ -139,8 +139,8 @@ class IdealObserver:
             changes = np.abs(scale * ratios[varies] - heights[varies])
             if (changes > self.max_change + ROUNDING).any():
                 return 0, 0
-            density = uniform ** np.count_nonzero(varies) * scale ** (peaks - 1)
-            return int(np.count_nonzero(fixed)), density / ratios[fixed][0]
+            free = np.count_nonzero(varies)
+            return peaks - free, uniform**free * scale**free / ratios[fixed][0]
         lowest = np.max((heights - self.max_change) / ratios, initial=0)
         highest = np.min((heights + self.max_change) / ratios)
         if highest <= lowest:

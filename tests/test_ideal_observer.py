@@ -213,6 +213,22 @@ def test_classes_that_are_nearly_as_likely_are_not_tied():
     assert found.probability == pytest.approx(0.5, abs=1e-3)
 
 
+@pytest.mark.parametrize("fixed", [1, 2, 3])
+def test_the_density_is_one_in_total_however_many_heights_are_fixed(fixed):
+    """The last peak varies, and may become the highest, so the fixed ones lie at 1 / its height."""
+    observer = observer_of([(10 * n, 1) for n in range(fixed + 1)], max_height_change=0.05)
+    heights, varies = np.append(np.ones(fixed), 0.98), np.arange(fixed + 1) == fixed
+
+    def density(of_fixed, of_last):
+        return observer.density(np.append(np.full(fixed, of_fixed), of_last), heights, varies)[1]
+
+    lower = (np.arange(1000) + 0.5) * 0.07 / 1000 + 0.93
+    below = np.mean([density(1, ratio) for ratio in lower]) * 0.07
+    ratios = 1 - (np.arange(1000) + 0.5) * (1 - 1 / 1.03) / 1000
+    above = np.mean([density(ratio, 1) for ratio in ratios]) * (1 - 1 / 1.03)
+    assert below + above == pytest.approx(1, rel=1e-4)
+
+
 def test_more_fixed_heights_that_agree_outweigh_any_density():
     observer = observer_of(
         *([(10, 1), (20, 1)], [(10, 1), (20, 0.98)]),
