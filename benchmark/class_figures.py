@@ -7,6 +7,7 @@ dataset, as spectra_from_config.py draws them.
 """
 
 import math
+import textwrap
 from collections import Counter
 
 import matplotlib
@@ -16,7 +17,18 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from benchmark.artefacts import RandomSource, one_by_one, render_with_artefacts
-from benchmark.figure_style import BLACK, BLUE, GREY, ORANGE, SKY, STYLE, VERMILION, WIDTH, plain
+from benchmark.figure_style import (
+    BLACK,
+    BLUE,
+    GREY,
+    ORANGE,
+    SKY,
+    STYLE,
+    VERMILION,
+    WIDTH,
+    number_of_lines,
+    plain,
+)
 from benchmark.peak_matching import match_nearest
 from benchmark.rendering import render
 from benchmark.severities import LADDER
@@ -26,6 +38,8 @@ VISIBLE = 0.1  # height from which on a peak stands out in a printed spectrum
 MOST_PAIRS = 4  # of confused classes that fit a page
 LONGEST_NAME = 16  # characters of a class's name that fit a legend
 SHORT_NAMES = 12  # characters of two names that fit a legend of one row
+TITLE_WIDTH = 88  # characters that fit a line above a panel
+TITLE_LINE = 0.15  # inches: its height
 DRAWS = 9  # spectra with an artefact, of which one is shown
 ARTEFACT_COLUMNS = 3
 
@@ -219,6 +233,8 @@ def confused_classes(confusions, class_file, variation, vary):
     for panel, cases in zip(panels, pairs, strict=True):
         draw_confusion(panel, cases, vary, class_file, variation)
         mark_positions(panel, class_file)
+    broken = sum(number_of_lines(panel.get_title("left")) - 3 for panel in panels)
+    figure.set_figheight(figure.get_figheight() + TITLE_LINE * broken)
     panels[-1].set_xlabel(position_label(class_file))
     figure.supylabel("relative intensity", fontsize=9)
     return figure
@@ -264,7 +280,8 @@ def draw_confusion(panel, cases, vary, class_file, variation):
     decisive = decision(peaks, names, class_file)
     told = confusion_counts(cases, names), decisive, f"shown: {split}, {shown}"
     short = sum(map(len, names.values())) <= SHORT_NAMES
-    title = panel.set_title("\n".join(told), loc="left", pad=19 if short else 31)
+    lines = [line for text in told for line in textwrap.wrap(text, TITLE_WIDTH)]
+    title = panel.set_title("\n".join(lines), loc="left", pad=19 if short else 31)
     spacing = {"columnspacing": 1.2, "handlelength": 1.5, "handletextpad": 0.5}
     place = {"loc": "lower left", "bbox_to_anchor": (-0.015, 0.97), "ncols": 4 if short else 2}
     for wide in title, panel.legend(**place, **spacing):

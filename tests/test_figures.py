@@ -582,6 +582,25 @@ def test_names_of_classes_do_not_make_panels_narrow(tmp_path):
         assert panel.get_position().width > 0.85
 
 
+def test_long_sentences_on_confused_classes_are_broken():
+    positions = [np.array([50, 250 + i]) for i in range(5)]
+    names = [f"Manganomelane {i:02d}" for i in range(5)]
+    heights = [np.array([1, 0.123])] * 5
+    for unit in "deg", "degrees 2-theta (Cu Kα)":
+        classes = ClassFile(300, positions, heights, "", {}, names, unit=unit, range=(10, 70.1))
+        figure = confused_classes([confusion(0, i) for i in range(1, 5)], classes)
+        assert_nothing_clipped_or_small(figure)
+        for panel in figure.axes:
+            title = panel.get_title("left").replace("\n", " ")
+            assert "(height 0.123) of class Manganomelane 00 and" in title
+        figure.draw_without_rendering()
+        boxes = [panel.get_tightbbox() for panel in figure.axes]
+        titles = [panel._left_title.get_window_extent() for panel in figure.axes]
+        assert all(upper.y0 >= title.y1 for upper, title in zip(boxes, titles[1:], strict=False))
+        heights_of_panels = [panel.bbox.height / figure.dpi for panel in figure.axes]
+        assert min(heights_of_panels) > 0.45
+
+
 def test_spectrum_is_cropped_only_if_its_peaks_are_in_one_half(write_classes):
     together, apart = [(50, 1), (150, 0.5)], [(50, 1), (250, 0.5)]
     classes = write_classes(together, apart, [(70, 1), (150, 0.5)])
