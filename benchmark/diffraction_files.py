@@ -18,6 +18,7 @@ UXD_TABLE = re.compile(r"_(?:(2THETA)(COUNTS|CPS)(TIME)?|(COUNTS|CPS))\s*$", re.
 OF_RANGE = "START", "2THETA", "STEPSIZE", "STEPCOUNT"  # keys that hold for one range only
 OF_SCAN = "MEAS_DATA_COUNT", "MEAS_SCAN_START", "MEAS_SCAN_STOP"  # of one scan of RAS only
 UXD_KEY = re.compile(r"_(\w+)\s*=\s*(.*)")
+RAS_TWO_THETA = re.compile(r"(2|two)[- ]?(theta|θ)", re.IGNORECASE)
 RAS_KEY = re.compile(r"\*(\w+)\s+\"?([^\"]*)")
 
 
@@ -232,6 +233,9 @@ def read_ras(path, lines, block=None):
     missing = missing_points(path, keys, [row[1] for row in rows], index in complete)
     x, y, notes = points(path, [row[:3] for row in rows])
     notes = (*missing, *notes)
+    axis = keys.get("MEAS_SCAN_AXIS_X", "")
+    if axis and not RAS_TWO_THETA.search(axis):
+        notes = (f"x is {axis}, as *MEAS_SCAN_AXIS_X says", *notes)
     factors = {row[3] for row in rows}
     if len(factors) > 1:
         notes = (

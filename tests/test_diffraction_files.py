@@ -90,6 +90,7 @@ RAS = (
         UXD_PAIRS,
         RAS,
         RAS.replace(" 1.0000", ""),
+        RAS.replace("TwoThetaTheta", "2Theta/Theta"),
         RAS.replace("\n", "\r\n"),
     ],
 )
@@ -169,6 +170,7 @@ def test_the_counts_of_a_scan_of_ras_are_not_those_of_the_next(measured):
         (xrdml(scan(attributes=' status="Aborted"')), "Aborted"),
         (xrdml(scan(axis="Omega", more=FIXED)), "x is Omega"),
         (UXD.replace("COUPLED", "THETA"), "x is THETA"),
+        (RAS.replace("TwoThetaTheta", "Omega"), "x is Omega"),
         (
             UXD.replace("_START", "_START=10\n_START"),
             "_START is 10 and, in line 9, 20.000000, which is taken",
