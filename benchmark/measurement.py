@@ -19,6 +19,14 @@ SAME_UNIT = {
     "wavenumbers": "1/cm",
     "ramanshift": "1/cm",  # by definition a difference of wavenumbers
     "nanometers": "nm",
+    "nm-1": "1/nm",
+    "nm^-1": "1/nm",
+    "nm⁻¹": "1/nm",
+    "angstrom": "å",
+    "angstroms": "å",
+    "å-1": "1/å",
+    "å^-1": "1/å",
+    "å⁻¹": "1/å",
     "micrometers": "um",
     "microns": "um",
     "\N{GREEK SMALL LETTER MU}m": "um",  # to which casefold turns the micro sign

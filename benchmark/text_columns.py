@@ -48,7 +48,8 @@ NO_VALUE = re.compile(  # in a cell between separators; between blanks, words ar
 KEY = re.compile(r"\W*+(TITLE|NAMES|XUNITS|YUNITS|NPOINTS)\s*[=:;,\t](.*)", re.IGNORECASE)
 IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 UNITS = re.compile(
-    r"nm|cm\^?[-−–]1|cm⁻¹|1/cm|µm|um|å|deg\.?|°|kev|ev|[km]?hz|ppm|counts|cps|a\.u\.|arb\.? ?units|"
+    r"nm|(?:cm|nm|å|a)(?:\^?[-−–]1|⁻¹)|1/(?:cm|nm|å|a)|µm|um|å|deg\.?|°|rad|kev|ev|[km]?hz|ppm|"
+    r"counts|cps|a\.u\.|arb\.? ?units|"
     r"abs\.?|absorbance|%?\s?t|%?\s?transmittance|%?\s?reflectance",
     re.IGNORECASE,
 )
