@@ -45,6 +45,7 @@ TEXTS = (
     (r"VAMAS ", "a VAMAS file", XY),
     (r"data_\S*\s(?=(.*\n)*?\s*(loop_|_\w))", "a CIF file", XY),
     (r"SIETRONICS ", "a Sietronics CPI file", XY),
+    (r"SampleIdent,", "a Philips UDF file", XY),
     (r"([^\n]*\n){1,3}\s*BANK\s+\d+", "a GSAS powder file", f"{XY} in degrees (.xye)"),
     (r"\*TYPE\b|\*CLASS\b", "a Rigaku ASC file", "RAS, or two columns of text"),
 )

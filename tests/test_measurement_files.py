@@ -355,6 +355,8 @@ FOREIGN = {
     "web page": [b"<!DOCTYPE html>\n<html>1 2\n</html>", b"\n<HTML>\n"],
     "XML with the root mzML": [b'<?xml version="1.0"?>\n<!-- a --><mzML>1 2\n2 3\n</mzML>'],
     "JSON": [b'{"x": [1, 2]}', b"[[1, 2], [2, 3]]"],
+    "Sietronics CPI": [b"SIETRONICS XRD SCAN\n10.00\n70.00\n0.02\nCu\n1.54\nSCANDATA\n110\n120\n"],
+    "Philips UDF": [b"SampleIdent,quartz,/\nScanStepSize, 0.020,/\nRawScan\n    110,    120\n/\n"],
     "CIF": [b"data_quartz\nloop_\n_pd_meas_2theta_scan\n_pd_meas_counts_total\n1 2\n2 3\n"],
     "GSAS": [b"a title\nBANK 1 4 4 CONST 2000 2 0 0 FXYE\n2000 110 10\n2002 120 11\n"],
 }
