@@ -203,7 +203,6 @@ def line_steps(path, lines, scale, scale_error):
     most = max(digits for _, digits in places)
     # Programs write x with a fixed number of decimals or, in all, of digits.
     place = max(worth * 10.0 ** (digits - most) for worth, digits in places)
-    place = max(place, min(worth for worth, _ in places))
     with np.errstate(all="ignore"):
         x = written * scale
         tolerance = abs(scale) * (place + 1e-9 * np.abs(written).max())

@@ -41,6 +41,7 @@ CONSISTENT = {
         "table": "11 1 1 1 1\n7 1 1 1 1\n3 1 9 1 1",
     },
     "checks": {"table": "400A%%%\n403A%%%%\n407A%Qq%\n411A"},
+    "checks, with decimals": {"table": "400.0A%%%\n403.0A%%%%\n407.0A%Qq%\n411.0A"},
     "x of the point after the check": {"table": "400A%%%\n404A%%%%\n408A%Qq%\n412A"},
     "x of the point after the check, with decimals": {
         "table": "400.0A%%%\n404.0A%%%%\n408.0A%Qq%\n412.0A"
@@ -196,6 +197,12 @@ def test_npoints_that_x_disproves_is_noted(fields, measured):
         {"npoints": 13, "lastx": 412, "DELTAX": 1},
         {"npoints": 13, "table": "400 1 1 1 1 1 1 1 1 1 9 1 1"},  # nothing tells
         {"npoints": 13, "DELTAX": 2},
+        {
+            "npoints": 13,
+            "DELTAX": 0.955,
+            "table": "400 1 1 1 1 1 1 1 1 1 9 1 1",
+        },  # nearer to 11 / 12
+        {"npoints": 13, "table": "400 1 1\n402 1 1 1 1 1 1 1 9 1 1"},  # the lines fit either
     ],
 )
 def test_npoints_that_x_does_not_disprove_is_believed(fields, measured):
@@ -272,6 +279,9 @@ NTUPLES = """##TITLE= A
             .replace("I..I)), XYDATA\n30 0", "R..R)), XYDATA\n30 0")
             .replace("30 0 5 1\n27 -7 -1 0", "30 2 4 100\n27 18 6 4")
         ),
+        lambda text: text.replace("VAR_DIM= 6, 6", "VAR_DIM= 9, 9").replace(
+            "N=1\n", "N=1\n##NPOINTS= 6\n"
+        ),
         lambda text: text.replace("30 2 4 100\n27 18 6 4", "30 BTTJ8%\n27 18 6 4").replace(
             "BTTJ8%", "2 4 100"
         ),
@@ -304,6 +314,16 @@ def test_of_several_pages_one_is_chosen(measured):
     with pytest.raises(InputError, match="holds 2 tables: 1 'A, page N=1', 2 'A, page N=2'"):
         read_measurement(path)
     assert read_measurement(path, "A, page N=2").y.max() == 2.5
+
+
+def test_labels_of_a_page_are_not_those_of_the_next(measured):
+    own = "N=1\n##FIRST= 6000, 1, 0, 1\n##LAST= 5500, 2, 0, 2\n"
+    path = measured(
+        NTUPLES.replace("I..I", "R..R").replace("/IMAG", "/OTHER").replace("N=1\n", own)
+    )
+    for page, first in ("1", 5500), ("2", 2500):
+        x = read_measurement(path, page).x
+        np.testing.assert_array_equal(x, np.arange(first, first + 501, 100))
 
 
 def linked(*blocks):
@@ -476,6 +496,34 @@ def test_a_step_of_three_digits_is_taken_for_exact(measured):
     (note,) = read_measurement(measured(steps(**long, DELTAX="1.25"))).notes
     assert "DELTAX is 1.25, which is taken" in note
     assert read_measurement(measured(steps(**long | {"lastx": 1650.4}, DELTAX="1.250"))).notes == ()
+    (note,) = read_measurement(measured(steps(**long | {"lastx": 525.3}, DELTAX="0.125"))).notes
+    assert "DELTAX is 0.125, which is taken" in note  # the 0 before the point is no digit of it
+
+
+@pytest.mark.parametrize(("lastx", "contradict"), [(4151.2, False), (4152.1, True)])
+def test_deltax_differs_by_half_its_last_digit_at_most(lastx, contradict, measured):
+    table = "400" + " 1" * 3000 + " 9"  # steps of 1.2504 and 1.2507
+    fields = {"table": table, "npoints": 3001, "lastx": lastx, "DELTAX": "1.250"}
+    notes = read_measurement(measured(steps(**fields))).notes
+    assert len(notes) == contradict
+    assert "DELTAX is 1.25, which is taken" in "".join(notes) or not contradict
+
+
+def test_a_rounded_xfactor_is_no_contradiction(measured):
+    first = [400 + 500 * k for k in range(4)]
+    table = "\n".join(f"{x / 0.12346:.3f}" + 500 * " 1" for x in first)
+    fields = {"table": table, "npoints": 2000, "lastx": 2399, "XFACTOR": "0.1235"}
+    measurement = read_measurement(measured(steps(**fields)))
+    assert measurement.notes == ()  # though x of the last line is half a step too large
+    np.testing.assert_array_equal(measurement.x, np.arange(400, 2400))
+
+
+def test_of_two_steps_that_fit_the_lines_the_one_that_fits_better_is_taken(measured):
+    table = "400" + 100 * " 1" + "\n500" + 1100 * " 1"
+    fields = {"table": table, "npoints": 1200, "lastx": 1599, "DELTAX": "1.002"}
+    measurement = read_measurement(measured(steps(**fields)))
+    np.testing.assert_array_equal(measurement.x, np.arange(400, 1600))
+    assert "DELTAX is 1.002, but FIRSTX, LASTX and NPOINTS give" in measurement.notes[0]
 
 
 def test_more_than_ten_million_points_are_refused(measured):
@@ -494,3 +542,9 @@ def test_decimal_commas_do_not_double_the_points(measured):
         read_measurement(measured(text.format("\n".join(lines))))
     points = read_measurement(measured(text.format("\n".join(lines).replace("0,", "0."))))
     assert points.x.tolist() == list(range(400, 450))
+
+
+def test_labels_that_differ_in_capitals_and_blanks_are_the_same(measured):
+    twice = "##YUNITS= Arbitrary  units\n##YUNITS= ARBITRARY UNITS\n##XYDATA"
+    measurement = read_measurement(measured(steps().replace("##XYDATA", twice)))
+    assert (measurement.y_unit, measurement.notes) == ("ARBITRARY UNITS", ())
