@@ -432,6 +432,7 @@ def test_rows_among_many_other_lines_are_found_in_linear_time(measured, monkeypa
         ("101;4\n;102;5\n103;6\n", ""),  # a row that was made a comment
         ("101;4\n; 3 scans\n;;\n103;6\n", ""),
         ("101 4\n;20\n103 6\n", ""),
+        ("101;4\n103;6\nthe end\n;20\n", "what follows the table from line 3 on is not read"),
         ("101;4\n103;6\n/*\n;20\n*/\n", ""),
     ],
 )
@@ -562,6 +563,20 @@ def test_errors_are_below_half_of_large_y(measured):
         else:
             with pytest.raises(InputError, match="the third is not an error of y"):
                 read_measurement(measured(text))
+
+
+@pytest.mark.parametrize("first", [1, 20])  # of x, which may be a number of rows
+def test_an_error_of_0_is_one(measured, first):
+    y = [9, 0, 4, 16, 1, 25]
+    text = "".join(f"{first + n} {counts} {np.sqrt(counts):g}\n" for n, counts in enumerate(y))
+    measurement = read_measurement(measured(text))
+    assert measurement.y.tolist() == y
+    assert measurement.notes == ("the third column is taken for errors of y and not read",)
+
+
+def test_two_counts_show_no_errors(measured):
+    with pytest.raises(InputError, match="the third is not an error of y"):
+        read_measurement(measured("20 3 5\n21 0 2\n22 3 5\n"))
 
 
 @pytest.mark.parametrize(
