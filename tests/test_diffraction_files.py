@@ -80,16 +80,19 @@ RAS = (
         xrdml(scan(more=OMEGA)),
         xrdml(scan(ENDS.replace("20.0", "10.0"), axis="Omega", more=TWO_THETA)),
         xrdml(scan(), version="2.1").replace("intensities", "counts"),
+        xrdml(scan()).replace(' xmlns="http://www.xrdml.com/XRDMeasurement/1.5"', ""),
         xrdml(scan(data=INTENSITIES + FACTORS)),
         xrdml(scan(attributes=' status="Completed"')),
         xrdml(scan()).encode("utf-16"),
         UXD,
         UXD.replace("_COUNTS", "_2THETA=1\n_COUNTS").replace("_START=", "_2THETA=1\n_START="),
         UXD.replace("_START", "_START=20\n_START"),
+        UXD.replace("_DRIVE='COUPLED'\n", "").replace("_COUNTS", "_DRIVE='COUPLED'\n_COUNTS"),
         UXD.replace("\n   130", " ; a comment\n   130"),
         UXD_PAIRS,
         RAS,
         RAS.replace(" 1.0000", ""),
+        RAS.replace(" 1.0000", "", 1),
         RAS.replace("TwoThetaTheta", "2Theta/Theta"),
         RAS.replace("\n", "\r\n"),
     ],
@@ -147,7 +150,8 @@ def test_scans_of_ras_that_are_as_their_header_says_are_read_without_a_note(text
 
 def test_the_counts_of_a_scan_of_ras_are_not_those_of_the_next(measured):
     path = measured(ras() + RAS.replace("20.0800 112.0000 1.0000\n", ""))
-    assert [len(read_measurement(path, block).x) for block in ("1", "2")] == [5, 4]
+    scans = [read_measurement(path, block) for block in ("1", "2")]
+    assert [(len(scan.x), scan.notes) for scan in scans] == [(5, ()), (4, ())]
 
 
 @pytest.mark.parametrize(
@@ -162,6 +166,8 @@ def test_the_counts_of_a_scan_of_ras_are_not_those_of_the_next(measured):
             "*MEAS_SCAN_START and *MEAS_SCAN_STOP are 20 and 90, but the scan goes from 20 to 20",
         ),
         (ras("4001"), "*MEAS_DATA_COUNT is 4001, but the scan holds 5 points"),  # stopped early
+        (ras("4"), "*MEAS_DATA_COUNT is 4, but the scan holds 5 points"),
+        (ras(start="19.95"), "are 19.95 and 20.08, but the scan goes from 20 to 20.08"),
         (ras(start="10"), "MEAS_SCAN_STOP are 10 and 20.08, but the scan goes"),
         (
             xrdml(scan(more="<countingTimes>1 1 1 1</countingTimes>")),
