@@ -381,6 +381,14 @@ def test_the_curve_through_exact_errors_is_found():
     fit = fit_power_law(SIZES, errors, 10_000)
     np.testing.assert_allclose(fit, (0.5, 0.8, 0.01), rtol=1e-3)
     np.testing.assert_allclose(power_law(np.array(SIZES), *fit), errors, rtol=1e-3)
+    steep = [0.9 * n**-1.6 + 0.01 for n in SIZES]
+    np.testing.assert_allclose(fit_power_law(SIZES, steep, 10_000), (0.9, 1.6, 0.01), rtol=1e-3)
+
+
+def test_no_parameter_of_a_curve_is_below_0():
+    errors = [0.6 * n**-0.2 - 0.15 for n in SIZES]  # which one below 0 would fit exactly
+    fit = fit_power_law(SIZES, errors, 10_000)
+    assert fit.c == 0 < fit.a
 
 
 @pytest.mark.parametrize(
@@ -445,6 +453,11 @@ def test_few_errors_or_nothing_but_errors_fit(errors):
 )
 def test_how_many_are_enough_is_interpolated_in_the_logarithm(errors, enough):
     assert size_for((1, 10, 100, 1000), errors, 0.02) == (enough and pytest.approx(enough))
+
+
+def test_an_accuracy_that_is_just_reached_is_enough():
+    assert 1 - 0.9 < 0.1  # as binary fractions
+    assert size_for((1, 10), (0.5, 0.1), 1 - 0.9) == pytest.approx(10)
 
 
 def test_an_error_of_fewer_seeds_than_others_says_so():
