@@ -594,6 +594,16 @@ def test_an_array_put_into_a_rendered_folder_is_not_rendered_over(class_file, da
     assert (dataset / name).read_bytes() == before
 
 
+def test_an_array_of_ones_own_is_not_removed_as_an_outdated_split(class_file, dataset):
+    before = np.load(dataset / "x_test_wide.npy")
+    render_dataset(class_file[0], dataset, SMALL._replace(wide_test=False))
+    assert not (dataset / "x_test_wide.npy").exists()
+    np.save(dataset / "x_test_wide.npy", before)  # which dataset.json knows no longer
+    with pytest.raises(InputError, match=r"x_test_wide\.npy is not replaced, as it is not what"):
+        render_dataset(class_file[0], dataset, SMALL._replace(wide_test=False))
+    np.testing.assert_array_equal(np.load(dataset / "x_test_wide.npy"), before)
+
+
 @pytest.mark.parametrize(
     "card", ['{"name": "of another program"}', "[1]", '{"complete": true, "files": {}}', "{"]
 )
