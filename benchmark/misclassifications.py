@@ -126,7 +126,8 @@ def can_look_like(pattern, other, variant, variation):
 
     pattern, other: positions and heights, arrays (peaks,), of the class and of the other one;
     variant: Variant of the test spectrum. A spectrum shows heights only relative to its highest, so
-    every scale is tried at which other peaks can be partners, and one between each two of these.
+    every scale is tried from which on two peaks can be partners: peaks that all can at some scale
+    can at the largest of theirs, too.
     """
     (x, h), (positions, heights) = pattern, other
     heights = change_heights(heights, variant.height_change)
@@ -138,8 +139,7 @@ def can_look_like(pattern, other, variant, variation):
     lowest, highest = (h - change) / ratios[:, None], (h + change) / ratios[:, None]
     alone = np.where((h < change) | (h == 0), 0, np.inf)  # of peaks that may vanish, or must not
     limits = 1 - variation.max_height_change, 1 + variation.max_height_change  # of the highest peak
-    ends = np.unique(np.clip([lowest[near], highest[near]], *limits))
-    for scale in (*ends, *(ends[:-1] + ends[1:]) / 2):
+    for scale in np.unique(np.clip(lowest[near], *limits)):
         fits = near & (lowest <= scale + ROUNDING) & (scale - ROUNDING <= highest)
         if fits.any(axis=1).all():
             partners, _ = match_peaks(np.where(fits, 0, np.inf), alone_b=alone)
