@@ -288,3 +288,12 @@ def test_variants_are_numbered_in_their_class_however_many_it_has(class_file, tm
     runs = [run_of(tmp_path / "vgg", (labels + 1) % 3)]
     found = explained(runs, {"test": labels}, first_three, LIMITS)
     assert [m.variant for m in found] == [*range(2), *range(3), *range(9)]
+
+
+@pytest.mark.parametrize(("height", "alike"), [(0.049, True), (0.05, False)])
+def test_a_peak_as_high_as_the_largest_change_does_not_vanish(height, alike):
+    pattern = np.array([100, 300]), np.array([1, height])
+    other = np.array([100]), np.array([1.0])
+    limits = LIMITS._replace(max_height_change=0.05)
+    found = misclassifications.can_look_like(pattern, other, Variant(0, 0), limits)
+    assert found == alike  # as of the ideal observer, for whom that has the probability 0
