@@ -416,6 +416,20 @@ def test_a_line_that_lies_elsewhere_in_some_samples_is_two_in_the_class_file(sam
     assert lines_in_two(detected, pattern).tolist() == numbers
 
 
+def test_a_line_that_no_spectrum_has_is_not_one_with_its_neighbour():
+    pattern = peaks([100, 106, 300], [1, 0.2, 0.5], widths=2)
+    detected = [peaks([100, 300], [1, 0.5], widths=2)] * 3
+    assert lines_in_two(detected, pattern).tolist() == []
+
+
+@pytest.mark.parametrize("widths", [[1, 4], [4, 1]])
+@pytest.mark.parametrize(("apart", "numbers"), [(12, [0]), (13, [])])
+def test_lines_are_near_by_the_geometric_mean_of_their_widths(widths, apart, numbers):
+    pattern = peaks([100, 100 + apart], [1, 1], widths)
+    detected = [peaks([100], [1], widths=1), peaks([100 + apart], [1], widths=1)]
+    assert lines_in_two(detected, pattern).tolist() == numbers
+
+
 def test_lines_in_two_are_told(make, tmp_path):
     files = write_samples(tmp_path / "files", sigma=1.5, jitter=4, samples=3)
     flags = "--measured", files, "--range", 200, 1200, "--datapoints", 1001
@@ -621,6 +635,8 @@ def test_backgrounds_are_told_from_overlapping_peaks():
     narrow = sum(np.exp(-(((x - at) / 3) ** 2) / 2) for at in (200, 210, 300, 306, 500))
     broad = sum(1 / (1 + ((x - at) / 10) ** 2) for at in (400, 425, 450, 475, 700))
     single = np.exp(-(((x - 500) / 100) ** 2) / 2)
+    crowded = sum(np.exp(-(((x - at) / 1.5) ** 2) / 2) for at in (*range(400, 481, 4), 440))
+    at_the_end = narrow + 0.8 * np.exp(-(((x - 980) / 40) ** 2) / 2)
     hump = 0.4 * np.exp(-(((x - 210) / 60) ** 2) / 2)
 
     def level(spectrum):
@@ -628,7 +644,7 @@ def test_backgrounds_are_told_from_overlapping_peaks():
         return background_under(spectrum, detect(spectrum, Detection(0.04, 0.02)))
 
     told = class_file_from_peaks.HIGH_BACKGROUND
-    assert max(level(narrow), level(broad), level(single)) < told
+    assert max(map(level, (narrow, broad, single, crowded, at_the_end))) < told
     assert told < level(narrow + hump) < 0.3
     assert told < level(narrow + x / 1000) < 0.4
 
