@@ -774,6 +774,7 @@ def test_labels_that_number_classes_otherwise_are_warned_of(capsys):
     for predictions, told in (
         ([(y + 1) % 500], "misclassifies 4500, but only 0 if classes had other numbers"),
         ([unlearned, (y + 1) % 500, y * 0], None),  # the best run has learned nothing
+        ([(y + 1) % 500, unlearned], None),
         ([np.where(y < 200, (y + 1) % 200, y)], None),  # most are right
         ([unlearned], None),
         ([np.random.default_rng(0).permutation(y)], None),
