@@ -27,7 +27,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from benchmark import class_figures, figures, tables
+from benchmark import class_figures, comparison_tables, figures, table_notes, tables
 from benchmark.artefacts import names_of_those_on
 from benchmark.baseline_folder import read_baselines
 from benchmark.class_file import ClassFile
@@ -110,10 +110,10 @@ def main(settings):
     evaluation = evaluate(folder, settings.dataset, settings.config, settings.shipped)
     texts = {
         "table.md": tables.markdown_tables(evaluation.rows, evaluation.published)
-        + tables.group_text(evaluation.rows, evaluation.shown)
-        + tables.distance_from_ideal(evaluation.rows)
+        + table_notes.group_text(evaluation.rows, evaluation.shown)
+        + table_notes.distance_from_ideal(evaluation.rows)
         + notes_text(evaluation)
-        + tables.times_text(evaluation.runs),
+        + table_notes.times_text(evaluation.runs),
         "table.csv": tables.csv_table(evaluation.rows, tables.origin_of(evaluation.own[0])),
         "table.tex": tables.latex_tables(evaluation.rows, evaluation.published),
         "significance.md": significance_text(evaluation),
@@ -125,7 +125,9 @@ def main(settings):
         + artefacts_text(evaluation.variation),
     }
     if evaluation.agreements:
-        texts["agreement.md"] = tables.agreement_text(evaluation.agreements, evaluation.published)
+        texts["agreement.md"] = comparison_tables.agreement_text(
+            evaluation.agreements, evaluation.published
+        )
     drawn = draw(evaluation) if settings.figures else {}
     for name, text in texts.items():
         with replace_file(folder / name) as file:
@@ -143,12 +145,12 @@ def notes_text(evaluation):
     """Say in Markdown what has to be known of the runs to read their table."""
     e = evaluation
     return (
-        tables.origin_text(e.own[0])
-        + tables.methods_text(e.baselines)
-        + tables.seeds_text(e.own)
-        + tables.cut_off_text(e.runs)
-        + tables.shipped_text(e.runs, SHIPPED)
-        + tables.versions_text(e.runs)
+        table_notes.origin_text(e.own[0])
+        + table_notes.methods_text(e.baselines)
+        + table_notes.seeds_text(e.own)
+        + table_notes.cut_off_text(e.runs)
+        + table_notes.shipped_text(e.runs, SHIPPED)
+        + table_notes.versions_text(e.runs)
     )
 
 
@@ -303,14 +305,16 @@ def wrong_predictions(runs, predictions, labels):
 
 def significance_text(evaluation):
     return "\n".join(
-        groups_text(evaluation, split) + tables.comparisons_text(comparisons)
+        groups_text(evaluation, split) + comparison_tables.comparisons_text(comparisons)
         for split, comparisons in evaluation.comparisons.items()
     )
 
 
 def groups_text(evaluation, split):
     e = evaluation
-    return tables.groups_text(split, e.letters[split], e.comparisons[split], e.detectable[split])
+    return comparison_tables.groups_text(
+        split, e.letters[split], e.comparisons[split], e.detectable[split]
+    )
 
 
 def significance_csv(evaluation):
@@ -347,7 +351,7 @@ def draw(evaluation):
         ),
         "learning_curves": figures.learning_curves(runs),
         "confused_classes": None,
-        "cost": figures.cost(runs, shown, comparable=not tables.times_text(runs)),
+        "cost": figures.cost(runs, shown, comparable=not table_notes.times_text(runs)),
     }
     if evaluation.class_file:
         classes = evaluation.class_file, evaluation.variation

@@ -36,6 +36,11 @@ def markdown_text(text):
     return re.sub(r"[\\|`*<]", r"\\\g<0>", one_line(text))
 
 
+def names_text(names):
+    """Return names as a list in Markdown, on one line."""
+    return ", ".join(map(markdown_text, names))
+
+
 def as_plain_text(header, lines):
     """Format a table for a terminal: the first column to the left, the others to the right."""
     rows = [list(map(one_line, cells)) for cells in (header, *lines)]

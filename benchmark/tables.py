@@ -1,27 +1,16 @@
-"""The tables of an evaluation: a row per network and method, and what stands below them."""
+"""The table of an evaluation: a row per network and method, over the seeds."""
 
 from statistics import mean, stdev
 from typing import NamedTuple
 
 import numpy as np
 
-from benchmark.baseline_folder import settings_told
 from benchmark.data_card import checksum
 from benchmark.published_results import PUBLISHED, PublishedNetwork
 from benchmark.results_folder import SHIPPED_MARK, by_network
 from benchmark.run_folder import differing_constants, read_predictions
-from benchmark.significance import ALPHA, LETTERS, POWER, holm
-from benchmark.table_formats import (
-    as_csv,
-    as_latex,
-    as_markdown,
-    difference_cells,
-    markdown_text,
-    mean_text,
-)
+from benchmark.table_formats import as_csv, as_latex, as_markdown, mean_text
 from benchmark.variation import value_text
-
-VERSIONS = "tensorflow", "keras", "onednn", "benchmark"  # that may change what runs compute
 
 
 class Score(NamedTuple):
@@ -238,41 +227,6 @@ def csv_table(rows, origin):
     return as_csv(flat[0], flat)
 
 
-def group_text(rows, shown):
-    """Say in Markdown what the groups mean; shown: the split that they are about."""
-    if not any(row.group for row in rows):
-        return ""
-    return (
-        f"\ngroup: networks with a common letter were not shown to differ on "
-        f"{markdown_text(shown)}.\n"
-    )
-
-
-def distance_from_ideal(rows):
-    """Say in Markdown how far the best network is from the ideal observer; "" without it."""
-    ideal = next((row for row in rows if row.network == "ideal_observer"), None)
-    networks = [row for row in rows if row.seeds]
-    if ideal is None or not networks:
-        return ""
-    lines = []
-    for split, judged in ideal.scores.items():
-        if judged.unanswered:
-            continue
-        best = min(networks, key=lambda row: row.scores[split].mean)
-        lines.append(
-            f"- {markdown_text(split)}: {markdown_text(best.network)} misclassifies "
-            f"{mean_text(best.scores[split].mean)}, the ideal observer {mean_text(judged.mean)} of "
-            f"{judged.spectra}"
-        )
-    if not lines:
-        return ""
-    head = (
-        "\nHow far the best network is from what is possible (on val no classifier can do better "
-        "on average than the ideal observer; on test splits it is what training spectra teach):\n"
-    )
-    return head + "\n" + "\n".join(lines) + "\n"
-
-
 def origin_of(run):
     """Return which spectra and which protocol all rows of a table are about, name -> text.
 
@@ -287,204 +241,3 @@ def origin_of(run):
         "checksum": checksum(files),
         "protocol": f"the paper's but for {', '.join(changed)}" if changed else "the paper's",
     }
-
-
-def origin_text(run):
-    """Say in Markdown which spectra and which protocol all rows of a table are about."""
-    origin = origin_of(run)
-    return (
-        f"\nDataset {markdown_text(origin['dataset'])}, checksum {origin['checksum'][:16]}…; "
-        f"protocol: {markdown_text(origin['protocol'])}.\n"
-    )
-
-
-def methods_text(baselines):
-    """Say in Markdown with which settings the methods judged; "" if none depends on any."""
-    parts = [
-        f"{markdown_text(baseline.method)} with {setting}"
-        for baseline in baselines
-        for setting in settings_told(baseline)
-    ]
-    return f"\nMethods: {', '.join(parts)}.\n" if parts else ""
-
-
-def seeds_text(runs):
-    """Say which seeds there are unless all networks have 0, 1, 2 and so on; "" if they have.
-
-    Who leaves out seeds after seeing their results makes means and tests worthless.
-    """
-    seeds = {network: [run.seed for run in of] for network, of in by_network(runs).items()}
-    usual = all(numbers == list(range(len(numbers))) for numbers in seeds.values())
-    if usual and len(set(map(len, seeds.values()))) == 1:
-        return ""
-    parts = [f"{markdown_text(name)} {', '.join(map(str, of))}" for name, of in seeds.items()]
-    return (
-        f"\nSeeds: {'; '.join(parts)}. Which ones count has to be decided before their results "
-        f"are known.\n"
-    )
-
-
-def cut_off_text(runs):
-    """Say whose training EPOCHS ended before early stopping could; "" if none was."""
-    counts = {}
-    for run in runs:
-        limits = run.protocol
-        ended = run.epochs == limits.epochs and run.epochs - run.best_epoch < limits.stop_patience
-        counts.setdefault(run.model, []).append(ended)
-    parts = [
-        f"{markdown_text(name)} {sum(ended)} of {len(ended)}"
-        for name, ended in counts.items()
-        if any(ended)
-    ]
-    if not parts:
-        return ""
-    which = "all" if all(map(all, counts.values())) else ", ".join(parts)
-    return (
-        f"\nRuns that EPOCHS {runs[0].protocol.epochs} ended before early stopping did: {which}. "
-        f"They might have become better.\n"
-    )
-
-
-def shipped_text(runs, known):
-    """Say where the rows come from that are not of the results folder's own runs.
-
-    known: the results folders that come with the project.
-    """
-    folders = [str(run.folder.parent) for run in runs if run.model.endswith(SHIPPED_MARK)]
-    if not folders:
-        return ""
-    names = names_text(dict.fromkeys(folders))
-    whence = "come with the project, from" if set(folders) <= set(known) else "are those in"
-    return f"\nRows marked{SHIPPED_MARK} {whence} {names}; all others are yours.\n"
-
-
-def versions_text(runs):
-    """Say by which versions runs were trained if that differs, for then their results may, too."""
-    sentences = []
-    for name in VERSIONS:
-        networks = {}
-        for run in runs:
-            for environment in run.environments:
-                networks.setdefault(environment.get(name), {})[run.model] = None
-        networks.pop(None, None)  # runs that did not record it
-        if len(networks) > 1:
-            parts = [f"{names_text(models)} with {value}" for value, models in networks.items()]
-            sentences.append(f"{name} differs: {'; '.join(parts)}; results may differ by that.")
-    return "".join(f"\n{sentence}\n" for sentence in sentences)
-
-
-def times_text(runs):
-    """Say on what the runs were trained if that differs, for then their times do, too."""
-    networks = {}
-    for run in runs:
-        for environment in run.environments:
-            device, threads = environment.get("device"), environment.get("threads")
-            networks.setdefault(f"{device}, threads: {threads}", {})[run.model] = None
-    if len(networks) < 2:
-        return ""
-    machines = "; ".join(f"{', '.join(names)} on {where}" for where, names in networks.items())
-    return f"\nTimes are not comparable: {markdown_text(machines)}.\n"
-
-
-def groups_text(split, letters, comparisons, detectable=None):
-    """Say in Markdown which networks are not shown to differ.
-
-    letters: `significance.groups` of comparisons, a list of `significance.Comparison`; detectable:
-    `significance.detectable_differences` of them.
-    """
-    lines = [f"## Which differences are real: {markdown_text(split)}", ""]
-    compared = {name for c in comparisons for name in (c.a, c.b)}
-    alone = [name for name in letters if name not in compared]
-    if alone:
-        lines += [
-            f"Not compared: {names_text(alone)}. A comparison takes three seeds of each of two "
-            f"networks."
-        ]
-    if compared and not any(letters.values()):
-        lines += [f"No letters: the networks fall into more than {len(LETTERS)} groups."]
-    for letter in LETTERS:
-        members = [name for name in letters if letter in letters[name]]
-        what = "are not shown to differ" if len(members) > 1 else "differs from all others compared"
-        if members:
-            lines.append(f"- {letter}: {names_text(members)} {what}")
-    if detectable:
-        found = [f"{mean_text(number, 2)} spectra ({n} seeds)" for n, number in detectable.items()]
-        lines += [
-            "",
-            f"If the counts of all networks spread alike over the seeds, a true difference of "
-            f"{', '.join(found)} between two networks would be found here with a probability of "
-            f"{100 * POWER:g} %, a smaller one, or one with fewer seeds, more rarely.",
-        ]
-    untested = {name for c in comparisons if c.welch is None for name in (c.a, c.b)}
-    if untested:
-        lines += [
-            "",
-            f"Not tested against each other: "
-            f"{names_text(name for name in letters if name in untested)}. Each misclassifies the "
-            f"same number of spectra with all its seeds, so Welch's test has no spread to hold a "
-            f"difference against. They share a letter because nothing shows that they differ.",
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def comparisons_text(comparisons):
-    """Format a list of `significance.Comparison` as a Markdown table."""
-    if not comparisons:
-        return ""
-    header = ["pair", "difference", "95 % interval", "Welch", "Mann-Whitney", "McNemar"]
-    header.append("spectra in favour")
-    lines = [
-        [
-            f"{c.a} − {c.b}",
-            *difference_cells(c.difference, c.low, c.high),
-            *("" if p is None else f"{p:.2g}" for p in (c.welch, c.mann_whitney, c.mcnemar)),
-            "" if c.favour_a is None else f"{c.favour_a} : {c.favour_b}",
-        ]
-        for c in comparisons
-    ]
-    note = (
-        f"\np-values are Holm-corrected for the number of pairs tested, intervals are not. The "
-        f"letters come from Welch's test at the level {ALPHA:g}. Mann-Whitney's p cannot be small "
-        f"with few seeds and many pairs: 0.22 at least for five seeds of eight networks. The last "
-        f"column counts the spectra that either network classifies correctly in more seeds than "
-        f"the other. McNemar's test, which rests on them, takes the spectra of one class for "
-        f"independent; they are not, so its small p-values are too small.\n"
-    )
-    unequal = [f"{c.a} − {c.b}" for c in comparisons if c.mcnemar is None]
-    if unequal:
-        note += (
-            f"\nMcNemar's test was not made for {names_text(unequal)}: it takes networks with "
-            f"equal numbers of seeds.\n"
-        )
-    return f"{note}\n{as_markdown(header, lines)}"
-
-
-def names_text(names):
-    return ", ".join(map(markdown_text, names))
-
-
-def agreement_text(agreements, published):
-    """Format a list of `significance.Agreement` in Markdown; published: Published."""
-    header = ["network", "ours", "published", "difference", "95 % interval", "Mann-Whitney p", ""]
-    corrected = holm([a.mann_whitney for a in agreements])
-    lines = [
-        [
-            a.network,
-            ", ".join(map(str, a.ours)),
-            ", ".join(map(str, a.published)),
-            *difference_cells(a.difference, a.low, a.high),
-            f"{p:.2g}",
-            "not shown to differ" if p >= ALPHA else "differ",
-        ]
-        for a, p in zip(agreements, corrected, strict=True)
-    ]
-    return (
-        f"## Agreement with the published runs: {markdown_text(published.split)}\n\n"
-        f"Misclassified spectra of each run. The exact Mann-Whitney test asks whether both sets of "
-        f"counts can come from one distribution; p is Holm-corrected for the number of networks. "
-        f"The interval is that of Welch's test, not corrected, so it may leave out 0 where the "
-        f"networks are not shown to differ. "
-        f"All our runs learned from one draw of training spectra and all published ones from "
-        f"another: how much that changes is in neither p nor interval. "
-        f"Source of the published runs: {published.source}.\n\n{as_markdown(header, lines)}"
-    )

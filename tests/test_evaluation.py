@@ -12,7 +12,7 @@ from conftest import PROJECT, SMALL, assert_one_sentence, variation
 
 import evaluate
 import train_models
-from benchmark import report, tables
+from benchmark import report, table_notes, tables
 from benchmark.artefacts import Artefacts
 from benchmark.baseline_folder import read_baselines
 from benchmark.class_file import ClassFile
@@ -183,7 +183,7 @@ def test_the_network_nearest_to_the_ideal_is_the_one_with_the_best_mean(tmp_path
         write_run(tmp_path, "cnn6", seed, steady)
         write_run(tmp_path, "vgg", seed, lucky)
     write_baseline(tmp_path, "ideal_observer", 2)
-    text = tables.distance_from_ideal(table(tmp_path))
+    text = table_notes.distance_from_ideal(table(tmp_path))
     assert "- test: cnn6 misclassifies 10, the ideal observer 2 of 4500\n" in text
 
 
@@ -674,7 +674,7 @@ def test_every_version_that_differs_is_told():
         runs = [
             SimpleNamespace(model=m, environments=[{name: v}]) for m, v in (("a", "1"), ("b", "2"))
         ]
-        assert f"{name} differs: a with 1; b with 2; results may" in tables.versions_text(runs)
+        assert f"{name} differs: a with 1; b with 2; results may" in table_notes.versions_text(runs)
 
 
 def test_no_macro_f1_where_answers_are_tied(tmp_path):
@@ -728,25 +728,27 @@ def test_seeds_are_named_unless_they_are_the_first_ones_of_every_network(tmp_pat
     for seed in range(3):
         write_run(tmp_path, "vgg", seed, 4)
         write_run(tmp_path, "cnn2", seed, 4)
-    assert tables.seeds_text(read_results(tmp_path)) == ""
+    assert table_notes.seeds_text(read_results(tmp_path)) == ""
     write_run(tmp_path, "vgg", 3, 4)
-    assert "\nSeeds: cnn2 0, 1, 2; vgg 0, 1, 2, 3. " in tables.seeds_text(read_results(tmp_path))
+    assert "\nSeeds: cnn2 0, 1, 2; vgg 0, 1, 2, 3. " in table_notes.seeds_text(
+        read_results(tmp_path)
+    )
     for folder in "vgg-seed1", "vgg-seed2", "cnn2-seed0", "cnn2-seed2":
         shutil.rmtree(tmp_path / folder)
     write_run(tmp_path, "cnn2", 2, 4)
-    assert "\nSeeds: cnn2 1, 2; vgg 0, 3. " in tables.seeds_text(read_results(tmp_path))
+    assert "\nSeeds: cnn2 1, 2; vgg 0, 3. " in table_notes.seeds_text(read_results(tmp_path))
 
 
 def test_training_that_ended_before_its_patience_is_told(tmp_path):
     write_run(tmp_path, "vgg", 0, 4, epochs=500, best_epoch=475)
-    assert tables.cut_off_text(read_results(tmp_path)) == ""
+    assert table_notes.cut_off_text(read_results(tmp_path)) == ""
     write_run(tmp_path, "vgg", 1, 4, epochs=500, best_epoch=476)
     write_run(tmp_path, "cnn2", 0, 4, epochs=499, best_epoch=490)
-    text = tables.cut_off_text(read_results(tmp_path))
+    text = table_notes.cut_off_text(read_results(tmp_path))
     assert "Runs that EPOCHS 500 ended before early stopping did: vgg 1 of 2. " in text
     for folder in "vgg-seed0", "cnn2-seed0":
         shutil.rmtree(tmp_path / folder)
-    text = tables.cut_off_text(read_results(tmp_path))
+    text = table_notes.cut_off_text(read_results(tmp_path))
     assert "Runs that EPOCHS 500 ended before early stopping did: all. " in text
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmark import significance, tables
+from benchmark import comparison_tables, significance
 from benchmark.published_results import PUBLISHED
 
 
@@ -128,11 +128,11 @@ def test_networks_with_different_numbers_of_seeds_are_not_compared_by_mcnemar():
     (found,) = comparisons
     assert (found.mcnemar, found.favour_a, found.favour_b) == (None, None, None)
     assert found.welch == significance.welch(*(seeds.sum(axis=1) for seeds in wrong.values()))[-1]
-    text = tables.comparisons_text(comparisons)
+    text = comparison_tables.comparisons_text(comparisons)
     assert "McNemar's test was not made for one − copy: it takes networks with equal" in text
     assert text.splitlines()[-1].endswith(" |  |  |")
     both = significance.compare_networks({"a": wrong["copy"], "b": wrong["copy"]})
-    assert "was not made" not in tables.comparisons_text(both)
+    assert "was not made" not in comparison_tables.comparisons_text(both)
 
 
 def test_only_the_tests_that_were_made_count_for_holm():
@@ -176,10 +176,12 @@ def test_counts_without_any_spread_are_not_compared_by_welchs_test():
     assert first.mann_whitney == pytest.approx(0.6)  # 2 of 20 deals are as extreme, times six pairs
     letters = significance.groups(wrong, comparisons)
     assert letters == {"never": "a", "always": "a", "between": "b", "worse": "c"}
-    said = tables.groups_text("test", letters, comparisons)
+    said = comparison_tables.groups_text("test", letters, comparisons)
     assert "\nNot tested against each other: never, always. Each misclassifies" in said
     (row,) = (
-        line for line in tables.comparisons_text(comparisons).splitlines() if "never − a" in line
+        line
+        for line in comparison_tables.comparisons_text(comparisons).splitlines()
+        if "never − a" in line
     )
     assert row == "| never − always | -7.0 |  |  | 0.6 | 0.047 | 7 : 0 |"
 
@@ -187,7 +189,9 @@ def test_counts_without_any_spread_are_not_compared_by_welchs_test():
 def test_what_was_tested_is_not_said_to_be_untested():
     wrong = {"steady": wrong_spectra([7, 7, 7]), "other": wrong_spectra([8, 9, 8])}
     comparisons = significance.compare_networks(wrong)
-    text = tables.groups_text("test", significance.groups(wrong, comparisons), comparisons)
+    text = comparison_tables.groups_text(
+        "test", significance.groups(wrong, comparisons), comparisons
+    )
     assert "Not" not in text
 
 
@@ -288,7 +292,7 @@ def test_sixty_networks_share_letters_just_where_they_are_alike(share):
     letters = significance.groups(networks, comparisons)
     for c in comparisons:
         assert bool(set(letters[c.a]) & set(letters[c.b])) == (c.welch >= 0.05)
-    text = tables.groups_text("test", letters, comparisons)
+    text = comparison_tables.groups_text("test", letters, comparisons)
     listed = [line[2] for line in text.splitlines() if line.startswith("- ")]
     assert listed == sorted(set("".join(letters.values())), key=significance.LETTERS.index)
     assert "No letters" not in text
@@ -300,14 +304,14 @@ def test_more_groups_than_letters_are_said_to_be_so():
     comparisons = comparisons_where(networks, [a // 3 == b // 3 for a, b in pairs])
     letters = significance.groups(networks, comparisons)
     assert set(letters.values()) == {""}
-    text = tables.groups_text("test", letters, comparisons)
+    text = comparison_tables.groups_text("test", letters, comparisons)
     assert "No letters: the networks fall into more than 336 groups." in text
     assert "Not compared" not in text
 
 
 def test_columns_of_the_comparisons_hold_what_their_headers_say():
     found = significance.Comparison("x", "y", 3.25, 1.5, 5, 0.011, 0.022, 0.033, 7, 4)
-    *_, header, _, row = tables.comparisons_text([found]).splitlines()
+    *_, header, _, row = comparison_tables.comparisons_text([found]).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in (header, row)]
     assert dict(zip(*cells, strict=True)) == {
         "pair": "x − y",
@@ -329,7 +333,7 @@ def test_agreement_holds_our_counts_against_published_ones():
     )
     other = significance.agreement("cnn2", [60, 62, 61, 64, 70], [34, 39, 31, 50, 36])
     assert other.mann_whitney == pytest.approx(2 / 252)
-    text = tables.agreement_text([alike, other], PUBLISHED["followup"])
+    text = comparison_tables.agreement_text([alike, other], PUBLISHED["followup"])
     assert "| cnn2 | 35, 41, 33 | 34, 39, 31, 50, 36 | -1.7 |" in text
     assert "| 0.016 | differ |" in text  # 2 of 252, corrected for two networks
     assert [line.rsplit("|", 2)[1].strip() for line in text.splitlines()[-2:]] == [
@@ -373,7 +377,7 @@ def test_more_pairs_leave_a_larger_difference_undetected():
     few = significance.detectable_differences(wrong, one_pair)
     many = significance.detectable_differences(wrong, [*one_pair, comparison("a", "c", 1)])
     assert few[5] < many[5]
-    text = tables.groups_text("test", {"a": "a", "b": "a"}, one_pair, few)
+    text = comparison_tables.groups_text("test", {"a": "a", "b": "a"}, one_pair, few)
     assert f"a true difference of {few[5]:.2g} spectra (5 seeds) between two networks" in text
     not_tested = [*one_pair, comparison("a", "c", None)]
     assert significance.detectable_differences(wrong, not_tested) == few
@@ -391,7 +395,9 @@ def test_a_detectable_difference_is_one_between_networks_of_so_many_seeds():
     found = detectable(a=five, b=five, c=three, d=three)
     assert list(found) == [5, 3]
     assert found[5] < found[3]
-    text = tables.groups_text("test", dict.fromkeys("abcd", "a"), [comparison("a", "b", 1)], found)
+    text = comparison_tables.groups_text(
+        "test", dict.fromkeys("abcd", "a"), [comparison("a", "b", 1)], found
+    )
     assert f"of {found[5]:.2g} spectra (5 seeds), {found[3]:.0f} spectra (3 seeds) between" in text
 
 
@@ -399,4 +405,4 @@ def test_without_a_pair_or_spread_no_difference_is_called_detectable():
     wrong = {name: wrong_spectra([30, 30, 30]) for name in "ab"}
     assert significance.detectable_differences(wrong, [comparison("a", "b", None)]) == {}
     assert significance.detectable_differences(wrong, []) == {}
-    assert "found here" not in tables.groups_text("test", {"a": "", "b": ""}, [], {})
+    assert "found here" not in comparison_tables.groups_text("test", {"a": "", "b": ""}, [], {})
