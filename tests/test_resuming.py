@@ -187,6 +187,25 @@ def test_the_seconds_of_all_processes_are_added_up(dataset, tmp_path, monkeypatc
     assert 1e6 < train(dataset, tmp_path / "run", minutes=1000).seconds < 1.1e6
 
 
+def test_a_signal_while_spectra_are_validated_changes_no_bit(
+    dataset, tmp_path, monkeypatch, capsys
+):
+    train(dataset, tmp_path / "whole", minutes=1000)
+    validate = train_models.validate
+
+    def validate_after_a_signal(model, validation, checkpoint):
+        if checkpoint.progress.epoch == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return validate(model, validation, checkpoint)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_models, "validate", validate_after_a_signal)
+        with pytest.raises(Terminated):
+            train(dataset, tmp_path / "stopped", minutes=1000)
+    train(dataset, tmp_path / "stopped", minutes=1000)
+    assert identical(tmp_path / "whole", tmp_path / "stopped", capsys)
+
+
 def test_a_signal_after_the_last_epoch_adds_no_further_one(dataset, tmp_path, monkeypatch, capsys):
     run = train(dataset, tmp_path / "whole", minutes=1000)
     end_epoch = train_models.end_epoch
