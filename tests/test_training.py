@@ -16,6 +16,7 @@ import pytest
 from conftest import PROJECT, assert_one_sentence, write_finished_run
 
 import train_models
+from benchmark import training_time
 from benchmark.checkpoint import Progress
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset, warn_of_own_splits
@@ -575,6 +576,26 @@ def test_weights_that_cannot_be_saved_leave_nothing_half_written(dataset, tmp_pa
     with pytest.raises(OSError, match="No space left"):
         train(dataset, tmp_path)
     assert not list(tmp_path.rglob("*.keras"))
+
+
+def test_the_estimate_is_of_all_steps_and_of_validation_as_a_third_of_one(monkeypatch, capsys):
+    monkeypatch.setattr(training_time, "seconds_of_step", lambda *_: 3.0)
+    splits = {"train": (np.zeros((25, 9)), None), "val": (np.zeros((10, 9)), None)}
+    runs = [(Path("none") / str(seed), "vgg") for seed in range(2)]
+    training_time.estimate(
+        [SimpleNamespace(name="vgg")],
+        SimpleNamespace(splits=splits, datapoints=9),
+        PROTOCOL._replace(batch_size=12, passes=2),
+        runs,
+        workers=2,
+    )
+    assert capsys.readouterr().out.splitlines() == [
+        "2 of 2 runs are to be trained: 25 spectra of 9 datapoints, 5 steps an epoch, at most 500 "
+        "epochs",
+        "vgg: 3000 ms a step, 16 seconds an epoch; runs: 2",
+        "in all about 8 minutes if a run takes 30 epochs, 32 minutes if a run takes 120 epochs "
+        "(WORKERS 2)",
+    ]
 
 
 def test_durations_are_told_in_the_unit_that_suits_them():
