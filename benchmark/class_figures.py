@@ -227,8 +227,8 @@ def confused_classes(confusions, class_file, variation, vary):
     datapoints and relative intensity.
     """
     pairs = confused_pairs(confusions)
-    figure = Figure((WIDTH, 0.4 + 2.4 * len(pairs)), layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.42)  # for three lines of title, and the legend
+    figure = Figure((WIDTH, 0.4 + 2.1 * len(pairs)), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.12)
     panels = figure.subplots(len(pairs), squeeze=False)[:, 0]
     for panel, cases in zip(panels, pairs, strict=True):
         draw_confusion(panel, cases, vary, class_file, variation)
