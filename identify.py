@@ -46,7 +46,11 @@ from benchmark.dataset_folder import dataset_path, read_dataset
 from benchmark.files import refuse_input, replace_file, sha256_of
 from benchmark.measured_samples import Form, require_background_method, values_of
 from benchmark.measurement import UPWARD, kind_of_y, opposite, same_unit
-from benchmark.measurement_files import read_all, warn_of_different_units
+from benchmark.measurement_files import (
+    read_all,
+    warn_of_different_units,
+    warn_of_different_wavelengths,
+)
 from benchmark.networks import load_network
 from benchmark.resampling import covers, losses
 from benchmark.run_folder import WEIGHTS, read_run
@@ -119,6 +123,7 @@ def main(settings):
         skip_unreadable=settings.skip_unreadable,
     )
     warn_of_different_units(paths, measurements)
+    warn_of_different_wavelengths(paths, measurements)
     probabilities = mean_probabilities(runs, spectra)
     warnings = [warnings_of(measurement, form) for measurement in measurements]
     names = runs[0].dataset.class_names or list(map(str, range(runs[0].dataset.classes)))

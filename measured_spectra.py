@@ -45,7 +45,11 @@ import dataset_config_generator
 from benchmark.command_line import LARGEST, InputError, require, require_range, run_script, warn
 from benchmark.figure_style import BLUE, STYLE, WIDTH, save
 from benchmark.files import refuse_input, replace_file, write_array
-from benchmark.measurement_files import read_all, warn_of_different_units
+from benchmark.measurement_files import (
+    read_all,
+    warn_of_different_units,
+    warn_of_different_wavelengths,
+)
 from benchmark.resampling import losses, resample
 from benchmark.table_formats import one_line
 
@@ -90,6 +94,7 @@ def main(settings):
         for note in (*measurement.notes, *losses(x, y, settings.datapoints, settings.range)):
             warn(f"{path}: {note}")
     warn_of_different_units(paths, measurements)
+    warn_of_different_wavelengths(paths, measurements)
     if settings.save is not None:
         with replace_file(settings.save) as file:
             write_array(file, spectra)

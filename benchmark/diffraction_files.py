@@ -47,7 +47,31 @@ def read_xrdml(path, text, block=None):
     rows = list(zip(range(1, len(x) + 1), x, y, strict=True))
     x, y, merged = points(path, rows, place="point")
     title = root.findtext("sample/id") or root.findtext("sample/name") or ""
-    return Measurement(x, y, axis.get("unit", ""), y_unit, title.strip(), (*notes, *merged))
+    return Measurement(
+        x,
+        y,
+        x_unit=axis.get("unit", ""),
+        y_unit=y_unit,
+        title=title.strip(),
+        wavelength=xrdml_wavelength(root, scan),
+        notes=(*notes, *merged),
+    )
+
+
+def xrdml_wavelength(root, scan):
+    """Return the wavelength of the measurement that a scan belongs to, None if it states none."""
+    measurement = next((m for m in root.iter("xrdMeasurement") if scan in m.iter("scan")), root)
+    used = measurement.find("usedWavelength")
+    if used is None:
+        return None
+    line = "kBeta" if "beta" in used.get("intended", "").lower() else "kAlpha1"
+    return wavelength_of(used.findtext(line))
+
+
+def wavelength_of(text):
+    """Return a wavelength as a number, None where the file leaves it out or gives it as 0."""
+    (wavelength,) = as_numbers([text or ""]) or [0]
+    return wavelength if 0 < wavelength < np.inf else None
 
 
 def scan_title(scan, number):
@@ -187,7 +211,15 @@ def read_uxd(path, lines, block=None):
     if drive.upper() not in ("COUPLED", "2THETA", "DETECTOR"):
         notes = (f"x is {drive}, as _DRIVE says", *notes)
     notes = (*repeated, *notes)
-    return Measurement(x, y, "deg", (unit or alone).lower(), keys.get("SAMPLE", ""), notes)
+    return Measurement(
+        x,
+        y,
+        x_unit="deg",
+        y_unit=(unit or alone).lower(),
+        title=keys.get("SAMPLE", ""),
+        wavelength=wavelength_of(keys.get("WL1")),
+        notes=notes,
+    )
 
 
 def start_of(keys):
@@ -249,6 +281,7 @@ def read_ras(path, lines, block=None):
         x_unit=keys.get("MEAS_SCAN_UNIT_X", ""),
         y_unit=keys.get("MEAS_SCAN_UNIT_Y", ""),
         title=keys.get("FILE_SAMPLE", ""),
+        wavelength=wavelength_of(keys.get("HW_XG_WAVE_LENGTH_ALPHA1")),
         notes=notes,
     )
 

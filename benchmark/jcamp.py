@@ -86,7 +86,7 @@ def read_jcamp(path, lines, block=None):
     x, y, found = read_table(path, fields, table)
     y = y * factor(path, fields, "YFACTOR")
     x_unit, y_unit, title = (fields.get(name, "") for name in ("XUNITS", "YUNITS", "TITLE"))
-    return Measurement(x, y, x_unit, y_unit, title, (*notes, *found))
+    return Measurement(x, y, x_unit, y_unit, title, notes=(*notes, *found))
 
 
 def tables_of(lines):

@@ -19,6 +19,7 @@ from benchmark.measured_samples import (
     without_rare_classes,
 )
 from benchmark.measurement import DOWNWARD, different_units, kind_of_y, opposite
+from benchmark.measurement_files import warn_of_different_wavelengths
 from benchmark.measurement_sources import find_sources
 from benchmark.sample_labels import match_labels, rruff_label, warn_of_alike
 
@@ -54,6 +55,7 @@ def collect(measured, form, table, min_samples, output=None):
             f"fewer than two classes have {needed} in {', '.join(map(str, measured))}: "
             f"{'; '.join(summarise(excluded)) or 'none'}"
         )
+    warn_of_different_wavelengths([spectrum.file for spectrum in spectra], spectra)
     return spectra, excluded
 
 

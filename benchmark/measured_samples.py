@@ -51,6 +51,7 @@ class Spectrum(NamedTuple):
     content: str  # hash of x and y, whatever else the file holds
     sha256: str  # of the file
     y_unit: str  # as the file writes it; "" where it says nothing
+    wavelength: float | None  # of X-rays, in angstrom; None where the file states none
 
 
 class Exclusion(NamedTuple):
@@ -106,6 +107,7 @@ def read_spectrum(source, label, form):
         content=hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest(),
         sha256=hashlib.sha256(content).hexdigest(),
         y_unit=measurement.y_unit,
+        wavelength=measurement.wavelength,
     )
 
 

@@ -9,6 +9,7 @@ from benchmark.command_line import InputError
 from benchmark.number_text import shortened
 
 MOST_LISTED = 8  # spectra of one file in a message
+SAME_RADIATION = 1e-3  # of a wavelength: programs round it, or average two lines
 # Ways of writing a unit, in lower case and without blanks, that mean no other unit
 SAME_UNIT = {
     "cm-1": "1/cm",
@@ -63,6 +64,7 @@ class Measurement(NamedTuple):
     x_unit: str = ""  # as the file writes it; "" where it says nothing
     y_unit: str = ""
     title: str = ""
+    wavelength: float | None = None  # of X-rays, in angstrom; None where the file states none
     notes: tuple[str, ...] = ()  # what was left out, averaged or decided; a sentence each
 
 
@@ -110,6 +112,22 @@ def different_units(stated):
     for unit, file in stated:
         if unit and not any(same_unit(unit, other) for other in found):
             found[unit] = file
+    return found
+
+
+def different_wavelengths(stated):
+    """Return wavelength -> files that state it, for those that differ by more than 0.1 %.
+
+    So 1.5406 angstrom, K-alpha 1 of copper, and 1.5418, its mean with K-alpha 2, are one.
+
+    stated: pairs of wavelength, None where a file states none, and file.
+    """
+    found = {}
+    for wavelength, file in stated:
+        if wavelength is None:
+            continue
+        alike = (one for one in found if abs(wavelength - one) <= SAME_RADIATION * one)
+        found.setdefault(next(alike, wavelength), []).append(file)
     return found
 
 

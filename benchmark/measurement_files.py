@@ -9,7 +9,7 @@ from benchmark.command_line import LONGEST, InputError, in_one_line, warn
 from benchmark.diffraction_files import UXD_START, UXD_TABLE, read_ras, read_uxd, read_xrdml
 from benchmark.foreign_files import refuse_foreign_bytes, refuse_foreign_text
 from benchmark.jcamp import JCAMP_LABELS, labelled, read_jcamp
-from benchmark.measurement import different_units
+from benchmark.measurement import MOST_LISTED, different_units, different_wavelengths
 from benchmark.text_columns import read_columns
 
 MOST_BYTES = 2**27
@@ -158,3 +158,24 @@ def warn_of_different_units(paths, measurements):
         if len(units) > 1:
             (one, path), (other, other_path), *_ = units.items()
             warn(f"{path} has {axis} in {one} and {other_path} in {other}, which are not converted")
+
+
+def warn_of_different_wavelengths(paths, measurements):
+    """Warn where files state different wavelengths, for which a phase has other 2theta.
+
+    measurements: of the files, anything with a wavelength.
+    """
+    stated = (measurement.wavelength for measurement in measurements)
+    wavelengths = different_wavelengths(zip(stated, paths, strict=True))
+    if len(wavelengths) < 2:
+        return
+    listed = []
+    for wavelength, files in wavelengths.items():
+        counted = "1 file," if len(files) == 1 else f"{len(files)} files, such as"
+        listed.append(f"{wavelength:.6g} in {counted} {files[0]}")
+    if len(listed) > MOST_LISTED:
+        listed[MOST_LISTED:] = [f"{len(listed) - MOST_LISTED} more"]
+    warn(
+        f"files state different wavelengths (angstrom), and 2theta is not converted: "
+        f"{'; '.join(listed)}"
+    )

@@ -1,9 +1,13 @@
+import re
+
 import numpy as np
 import pytest
 from conftest import assert_measurement_refused
 
-from benchmark.command_line import InputError
-from benchmark.measurement_files import read_measurement
+import measured_spectra
+from benchmark.command_line import InputError, parse_flags
+from benchmark.measurement import Measurement
+from benchmark.measurement_files import read_measurement, warn_of_different_wavelengths
 
 X = [20.0, 20.02, 20.04, 20.06, 20.08]
 Y = [110, 120, 480, 130, 112]
@@ -102,7 +106,7 @@ def test_files_of_diffractometers_are_read(text, measured):
     np.testing.assert_allclose(measurement.x, X, rtol=0, atol=1e-12)
     np.testing.assert_array_equal(measurement.y, Y)
     assert measurement.x.dtype == measurement.y.dtype == np.float64
-    assert measurement[2:] == ("deg", "counts", "quartz", ())
+    assert measurement[2:] == ("deg", "counts", "quartz", None, ())
 
 
 def test_counts_are_multiplied_by_the_attenuation_and_intensities_are_not(measured):
@@ -111,6 +115,64 @@ def test_counts_are_multiplied_by_the_attenuation_and_intensities_are_not(measur
     counts = read_measurement(measured(text.replace("intensities", "counts")))
     np.testing.assert_array_equal(counts.y, [110, 120, 480 * 188, 130, 112])
     assert "1 to 188" in counts.notes[0]
+
+
+COBALT = '<usedWavelength intended="K-Alpha"><kAlpha1 unit="Angstrom">1.78897</kAlpha1>'
+COBALT += '<kAlpha2 unit="Angstrom">1.79285</kAlpha2><kBeta>1.62079</kBeta></usedWavelength><scan '
+
+
+def of_cobalt():
+    """Return a file of each form that states the wavelength."""
+    return (
+        xrdml(scan()).replace("<scan ", COBALT),
+        UXD.replace("_STEPTIME", "_WL1=1.78897 ; Co\n_STEPTIME"),
+        RAS.replace("*MEAS_SCAN_AXIS", '*HW_XG_WAVE_LENGTH_ALPHA1 "1.78897"\n*MEAS_SCAN_AXIS'),
+    )
+
+
+def test_the_wavelength_is_read_and_changes_nothing_else(measured):
+    for text in of_cobalt():
+        measurement = read_measurement(measured(text))
+        assert measurement.wavelength == 1.78897
+        np.testing.assert_allclose(measurement.x, X, rtol=0, atol=1e-12)
+        np.testing.assert_array_equal(measurement.y, Y)
+        assert measurement.notes == ()
+        for none in "0.000", "", "unknown":
+            silent = text.replace("1.78897", none)
+            assert read_measurement(measured(silent)).wavelength is None
+    beta = of_cobalt()[0].replace("K-Alpha", "K-Beta")
+    assert read_measurement(measured(beta)).wavelength == 1.62079
+
+
+def test_the_wavelength_is_that_of_the_scan_which_is_read(measured):
+    one, other = of_cobalt()[0], of_cobalt()[0].replace("1.78897", "1.540598")
+    (second,) = re.findall("<xrdMeasurement>.*</xrdMeasurement>", other)
+    path = measured(one.replace("</xrdMeasurements>", f"{second}</xrdMeasurements>"))
+    found = [read_measurement(path, block).wavelength for block in ("1", "2")]
+    assert found == [1.78897, 1.540598]
+
+
+def test_different_wavelengths_are_warned_of(measured, tmp_path, capsys):
+    cobalt, (copper, mean) = of_cobalt()[0], ("1.540598", "1.5418")  # of which is no other than
+    texts = cobalt.replace("1.78897", copper), cobalt.replace("1.78897", mean), UXD, *of_cobalt()
+    paths = [str(measured(text, f"{i}.xy")) for i, text in enumerate(texts)]
+    flags = "--figure", str(tmp_path / "figure.png"), "--measured"
+    measured_spectra.main(parse_flags(measured_spectra, [*flags, *paths[:3]]))
+    assert "state different" not in capsys.readouterr().err
+    measured_spectra.main(parse_flags(measured_spectra, [*flags, *paths]))
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "state different" in line]
+    assert line == (
+        f"warning: files state different wavelengths (angstrom), and 2theta is not converted: "
+        f"1.5406 in 2 files, such as {paths[0]}; 1.78897 in 3 files, such as {paths[3]}"
+    )
+    measured_spectra.main(parse_flags(measured_spectra, [*flags, paths[0], paths[4]]))
+    assert f"1.5406 in 1 file, {paths[0]}; 1.78897 in 1 file, {paths[4]}" in capsys.readouterr().err
+
+
+def test_of_many_wavelengths_eight_are_listed(capsys):
+    measurements = [Measurement(X, Y, wavelength=wavelength) for wavelength in range(1, 12)]
+    warn_of_different_wavelengths(list("abcdefghijk"), measurements)
+    assert capsys.readouterr().err.endswith("; 8 in 1 file, h; 3 more\n")
 
 
 def test_counting_times_that_differ_are_told(measured):

@@ -202,6 +202,21 @@ def test_files_in_different_units_are_told(ask, measured, trained, monkeypatch):
     assert f"{files[0]} has x in nm and {files[1]} in 1/cm, which are not converted" in errors
 
 
+def test_files_of_different_wavelengths_are_told(ask, measured, trained, monkeypatch):
+    card = json.loads((trained / "datasets/small/dataset.json").read_text())
+    del card["unit"]
+    monkeypatch.setattr(
+        identify, "read_dataset", lambda path: read_dataset(path)._replace(card=card)
+    )
+    rows = spectrum_of(PEAKS["opal"]).replace(",", " ")
+    files = [
+        measured(f"_FILEVERSION=2\n_WL1={wavelength}\n_2THETACOUNTS\n{rows}", f"{wavelength}.uxd")
+        for wavelength in (1.5406, 1.78897)
+    ]
+    _, errors = ask(*files)
+    assert f": 1.5406 in 1 file, {files[0]}; 1.78897 in 1 file, {files[1]}\n" in errors
+
+
 def test_points_far_apart_are_warned_of(ask, measured):
     _, errors = ask(measured("200 1\n280 5\n300 9\n400 1\n"))
     assert "points are up to 100 apart, 50 datapoints, as from 300 to 400: between them y" in errors

@@ -258,7 +258,7 @@ def test_broken_jcamp_files_are_refused_with_place_value_and_what_is_accepted(ki
 
 def test_units_and_title_are_those_of_the_block(measured):
     text = jcamp(FORMS["DIF"], XUNITS="1/CM", YUNITS="ABSORBANCE")
-    assert read_measurement(measured(text))[2:] == ("1/CM", "ABSORBANCE", "t", ())
+    assert read_measurement(measured(text))[2:] == ("1/CM", "ABSORBANCE", "t", None, ())
 
 
 def test_ends_of_pairs_may_differ_by_a_thousandth(measured):

@@ -561,6 +561,18 @@ def test_files_in_different_units_are_refused_unless_one_is_meant(files, tmp_pat
     assert card["class_names"] == ["Calcite", "Gypsum"]
 
 
+def test_different_wavelengths_are_told(files, tmp_path, capsys):
+    for path in files.glob("*"):
+        rows = path.read_text().replace(",", " ")
+        wavelength = 1.78897 if path.name.startswith("Quartz") else 1.5406
+        path.write_text(f"_FILEVERSION=2\n_WL1={wavelength}\n_2THETACOUNTS\n{rows}")
+    card = make(tmp_path / "out", "--measured", files)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "different wavelengths (angstrom), and 2theta is not converted: 1.5406 in 20 " in line
+    assert "; 1.78897 in 10 files, such as raman/Quartz" in line
+    assert "wavelength" not in json.dumps(card)
+
+
 def state_y(files, **units):
     """Write the units of y into the files of these minerals."""
     for mineral, unit in units.items():
