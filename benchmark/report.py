@@ -2,6 +2,7 @@
 
 from textwrap import fill
 
+from benchmark.data_card import BESIDE_SPLITS
 from benchmark.results_folder import SHIPPED_MARK
 from benchmark.significance import FEWEST_SEEDS
 from benchmark.table_formats import as_plain_text, one_line
@@ -63,6 +64,12 @@ def meaning_of(split, class_file, variation):
     """Say how the spectra of a split vary and what they are for."""
     if split == "val":
         return "spectra that vary as training spectra do; they decide when training stops"
+    if split == BESIDE_SPLITS["test"]:
+        return (
+            "measured spectra; networks see them only at the end, and no setting is chosen by them"
+        )
+    if split == BESIDE_SPLITS["val"]:
+        return "measured spectra; settings may be chosen by them, so they test nothing"
     if class_file is None or split not in ("test", "test_wide"):
         return "a test split; networks see it only at the end"
     if split == "test" and class_file.test_variants:

@@ -694,6 +694,16 @@ def test_each_test_split_is_described_by_its_own_change():
     assert "up to 0.2 in height" in report.meaning_of("test_wide", classes, limits)
 
 
+def test_measured_splits_are_described_by_what_they_are_for():
+    for classes in None, ClassFile(100, [], [], "", {}):
+        measured = report.meaning_of("test_measured", classes, variation())
+        assert measured.startswith("measured spectra;")
+        assert measured.endswith("only at the end, and no setting is chosen by them")
+        chosen_by = report.meaning_of("test_measured_val", classes, variation())
+        assert chosen_by.startswith("measured spectra; settings may be chosen by them")
+    assert report.meaning_of("test_mine", None, None).startswith("a test split; networks see it")
+
+
 def test_own_variants_are_described():
     classes = ClassFile(100, [], [], "", {0: []})
     assert report.meaning_of("test", classes, variation()).startswith(
