@@ -32,7 +32,9 @@ from a class file with names and range, and puts the spectra of `test` there as 
 class file's peaks were taken from measured samples, none of these may be among them.
 """
 
+import re
 import sys
+import unicodedata
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
@@ -249,16 +251,32 @@ def beside(splits, class_names, excluded, with_val):
             if s.label.class_name not in class_names
         ]
     found = {s.label.class_name for spectra in chosen.values() for s in spectra}
+    otherwise = spelled_otherwise(class_names, samples_of(splits["test"]))
     if not found:
-        measured = splits["test"][0].label.class_name
+        first = class_names[0], splits["test"][0].label.class_name
+        name, measured = next(iter(otherwise.items()), first)
         raise InputError(
-            f"BESIDE has none of the measured classes: it names {class_names[0]} and so on, the "
+            f"BESIDE has none of the measured classes: it names {name} and so on, the "
             f"measurements {measured} and so on, accepted: the same names"
         )
     absent = [name for name in class_names if name not in found]
     if absent:
-        warn(f"no measured spectrum of {', '.join(map(shown, absent))}")
+        hints = {name: f" ({other} is spelled otherwise)" for name, other in otherwise.items()}
+        listed = ", ".join(shown(name + hints.get(name, "")) for name in absent)
+        warn(f"no measured spectrum of {listed}")
     return chosen, sorted(excluded)
+
+
+def spelled_otherwise(class_names, measured):
+    """Return name of a class -> measured name that differs in capitals, blanks and signs only."""
+    others = {letters_of(name): name for name in measured if name not in class_names}
+    absent = [name for name in class_names if name not in measured]
+    return {name: others[letters_of(name)] for name in absent if letters_of(name) in others}
+
+
+def letters_of(name):
+    """Return a name as its letters and digits alone, in lower case; as it is if it has none."""
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name).casefold()) or name
 
 
 def known_samples(rendered):

@@ -1037,6 +1037,25 @@ def test_spectra_that_do_not_belong_beside_a_dataset_are_refused(
         make(None, *flags, folder)
 
 
+@pytest.mark.parametrize("spelling", ["quartz", "Qu artz", "Quart-z", "QUART_Z"])
+def test_a_class_that_is_only_spelled_otherwise_is_named(files, reference, capsys, spelling):
+    folder = reference()
+    for path in list(files.glob("Quartz*")):
+        path.rename(path.with_name(path.name.replace("Quartz", spelling)))
+    make(None, "--measured", files, "--beside", folder)
+    sentence = f"no measured spectrum of Quartz ({spelling} is spelled otherwise), Halite\n"
+    assert sentence in capsys.readouterr().err
+
+
+def test_classes_that_are_all_spelled_otherwise_are_named_in_pairs(files, reference):
+    for path in list(files.iterdir()):
+        path.rename(path.with_name(path.name.replace(*("Gypsum", "gypsum")).replace("C", "Kc")))
+    for path in list(files.glob("Quartz*")):
+        path.unlink()
+    with pytest.raises(InputError, match="names Gypsum and so on, the measurements gypsum and so"):
+        make(None, "--measured", files, "--beside", reference())
+
+
 def test_measured_spectra_labelled_for_another_class_file_are_not_judged(files, reference):
     folder = reference()
     make(None, "--measured", files, "--beside", folder)
