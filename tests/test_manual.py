@@ -13,6 +13,7 @@ from conftest import PROJECT
 from benchmark import VERSION
 from benchmark.baseline_folder import read_baselines
 from benchmark.command_line import parse_flags
+from benchmark.peak_tables import read_peak_tables
 from benchmark.results_folder import read_results
 from results.challenge import kinds
 from results.challenge.draws import compare as draws
@@ -81,6 +82,18 @@ def test_the_version_is_one_number_everywhere():
     assert re.search(r'^version: "(.*)"$', citation, re.MULTILINE)[1] == VERSION
     changes = (PROJECT / "CHANGELOG.md").read_text()
     assert re.search(r"^## (.*)$", changes, re.MULTILINE)[1] == VERSION
+
+
+def test_the_peaks_of_powder_patterns_in_the_manual_are_read_and_are_those_of_their_d(tmp_path):
+    page = (PROJECT / "docs/measured_data.md").read_text()
+    (lines,) = re.findall(r"```text\n(class,position,height.*?)```", page, re.DOTALL)
+    (tmp_path / "peaks.csv").write_text(lines)
+    tables = read_peak_tables([tmp_path / "peaks.csv"])
+    (two_theta,) = re.findall(r"`(np\.degrees\(.*?)`", page)
+    d = np.array([row["d"] for row in csv.DictReader(lines.splitlines())], float)
+    positions = eval(two_theta, {"np": np, "wavelength": 1.5406, "d": d})
+    named = np.concatenate([tables[name].x for name in ("Quartz", "Halite")])
+    np.testing.assert_allclose(positions, named, rtol=0, atol=0.005)
 
 
 def printed_and_drawn(script, capsys, monkeypatch, tables=2):
