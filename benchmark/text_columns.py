@@ -54,6 +54,8 @@ UNITS = re.compile(
     re.IGNORECASE,
 )
 NAME_OF_X = re.compile(r"x\b|2?-?th|tth|two|2θ|angle|wave|raman|shift|energy|nm|cm|q\b", re.I)
+# Half the angle that patterns are compared by, or a rocking curve's; not Theta-2Theta and the like
+OTHER_ANGLE = re.compile(r"(theta|θ|omega)[\s_,/]*[(\[]?(°|deg\.?|degrees?)?[)\]]?", re.IGNORECASE)
 NAME_OF_ERROR = re.compile(
     r"e$|d[yi]$|.*(\b[a-z]?err|\bsig(ma)?\b|σ|±|\besd|e\.s\.d|\bstd|\bdev|\bunc)", re.IGNORECASE
 )
@@ -87,6 +89,8 @@ def read_columns(path, lines):
     header, footer = parsed[:start], parsed[stop:]
     names = column_names(header, table)
     notes += check_columns(path, table, names)
+    if names and OTHER_ANGLE.fullmatch(names[0]):
+        notes.append(f"x is {names[0]}, as the header says, and not 2theta")
     unread = [
         *rows_without_x(path, without_x, table, footer),
         *rows_without_y(path, header, table),

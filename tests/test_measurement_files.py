@@ -607,6 +607,32 @@ def test_energy_is_a_name_of_x(measured):
     assert read_measurement(measured(f"energy;I\n{rows}")).notes == ()
 
 
+@pytest.mark.parametrize("name", ["Theta", "theta (deg)", "θ [°]", "THETA/°", "Omega", "omega_deg"])
+def test_x_that_the_header_calls_theta_or_omega_is_told(measured, name):
+    notes = read_measurement(measured(f"{name};Counts\n{TABLE.replace(' ', ';')}")).notes
+    assert notes == (f"x is {name}, as the header says, and not 2theta",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "2-Theta",
+            "2Theta",
+            "TwoTheta",
+            "Two Theta",
+            "two-theta (deg)",
+            "2θ",
+            "°2Theta",
+            "2 Theta",
+        ),
+        *("Angle", "Theta-2Theta", "Omega/2Theta", "Theta/Theta", "omega (1/cm)", "Theta2", "tth"),
+    ],
+)
+def test_x_that_may_be_2theta_or_no_angle_is_not_called_theta(measured, name):
+    assert read_measurement(measured(f"{name};Counts\n{TABLE.replace(' ', ';')}")).notes == ()
+
+
 def test_commas_that_may_all_stand_between_thousands_are_told(measured):
     note = "commas are taken for decimal signs, though all may mark thousands"
     for y, notes in ("50", (note,)), ("0,512", ()), ("50,25", ()):
