@@ -3,7 +3,10 @@
 import re
 
 from benchmark.command_line import InputError
+from benchmark.number_text import as_numbers
 
+COUNTS_IN_A_ROW = 8, 10  # of DBWS and FullProf; no table that is read has as many columns
+MOST_COUNTS = 1e7
 XY = "x and y as text"
 JCAMP = "JCAMP-DX (.jdx)"
 # How a file begins, what it is, and what to save it as
@@ -73,10 +76,30 @@ def refuse_foreign_text(path, text):
     for pattern, what, instead in TEXTS:
         if re.match(pattern, beginning, re.IGNORECASE):
             refuse(path, what, instead)
+    if is_counts_in_rows(text):
+        what = "a DBWS or FullProf file (start, step and end, then counts in rows)"
+        refuse(path, what, "two columns of text, x and y")
     if beginning.startswith("<"):
         root = re.search(r"<([A-Za-z][\w.:-]*)", beginning)
         kind = f"XML with the root {root[1]}" if root else "XML"
         refuse(path, kind, f"{XY}, or XRDML")
+
+
+def is_counts_in_rows(text):
+    """Tell rows of as many counts as the line above them, of start, step and end, says."""
+    lines = (line[0].split() for line in re.finditer(r"[^\r\n]+", text))
+    lines = (fields for fields in lines if fields and fields[0][0] not in "!#")
+    first, row = next(lines, []), next(lines, [])
+    ends, columns = as_numbers(first[:3]), len(row)
+    if not ends or len(ends) < 3 or as_numbers(first[3:4]) or columns not in COUNTS_IN_A_ROW:
+        return False
+    start, step, end = ends
+    if not 0 < step < end - start < MOST_COUNTS * step:
+        return False
+    rows = [row, *lines]
+    full = all(len(row) == columns for row in rows[:-1]) and len(rows[-1]) <= columns
+    counts = sum(map(len, rows))
+    return full and counts == round((end - start) / step) + 1 and all(map(as_numbers, rows))
 
 
 def refuse(path, what, instead):

@@ -337,6 +337,14 @@ def test_missing_files_and_folders_are_refused(name, tmp_path):
         read_measurement(tmp_path / name)
 
 
+def rows_of_counts(columns, start=10.0, step=0.02, counts=53):
+    """Return a file of DBWS or FullProf: start, step and end, then counts in rows."""
+    rows = [range(100 + i, 100 + min(i + columns, counts)) for i in range(0, counts, columns)]
+    lines = ["".join(f"{count:8d}" for count in row) for row in rows]
+    first = f"{start:8.2f}{step:8.2f}{start + step * (counts - 1):8.2f} quartz"
+    return "\n".join([first, *lines, ""]).encode()
+
+
 ZIP = b"PK\x03\x04" + 26 * b"\0"
 FOREIGN = {
     "Bruker RAW": [b"RAW1.01\0", b"RAW4.00\0", b"RAW2\0", b"RAW \0"],
@@ -358,6 +366,7 @@ FOREIGN = {
     "Sietronics CPI": [b"SIETRONICS XRD SCAN\n10.00\n70.00\n0.02\nCu\n1.54\nSCANDATA\n110\n120\n"],
     "Philips UDF": [b"SampleIdent,quartz,/\nScanStepSize, 0.020,/\nRawScan\n    110,    120\n/\n"],
     "CIF": [b"data_quartz\nloop_\n_pd_meas_2theta_scan\n_pd_meas_counts_total\n1 2\n2 3\n"],
+    "DBWS or FullProf": [rows_of_counts(8), rows_of_counts(10), b"! Co\n" + rows_of_counts(10)],
     "GSAS": [b"a title\nBANK 1 4 4 CONST 2000 2 0 0 FXYE\n2000 110 10\n2002 120 11\n"],
 }
 
@@ -369,6 +378,23 @@ def test_formats_that_are_not_read_are_named_with_what_to_export(name, measured)
             InputError, match=rf"is .*{name}.*, which is not read, accepted: (its export|the file)"
         ):
             read_measurement(measured(content))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ((b"11.04", b"11.10"), "no row of numbers|columns"),  # other counts than there are
+        ((b" quartz", b" 1 2 3 4 5"), "8 columns"),  # a row, too
+        ((b"0.02", b"0.00"), "no row of numbers|columns"),
+        ((b"     152", b"     1x2"), "no row of numbers|columns"),
+    ],
+)
+def test_other_rows_of_numbers_are_not_called_dbws(measured, change, words):
+    content = rows_of_counts(8)
+    assert change[0] in content
+    with pytest.raises(InputError, match=words) as error:
+        read_measurement(measured(content.replace(*change)))
+    assert "DBWS" not in str(error.value)
 
 
 def test_text_that_begins_like_a_binary_format_is_read(measured):
