@@ -145,6 +145,16 @@ def change(field, value):
         (change("peak_heights", [0.5, 0.9]), ["class 2", "highest peak", "0.9", "1"]),
         (lambda c: c["spectra"].update({"2": []}), ["class 2", "[]", "object"]),
         (lambda c: c["spectra"].pop("3"), ["spectra", "4 classes"]),
+        (
+            lambda c: c.update(spectra=dict(reversed(c["spectra"].items()))),
+            ["spectra", "in this order"],
+        ),
+        (
+            lambda c: [
+                s.update(name=n) for s, n in zip(c["spectra"].values(), "ab c", strict=True)
+            ],
+            ["class 2", "the name ' '", "a text for each class"],
+        ),
         (lambda c: c.pop("datapoints"), ["datapoints", "None", "whole number"]),
         (lambda c: c.update(classes="4"), ["classes", "'4'", "whole number"]),
         (lambda c: c.update(datapoints=10**30), ["datapoints", "whole number"]),
