@@ -243,3 +243,26 @@ def test_fixed_heights_must_agree():
     observer = IdealObserver(classes, variation(max_shift=5, max_height_change=0.0))
     assert observer.answer(np.array([20, 60]), np.array([1, 0.9])).classes == (0,)
     assert observer.answer(np.array([20, 60]), np.array([1, 0.905])).classes == ()
+    for scale in np.linspace(0.5, 2, 31):  # by which heights are rounded otherwise
+        assert observer.answer(np.array([20, 60]), scale * np.array([1, 0.9])).classes == (0,)
+
+
+def test_a_peak_may_change_by_all_that_is_allowed_whatever_the_rounding():
+    limits = {"max_shift": 0, "max_height_change": 0.05, "vary_highest": False}
+    observer = observer_of([(10, 1), (20, 0.5)], **limits)
+    assert 0.55 - 0.5 > 0.05  # of floating-point numbers
+    assert answer(observer, (10, 1), (20, 0.55)).classes == (0,)
+
+
+def test_classes_that_differ_in_the_order_of_their_peaks_are_tied():
+    """The chances of vanishing are multiplied in another order, so the products are rounded."""
+    first, *faint = (10, 1), (20, 0.04), (25, 0.03), (30, 0.02)
+    observer = observer_of([first, *faint], [first, *faint[::-1]], max_height_change=0.05)
+    assert answer(observer, (10, 1)).classes == (0, 1)
+
+
+@pytest.mark.parametrize("outside", [-1, 40])
+def test_no_class_has_a_peak_outside_the_axis(outside):
+    observer = observer_of([(1, 1), (38, 1)], max_shift=2)
+    assert answer(observer, (0, 1), (39, 1)).classes == (0,)
+    assert answer(observer, (outside, 1), (39 if outside < 0 else 0, 1)).classes == ()
