@@ -352,7 +352,10 @@ def test_the_summary_is_the_mean_over_artefacts_and_severities(judged):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("network", 3), ("seed", "a"), ("depends_on", [1]), ("spectra", 0), ("judged", {})],
+    [
+        *[("network", 3), ("seed", "a"), ("seed", 2**32), ("depends_on", [1])],
+        *[("spectra", 0), ("judged", {})],
+    ],
 )
 def test_a_damaged_record_is_refused_by_its_field(tmp_path, field, value):
     record = Record("vgg", seed=0, depends_on={}, spectra=9, judged=[])._asdict()
@@ -363,7 +366,11 @@ def test_a_damaged_record_is_refused_by_its_field(tmp_path, field, value):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"settings": {"haze": 1}}, {"settings": {"noise": 0.1}}, {"misclassified": 10}, {"more": 1}],
+    [
+        *[{"settings": {"haze": 1}}, {"settings": {"noise": 0.1}}, {"settings": [0.1]}],
+        *[{"misclassified": 10}, {"misclassified": -1}, {"more": 1}],
+        *[{"severity": -0.1}, {"artefact": 3}],
+    ],
 )
 def test_a_damaged_answer_is_refused(tmp_path, changes):
     entry = {"artefact": "noise", "severity": 0.1, "settings": {}, "misclassified": 9}
