@@ -1,5 +1,6 @@
 """Datasets of measured spectra: what a user may rely on when files become a dataset folder."""
 
+import hashlib
 import importlib.machinery
 import json
 import os
@@ -20,7 +21,8 @@ from benchmark import VERSION, dataset_folder, measured_folder, measurement_sour
 from benchmark.command_line import InputError, parse_flags
 from benchmark.data_card import main_split
 from benchmark.dataset_folder import hash_and_check, read_dataset, warn_of_own_splits
-from benchmark.measured_samples import Form, Unusable, check_usable
+from benchmark.measured_collection import summarise as summarise_excluded
+from benchmark.measured_samples import Exclusion, Form, Unusable, check_usable
 from benchmark.measurement import Measurement
 from benchmark.measurement_files import read_measurement
 from benchmark.measurement_sources import Source
@@ -215,6 +217,21 @@ def test_files_folders_and_archives_give_the_same_bytes(files, tmp_path):
     assert (tmp_path / "again" / card).read_bytes() == (tmp_path / "folder" / card).read_bytes()
 
 
+def test_the_hash_of_the_files_depends_on_their_contents_alone(files, tmp_path):
+    hashes = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files.iterdir())
+    expected = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+    for seed in 0, 1:  # in other splits
+        card = make(tmp_path / "out", "--measured", files, "--seed", seed)
+        assert card["measured"]["files_sha256"] == expected
+
+
+def test_the_default_folder_has_the_name_of_the_first_of_the_files(tmp_path):
+    (tmp_path / "my.data").mkdir()
+    (tmp_path / "raman.zip").touch()
+    for name, found in ("my.data", "my.data"), ("raman.zip", "raman"):
+        assert measured_dataset.name_of_first([str(tmp_path / name), "other"]) == found
+
+
 def test_what_fails_while_writing_leaves_the_old_dataset(files, tmp_path, monkeypatch):
     folder = tmp_path / "out"
     make(folder, "--measured", files)
@@ -325,6 +342,11 @@ def test_a_table_with_a_fault_is_refused(files, tmp_path, text, words):
     with pytest.raises(InputError, match="accepted: an existing CSV table"):
         make(tmp_path / "out", "--measured", files, "--labels", path / "inner")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_table_may_name_files_as_other_systems_do(tmp_path):
+    (tmp_path / "labels.csv").write_text(TABLE + "./a/1.txt,Q,S\nb\\2.txt,Q,S\n")
+    assert list(read_labels(tmp_path / "labels.csv").labels) == ["a/1.txt", "b/2.txt"]
 
 
 def test_names_that_tell_files_not_apart_are_refused(tmp_path):
@@ -539,6 +561,24 @@ def test_a_sample_under_two_minerals_and_a_rare_class_are_left_out(files, tmp_pa
     assert [line for line in error.splitlines() if line.startswith("left out: class")] == [
         "left out: class Lostite has no usable file",
         "left out: class Rarite,1,2 has 2 samples",
+    ]
+
+
+def test_a_single_class_is_no_dataset(tmp_path):
+    files = write_samples(tmp_path / "raman", minerals=("Quartz",))
+    with pytest.raises(InputError, match=r"fewer than two classes have 3 usable samples .*: none"):
+        make(tmp_path / "out", "--measured", files)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_left_out_most_often_is_told_first():
+    excluded = [
+        Exclusion("a", "of one kind", "why"),
+        *(Exclusion(file, "of another", f"as {file}") for file in "bc"),
+    ]
+    assert summarise_excluded(excluded) == [
+        "2 files of another, such as b: as b",
+        "1 file of one kind, a: why",
     ]
 
 
