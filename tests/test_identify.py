@@ -377,11 +377,18 @@ def test_a_copy_of_a_run_is_refused(ask, measured, trained, tmp_path):
         ask(measured(spectrum_of(PEAKS["opal"])), runs=["results/patterns-seed0", copy])
 
 
-def test_runs_of_two_datasets_are_refused(ask, measured, trained, tmp_path):
+@pytest.mark.parametrize(
+    ("differ", "words"),
+    [
+        (lambda d: d["sha256"].update({"y_train.npy": "0"}), r"of two datasets: .*y_train\.npy"),
+        (lambda d: d.update(class_names=[*"abcd"]), "have different names of classes in .*other"),
+    ],
+)
+def test_runs_of_two_datasets_are_refused(ask, measured, trained, tmp_path, differ, words):
     other = copy_of(trained / "results/patterns-seed0", tmp_path / "other")
-    change(other, lambda record: record["dataset"]["sha256"].update({"y_train.npy": "0"}))
+    change(other, lambda record: differ(record["dataset"]))
     change(other, lambda record: record.update(weights_sha256="0"))
-    with pytest.raises(InputError, match=r"RUNS are of two datasets: .*y_train\.npy"):
+    with pytest.raises(InputError, match=f"RUNS {words}" if "have" in words else words):
         ask(measured(spectrum_of(PEAKS["opal"])), runs=["results/patterns-seed0", other])
 
 
@@ -483,6 +490,9 @@ def test_a_nearest_spectrum_of_another_class_is_told(monkeypatch):
     assert compare(monkeypatch).warnings == ["the most similar training spectrum is of class b"]
     same = ANSWER._replace(classes=["b", "a"])
     assert compare(monkeypatch, answer=same).warnings == []
+    just_usual = 0.7 + 0.05 * 3 * (0.96 - 0.7)  # the percentile, between the lowest two of four
+    for cosine, warned in (just_usual + 1e-6, 0), (just_usual - 1e-6, 1):
+        assert len(compare(monkeypatch, cosine=cosine, answer=same).warnings) == warned
 
 
 def test_what_is_usual_is_said(monkeypatch):
@@ -501,6 +511,8 @@ def test_one_point_is_too_few():
     measured = Measurement(np.array([-30.0, 5.0, 40.0]), np.array([1.0, 2.0, 3.0]))
     with pytest.raises(InputError, match="with 1 points from 0 to 10, the range"):
         identify.brought_into(measured, form)
+    ends = Measurement(np.array([0.0, 10.0]), np.array([1.0, 3.0]))
+    assert identify.brought_into(ends, form).tolist() == pytest.approx(np.arange(11) / 10)
 
 
 def test_the_table_holds_the_cosine():
