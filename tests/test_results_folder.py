@@ -2,10 +2,12 @@
 
 import csv
 import shutil
+from pathlib import Path
 
 from conftest import PROJECT, assert_one_sentence
 from test_evaluation import DATASET, HASHES, PROTOCOL, write_run
 
+from benchmark import table_notes
 from benchmark.results_folder import rank
 from benchmark.run_folder import Run
 from benchmark.run_identity import array_that_differs
@@ -79,6 +81,17 @@ def test_shipped_runs_of_another_dataset_or_protocol_are_left_out(run, tmp_path)
     process = evaluate(run, own, fast)
     assert_one_sentence(process, 0, fast, "not shown", "different protocols")
     assert list(networks(own)) == ["vgg"]
+
+
+def test_runs_of_ones_own_are_not_said_to_come_with_the_project():
+    def told_of(*folders):
+        run = Run(**dict.fromkeys(Run._fields))
+        runs = [run._replace(model="vgg (shipped)", folder=Path(f, "vgg-seed0")) for f in folders]
+        return table_notes.shipped_text([*runs, run._replace(model="vgg")], ["one", "two"])
+
+    assert "marked (shipped) come with the project, from two, one; all" in told_of("two", "one")
+    assert "marked (shipped) are those in one, mine; all others" in told_of("one", "mine")
+    assert told_of() == ""
 
 
 def test_own_networks_stand_before_shipped_ones_whatever_their_seeds():

@@ -133,6 +133,8 @@ def test_networks_with_different_numbers_of_seeds_are_not_compared_by_mcnemar():
     assert text.splitlines()[-1].endswith(" |  |  |")
     both = significance.compare_networks({"a": wrong["copy"], "b": wrong["copy"]})
     assert "was not made" not in comparison_tables.comparisons_text(both)
+    letters = significance.groups(wrong, comparisons)
+    assert "Not tested" not in comparison_tables.groups_text("test", letters, comparisons)
 
 
 def test_only_the_tests_that_were_made_count_for_holm():
@@ -322,6 +324,8 @@ def test_columns_of_the_comparisons_hold_what_their_headers_say():
         "McNemar": "0.033",
         "spectra in favour": "7 : 4",
     }
+    text = comparison_tables.comparisons_text([found._replace(favour_a=0)])
+    assert text.endswith("| 0 : 4 |\n")
 
 
 def test_agreement_holds_our_counts_against_published_ones():
@@ -340,6 +344,10 @@ def test_agreement_holds_our_counts_against_published_ones():
         "not shown to differ",
         "differ",
     ]
+    bound = comparison_tables.agreement_text(
+        [alike._replace(mann_whitney=0.05)], PUBLISHED["followup"]
+    )
+    assert bound.endswith("| 0.05 | not shown to differ |\n")
 
 
 def test_mann_whitney_is_exact_up_to_seven_seeds_of_each():
@@ -379,6 +387,7 @@ def test_more_pairs_leave_a_larger_difference_undetected():
     assert few[5] < many[5]
     text = comparison_tables.groups_text("test", {"a": "a", "b": "a"}, one_pair, few)
     assert f"a true difference of {few[5]:.2g} spectra (5 seeds) between two networks" in text
+    assert "would be found here with a probability of 80 %" in text
     not_tested = [*one_pair, comparison("a", "c", None)]
     assert significance.detectable_differences(wrong, not_tested) == few
 
@@ -405,4 +414,7 @@ def test_without_a_pair_or_spread_no_difference_is_called_detectable():
     wrong = {name: wrong_spectra([30, 30, 30]) for name in "ab"}
     assert significance.detectable_differences(wrong, [comparison("a", "b", None)]) == {}
     assert significance.detectable_differences(wrong, []) == {}
-    assert "found here" not in comparison_tables.groups_text("test", {"a": "", "b": ""}, [], {})
+    text = comparison_tables.groups_text("test", {"a": "", "b": ""}, [], {})
+    assert "Not compared: a, b." in text
+    assert "found here" not in text
+    assert "No letters" not in text  # which is about too many groups
