@@ -321,9 +321,8 @@ def read_predictions(folder, split, labels, classes, count):
     if predictions.shape != labels.shape or predictions.dtype.kind not in "iu":
         fits = False
     else:
-        lowest = -1 if count.unanswered else 0
         wrong = np.count_nonzero((predictions != labels) & (predictions >= 0))
-        fits = ((predictions >= lowest) & (predictions < classes)).all()
+        fits = ((predictions >= -1) & (predictions < classes)).all()
         fits &= np.count_nonzero(predictions == -1) == count.unanswered
         fits &= abs(wrong - count.misclassified) <= count.tied
     if not fits:

@@ -17,8 +17,14 @@ from benchmark.artefacts import Artefacts
 from benchmark.baseline_folder import read_baselines
 from benchmark.class_file import ClassFile
 from benchmark.command_line import InputError, parse_flags
-from benchmark.published_results import PAPER_VARIATION, PUBLISHED, published_beside
-from benchmark.results_folder import read_results
+from benchmark.published_results import (
+    PAPER_VARIATION,
+    PUBLISHED,
+    PublishedNetwork,
+    published_beside,
+    published_of,
+)
+from benchmark.results_folder import SHIPPED_MARK, read_results
 from benchmark.run_folder import DatasetRecord, Protocol, read_run
 from benchmark.true_classes import read_true_classes, sha256_of_npy, warn_of_other_labels
 
@@ -185,6 +191,10 @@ def test_the_network_nearest_to_the_ideal_is_the_one_with_the_best_mean(tmp_path
     write_baseline(tmp_path, "ideal_observer", 2)
     text = table_notes.distance_from_ideal(table(tmp_path))
     assert "- test: cnn6 misclassifies 10, the ideal observer 2 of 4500\n" in text
+    rows = table(tmp_path)
+    rows[-1].scores["test"] = rows[-1].scores["test"]._replace(unanswered=7)
+    text = table_notes.distance_from_ideal(rows)
+    assert re.findall("^- (.+):", text, re.MULTILINE) == ["val", "test_wide"]  # all answered
 
 
 def test_papers_numbers_stand_beside_ours_on_the_papers_dataset_only(tmp_path):
@@ -195,6 +205,9 @@ def test_papers_numbers_stand_beside_ours_on_the_papers_dataset_only(tmp_path):
     assert header[-2:] == ["published: epochs", "published: minutes"]
     assert cnn6[-4:] == ["12", "14 ± 2", "75–90", "30"]
     assert mine[-4:] == ["15", "", "", ""]
+    cnn6 = read_results(tmp_path / "paper")[0]._replace(model=f"cnn6{SHIPPED_MARK}")
+    (row,) = tables.table([cnn6], [], LABELS, {}, PUBLISHED["paper"])
+    assert row.published.misclassified == "14 ± 2"
     changed = PAPER | {"variation": PAPER["variation"] | {"max_shift": 49}}
     write_run(tmp_path / "other", "cnn6", 0, 4, dataset=changed)
     assert "published" not in tables.markdown_tables(table(tmp_path / "other"))
@@ -590,6 +603,10 @@ def without(*keys):
         (lambda text: text.replace('"misclassified": 10', '"misclassified": 4501'), ["4501"]),
         (lambda text: text.replace('"misclassified": 10', '"misclassified": "10"'), ["'10'"]),
         (lambda text: text.replace('"epochs": 60', '"epochs": 0'), ["epochs is 0"]),
+        (
+            lambda text: text.replace('"best_epoch": 35', '"best_epoch": 61'),
+            ["best_epoch is 61", "1 to its epochs"],
+        ),
         (lambda text: re.sub('"seconds": [0-9.]+', '"seconds": 0', text), ["seconds is 0"]),
         (
             lambda text: text.replace('"classes": 500', '"classes": 0'),
@@ -756,8 +773,10 @@ def test_training_that_ended_before_its_patience_is_told(tmp_path):
     write_run(tmp_path, "cnn2", 0, 4, epochs=499, best_epoch=490)
     text = table_notes.cut_off_text(read_results(tmp_path))
     assert "Runs that EPOCHS 500 ended before early stopping did: vgg 1 of 2. " in text
-    for folder in "vgg-seed0", "cnn2-seed0":
-        shutil.rmtree(tmp_path / folder)
+    shutil.rmtree(tmp_path / "cnn2-seed0")
+    text = table_notes.cut_off_text(read_results(tmp_path))
+    assert "before early stopping did: vgg 1 of 2. " in text
+    shutil.rmtree(tmp_path / "vgg-seed0")
     text = table_notes.cut_off_text(read_results(tmp_path))
     assert "Runs that EPOCHS 500 ended before early stopping did: all. " in text
 
@@ -797,6 +816,9 @@ def test_labels_that_number_classes_otherwise_are_warned_of(capsys):
     single = np.arange(500)  # a spectrum of each class says nothing about their numbers
     warn_of_other_labels({"test": (single[None] + 1) % 500}, {"test": single}, 500)
     assert capsys.readouterr().err == ""
+    two = np.repeat([3, 5], 4)  # of the 500 classes, but with enough spectra of each
+    warn_of_other_labels({"test": two[None, ::-1]}, {"test": two}, 500)
+    assert "misclassifies 8, but only 0 if classes had other numbers" in capsys.readouterr().err
 
 
 def test_a_run_of_another_seed_with_the_same_weights_is_a_copy(run, tmp_path):
@@ -829,6 +851,7 @@ def test_published_results_stand_beside_nothing_but_the_spectra_they_are_for(tmp
     write_run(tmp_path / "same", "vgg", 0, 10, dataset=own)
     (same,) = read_results(tmp_path / "same")
     assert published_beside(same) == PUBLISHED["paper"]
+    assert published_of(same.dataset._replace(variation=None)) is None
     for name in PUBLISHED["paper"].sha256:
         dataset = own | {"sha256": hashes | {name: "z"}}
         write_run(tmp_path / name, "vgg", 0, 10, dataset=dataset)
@@ -850,6 +873,14 @@ def test_published_numbers_are_those_of_table_2():
         "inc3": "32 ± 9",
         "inc6": "27 ± 7",
     }
+
+
+def test_published_runs_are_summed_up_by_mean_and_sample_deviation():
+    network = PublishedNetwork(runs=[3, 1, 8])  # deviations -1, -3, 4: variance 26 / 2
+    assert network.mean_and_deviation() == pytest.approx((4, 13**0.5))
+    assert network.text() == "4.0 ± 3.6 (1–8)"
+    assert network.range() == pytest.approx((4 - 13**0.5, 4 + 13**0.5))
+    assert PublishedNetwork(misclassified="3 ± 5").range() == (0, 8)
 
 
 def test_a_missing_class_file_is_warned_of(tmp_path, monkeypatch, capsys):
@@ -887,3 +918,10 @@ def test_labels_of_a_dataset_that_is_named_are_those_that_the_runs_were_judged_b
     np.save(tmp_path / "y_test.npy", ordered)
     found = read_true_classes(dataset, "test", spectra=12, folder=tmp_path)
     np.testing.assert_array_equal(found, ordered)
+
+
+def test_labels_as_rendering_orders_them_need_no_file():
+    rendered = np.array([0, 0, 0, 1])  # a class may have more test variants than another
+    hashes = {"y_test.npy": sha256_of_npy(rendered)}
+    dataset = DatasetRecord("gone", 5, 2, class_file=None, variation=None, sha256=hashes)
+    assert read_true_classes(dataset, "test", spectra=4, rendered=rendered) is rendered

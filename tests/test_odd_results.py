@@ -298,19 +298,27 @@ def test_baselines_are_held_against_every_split_of_the_runs(tmp_path, split):
 
 
 @pytest.mark.parametrize("unanswered", [0, 1])
-def test_predictions_below_what_no_answer_is_are_refused(tmp_path, unanswered):
+def test_predictions_of_no_class_and_unrecorded_lacks_of_one_are_refused(tmp_path, unanswered):
     """Also where ties leave room in the count of wrong ones."""
     labels = np.array([0, 1, 2, 2])
     count = Count(misclassified=0.5, spectra=4, unanswered=unanswered, tied=2)
     predictions = np.array([0, 1, 2, -1 if unanswered else 2])
     np.save(tmp_path / "test_predictions.npy", predictions)
     assert (read_predictions(tmp_path, "test", labels, 3, count) == predictions).all()
-    predictions[0] = -2
-    np.save(tmp_path / "test_predictions.npy", predictions)
-    with pytest.raises(InputError, match="integers from 0 to 2"):
-        read_predictions(tmp_path, "test", labels, 3, count)
+    for other in -2, -1, 3:  # no answer at all, one answer fewer than recorded, no class
+        predictions[0] = other
+        np.save(tmp_path / "test_predictions.npy", predictions)
+        with pytest.raises(InputError, match="integers from 0 to 2"):
+            read_predictions(tmp_path, "test", labels, 3, count)
 
 
 def test_a_share_of_a_spectrum_needs_ties():
     assert not is_count({"misclassified": 2.5, "spectra": 9})
     assert is_count({"misclassified": 2.5, "spectra": 9, "tied": 1})
+
+
+def test_no_count_is_of_more_spectra_than_there_are():
+    for name in "unanswered", "tied":
+        assert is_count({"misclassified": 2, "spectra": 9, name: 9})
+        for number in -1, 10:
+            assert not is_count({"misclassified": 2, "spectra": 9, name: number})

@@ -598,6 +598,18 @@ def test_the_estimate_is_of_all_steps_and_of_validation_as_a_third_of_one(monkey
     ]
 
 
+def test_a_step_takes_as_long_as_the_fastest_after_the_first(monkeypatch):
+    shapes = []
+    model = SimpleNamespace(train_on_batch=lambda x, y: shapes.append((x.shape, y.shape)))
+    monkeypatch.setattr(training_time, "build", lambda *_: model)
+    clock = iter([0, 1, 10, 17, 20, 25])  # of 1, 7 and 5 s
+    monkeypatch.setattr(training_time, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    dataset = SimpleNamespace(splits={"train": (np.zeros((5, 9)), None)}, datapoints=9, classes=3)
+    protocol = PROTOCOL._replace(batch_size=12, passes=2)
+    assert training_time.seconds_of_step(None, dataset, protocol) == 5
+    assert shapes == [((10, 9), (10, 3))] * 3  # all that there is, twice
+
+
 def test_durations_are_told_in_the_unit_that_suits_them():
     told = [duration(s) for s in (0.04, 90, 150, 9000, 7 * 86400)]
     assert told == ["0.04 seconds", "90 seconds", "2.5 minutes", "2.5 hours", "7 days"]
