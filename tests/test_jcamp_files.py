@@ -378,8 +378,8 @@ def test_a_table_takes_the_labels_before_it_and_none_after_it(measured):
     first, second = read_measurement(path, "1"), read_measurement(path, "2")
     assert (first.x.tolist(), first.y.tolist()) == ([100, 101, 102, 103], [1, 2, 3, 4])
     assert (second.x.tolist(), second.y.tolist()) == ([500, 501, 502, 503], [10, 12, 14, 16])
-    assert first[2:] == ("1/CM", "ABSORBANCE", "t", ())
-    assert second[2:] == ("1/CM", "TRANSMITTANCE", "t", ())
+    assert first[2:] == ("1/CM", "ABSORBANCE", "t", None, ())
+    assert second[2:] == ("1/CM", "TRANSMITTANCE", "t", None, ())
 
 
 def test_a_peak_table_and_a_spectrum_of_one_block_have_their_own_points(measured):
