@@ -4,13 +4,15 @@ import csv
 import shutil
 from pathlib import Path
 
+import pytest
 from conftest import PROJECT, assert_one_sentence
 from test_evaluation import DATASET, HASHES, PROTOCOL, write_run
 
 from benchmark import table_notes
+from benchmark.command_line import InputError
 from benchmark.results_folder import rank
-from benchmark.run_folder import Run
-from benchmark.run_identity import array_that_differs
+from benchmark.run_folder import Run, read_run
+from benchmark.run_identity import array_that_differs, identities_of, refuse_other_runs
 from evaluate import evaluate as evaluated
 
 
@@ -120,3 +122,18 @@ def test_validation_spectra_count_too():
     one = {"x_train.npy": "a", "y_train.npy": "b", "x_val.npy": "c", "y_val.npy": "d"}
     for name in one:
         assert array_that_differs(one, one | {name: "z"}) == name
+
+
+def test_no_network_is_trained_beside_others_of_other_spectra_or_another_protocol(tmp_path):
+    run = read_run(write_run(tmp_path, "vgg", 0, test=10))
+    matrix = [(tmp_path / "cnn2-seed1", "cnn2", 1)]  # which does not name the run that is there
+
+    def refuse(protocol=run.protocol, record=run.dataset):
+        identities = identities_of(matrix, protocol, record)
+        refuse_other_runs(tmp_path, identities, protocol, record)
+
+    refuse()
+    with pytest.raises(InputError, match="vgg-seed0 was trained with BATCH_SIZE 128, not 64"):
+        refuse(protocol=run.protocol._replace(batch_size=64))
+    with pytest.raises(InputError, match=r"vgg-seed0 was trained on another x_train\.npy"):
+        refuse(record=run.dataset._replace(sha256=HASHES | {"x_train.npy": "b"}))
