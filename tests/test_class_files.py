@@ -355,6 +355,15 @@ def test_names_unit_and_range_are_read(class_file):
     read = read_class_file(path)
     assert read.names == [f"mineral {label}" for label in range(4)]
     assert (read.unit, read.range) == ("1/cm", (200, 1200.5))
+    assert (read.place(0), read.place(119)) == ("200 1/cm", "1200.5 1/cm")
+    assert read._replace(datapoints=1).place(0) == "0"  # of which the range says nothing
+
+
+def test_peaks_may_be_anywhere_and_of_any_number_where_no_limit_is_recorded(tmp_path):
+    pattern = {"peak_positions": list(range(40)), "peak_heights": [1] * 40}
+    config = {"datapoints": 40, "classes": 1, "spectra": {"0": pattern}}
+    (tmp_path / "own.json").write_text(json.dumps(config))
+    assert read_class_file(tmp_path / "own.json").positions[0].tolist() == list(range(40))
 
 
 def test_a_class_file_from_a_pipe_has_the_hash_of_its_content(class_file, tmp_path):
