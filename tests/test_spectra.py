@@ -16,12 +16,19 @@ from scipy.ndimage import gaussian_filter1d
 import class_overlap
 import spectra_from_config
 from benchmark import VERSION, block_writer
+from benchmark.artefacts import Artefacts
 from benchmark.class_file import peak_statistics, read_class_file
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import read_classes, read_dataset, verify
 from benchmark.rendering import exp_of_negative, render
 from benchmark.variants import nine_variants
-from benchmark.variation import check_variation
+from benchmark.variation import (
+    check_variation,
+    constants_text,
+    differences,
+    faults_of_variation,
+    record_of_variation,
+)
 from dataset_config_generator import draw_classes
 from spectra_from_config import render_dataset, vary_at_random, vary_for_test
 
@@ -807,6 +814,30 @@ def test_a_damaged_variation_is_refused_by_its_field(dataset, change):
     ((name, value),) = change.items()
     with pytest.raises(InputError, match=f"dataset.json is not .*{name} is {value}"):
         read_dataset(dataset)
+
+
+def test_a_recorded_variation_is_one_that_can_be_rendered():
+    recorded = json.loads(json.dumps(record_of_variation(SMALL._replace(seed=2**63 - 1))))
+    assert list(faults_of_variation(recorded)) == []
+    for name, value in (
+        *(("kernel_range", widths) for widths in ([2], [2, 3, 4], [2, None], [2, 0.05])),
+        *(("vary_highest", 1), ("wide_test", None), ("test_kernel", 0.05), ("seed", -1)),
+        ("test_height_change", 1),
+    ):
+        assert list(faults_of_variation(recorded | {name: value})) == [f"{name} is {value}"]
+
+
+def test_variations_differ_in_their_own_fields_and_in_single_artefacts():
+    other = SMALL._replace(max_shift=4, artefacts=Artefacts(noise=(0, 0.1)))
+    assert list(differences(SMALL, other)) == [("max_shift", 5, 4), ("noise", (0, 0), (0, 0.1))]
+    assert list(differences(other, other)) == []
+    assert list(differences(SMALL, SMALL._replace(artefacts=Artefacts()))) == []
+
+
+def test_values_are_told_as_flags_take_them():
+    values = {"min_delta": 0.000123456, "kernel_range": (2.0, 5), "epochs": 500, "wide_test": None}
+    told = "MIN_DELTA 0.000123456, KERNEL_RANGE 2 5, EPOCHS 500, WIDE_TEST None"
+    assert constants_text(values) == told
 
 
 def test_a_recorded_variation_has_to_suit_the_class_file(dataset, class_file):
