@@ -36,6 +36,7 @@ from benchmark.sample_labels import (
     read_labels,
     rruff_label,
     split_samples,
+    warn_of_alike,
 )
 
 X = np.arange(0, 121.0)
@@ -145,6 +146,8 @@ def test_each_split_has_a_sample_of_every_class(count, share):
     samples = [Label("Quartz", str(number)) for number in range(count)]
     split = list(split_samples(samples, 0, share, share).values())
     assert all(split.count(name) >= 1 for name in ("train", "val", "test"))
+    for shares in (0.9, 0.01), (0.01, 0.9):
+        assert set(split_samples(samples, 0, *shares).values()) == {"train", "val", "test"}
 
 
 def test_shares_are_of_the_samples_and_rounded():
@@ -345,8 +348,11 @@ def test_a_table_with_a_fault_is_refused(files, tmp_path, text, words):
 
 
 def test_a_table_may_name_files_as_other_systems_do(tmp_path):
-    (tmp_path / "labels.csv").write_text(TABLE + "./a/1.txt,Q,S\nb\\2.txt,Q,S\n")
-    assert list(read_labels(tmp_path / "labels.csv").labels) == ["a/1.txt", "b/2.txt"]
+    table = tmp_path / "labels.csv"
+    table.write_text(TABLE + "./a/1.txt,Q,S\nb\\2.txt,Q,S\n", "utf-8-sig")  # as of Excel
+    assert list(read_labels(table).labels) == ["a/1.txt", "b/2.txt"]
+    table.write_text(TABLE + "e\u0301.txt,Coope\u0301rite,S\n", "utf-8")  # as of macOS
+    assert read_labels(table).labels == {"é.txt": Label("Coopérite", "S")}
 
 
 def test_names_that_tell_files_not_apart_are_refused(tmp_path):
@@ -466,6 +472,7 @@ def test_parts_of_a_sample_are_one_sample(files, tmp_path):
 def test_a_sample_of_rruff_is_a_letter_and_six_digits(sample, label):
     found = rruff_label(rruff("Quartz", sample, 1))
     assert found == (Label("Quartz", label) if label else None)
+    assert rruff_label("Quartz__R040031.txt") is None  # RRUFF says how it was measured, too
 
 
 # What is left out
@@ -860,6 +867,8 @@ def test_names_that_differ_only_in_how_they_are_written_are_told(files, tmp_path
     table.write_text("\n".join(["file,class,sample", *lines]))
     make(tmp_path / "out2", "--measured", files, "--labels", table)
     assert "warning: samples C 0 and C0 differ only in how" in capsys.readouterr().err
+    warn_of_alike("classes", ["H2O", "H₂O", "H3O"])
+    assert capsys.readouterr().err.count("differ only") == 1
 
 
 def test_a_unit_that_only_some_files_state_is_told(files, tmp_path, capsys):
