@@ -236,6 +236,9 @@ def test_more_fixed_heights_that_agree_outweigh_any_density():
     )
     found = answer(observer, (10, 1), (20, 1))
     assert (found.classes, found.probability) == ((0,), 1)
+    limits = {"max_shift": 0, "max_height_change": 0.05, "vary_highest": False}
+    nearly = observer_of([(10, 1), (20, 0.999)], **limits)  # whose second peak varies
+    assert answer(nearly, (10, 1), (20, 0.96)).classes == (0,)
 
 
 def test_fixed_heights_must_agree():
