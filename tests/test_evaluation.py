@@ -245,11 +245,17 @@ def test_runs_are_held_against_published_ones_on_the_split_of_these(tmp_path, mo
     alike = {"dataset": FOLLOWUP, "protocol": PROTOCOL | {"lr_factor": 0.1}}
     for seed, wrong in enumerate((35, 41, 33)):
         write_run(tmp_path, "cnn2", seed, wrong, **alike)  # judged on test_wide, too
-        write_run(tmp_path, "mine", seed, wrong, **alike)
+        write_run(tmp_path, "mine", seed, wrong + 60, **alike)
         if seed < 2:
             write_run(tmp_path, "vgg", seed, wrong, **alike)
+    monkeypatch.setattr(evaluate, "main_split", lambda labels: "val")  # without published ones
     evaluation = evaluate.evaluate(tmp_path)
     assert evaluation.shown == "test"
+    assert {row.network: row.group for row in evaluation.rows} == {
+        "cnn2": "a",
+        "vgg": "",
+        "mine": "b",
+    }
     (found,) = evaluation.agreements  # the others are not published, or too few
     published = PUBLISHED["followup"].networks["cnn2"].runs
     assert (found.network, found.ours, found.published) == ("cnn2", [35, 41, 33], published)
