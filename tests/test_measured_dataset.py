@@ -952,6 +952,25 @@ def test_samples_that_the_peaks_were_taken_from_are_not_tested(files, reference,
     assert arrays_of(folder) == before
 
 
+def test_samples_that_the_peaks_were_taken_from_are_refused_in_every_split():
+    rendered = {"class_names": ["Quartz", "Opal"], "samples": [["1"], []]}
+
+    def refuse(test, val):
+        splits = {"test_measured": [test], "test_measured_val": [val]}
+        spectra = {
+            split: [SimpleNamespace(label=label) for label in labels]
+            for split, labels in splits.items()
+        }
+        measured_dataset.refuse_known_samples(spectra, rendered)
+
+    known, other = Label("Quartz", "1"), Label("Opal", "1")  # of another class
+    refuse(other, other)
+    with pytest.raises(InputError, match="1 of 1 spectra for test_measured are of samples"):
+        refuse(known, other)
+    with pytest.raises(InputError, match="1 of 1 spectra for test_measured_val are of samples"):
+        refuse(other, known)
+
+
 def test_samples_of_the_peaks_that_are_not_found_are_told(files, reference, tmp_path, capsys):
     samples = samples_in(make(tmp_path / "full", "--measured", files))
     reference()
