@@ -118,7 +118,7 @@ def table(results, letters=None):
 
 
 def test_table_gives_mean_spread_and_range_over_the_seeds(tmp_path):
-    for seed, (test, epochs, seconds) in enumerate([(10, 60, 60), (14, 75, 300), (12, 66, 66)]):
+    for seed, (test, epochs, seconds) in enumerate([(14, 75, 300), (10, 60, 60), (12, 66, 66)]):
         write_run(tmp_path, "vgg", seed, test, epochs, seconds)
     write_run(tmp_path, "cnn2", 0, 7)
     write_run(tmp_path, "mine", 0, 8)
