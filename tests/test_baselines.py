@@ -16,8 +16,8 @@ from scipy.signal import find_peaks
 
 import baselines
 from baselines import count_answers
+from benchmark import baseline_folder, similarity
 from benchmark import search_match as search_match_module
-from benchmark import similarity
 from benchmark.class_file import ClassFile, read_class_file
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import read_dataset, recorded_hashes
@@ -418,7 +418,8 @@ def test_a_method_stopped_while_it_judges_again_leaves_no_mixture(
         assert run("baselines.py", *flags).returncode == 130
     assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
     with monkeypatch.context() as patch:
-        patch.setattr(np, "save", stopped_at_second_call(np.save))
+        stopped = stopped_at_second_call(baseline_folder.write_array)
+        patch.setattr(baseline_folder, "write_array", stopped)
         assert run("baselines.py", *flags).returncode == 130
     assert not (folder / "baseline.json").exists()  # which makes it unfinished
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from conftest import PROJECT, assert_one_sentence, variation
 
+import spectra_from_config
 from benchmark import block_writer
 from benchmark.command_line import InputError
 from benchmark.dataset_folder import read_dataset
@@ -175,10 +176,10 @@ def test_a_small_disk_that_runs_full_keeps_the_old_dataset(run, class_file, tmp_
 
 
 def test_an_error_that_names_no_file_names_the_folder(class_file, tmp_path, monkeypatch):
-    def save(file, array):
+    def write(file, array):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(np, "save", save)
+    monkeypatch.setattr(spectra_from_config, "write_array", write)
     with pytest.raises(OSError, match="No space left on device") as error:
         expected_checksum(class_file[0], tmp_path / "data", 1)
     assert error.value.filename == str(tmp_path / "data")
