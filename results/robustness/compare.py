@@ -55,14 +55,15 @@ def main():
 def read_rows():
     """Return the Rows of the networks, both trainings of one after another, then of the methods.
 
-    Methods answer for the artefacts as they do, whatever networks are trained on; what they
-    misclassify is that of the clean spectra.
+    Networks that have only one of the trainings are left out. Methods answer for the artefacts as
+    they do, whatever networks are trained on; what they misclassify is that of the clean spectra.
     """
     runs = {training: read_results(HERE / folder) for folder, training in TRAININGS.items()}
     networks = {training: by_network(of_training) for training, of_training in runs.items()}
     rows = [
         row_of(network, training, networks[training][network])
         for network in networks["clean"]
+        if network in networks["with artefacts"]
         for training in TRAININGS.values()
     ]
     methods = read_baselines(HERE / "ladder100", runs["clean"][0])
