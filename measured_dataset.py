@@ -32,9 +32,7 @@ from a class file with names and range, and puts the spectra of `test` there as 
 class file's peaks were taken from measured samples, none of these may be among them.
 """
 
-import re
 import sys
-import unicodedata
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
@@ -62,7 +60,7 @@ from benchmark.measured_samples import (
     samples_of,
 )
 from benchmark.measurement import UPWARD, same_unit
-from benchmark.sample_labels import Label, read_labels, split_samples
+from benchmark.sample_labels import Label, read_labels, spelled_otherwise, split_samples
 from benchmark.similarity import nearest_rows
 
 # Files
@@ -265,18 +263,6 @@ def beside(splits, class_names, excluded, with_val):
         listed = ", ".join(shown(name + hints.get(name, "")) for name in absent)
         warn(f"no measured spectrum of {listed}")
     return chosen, sorted(excluded)
-
-
-def spelled_otherwise(class_names, measured):
-    """Return name of a class -> measured name that differs in capitals, blanks and signs only."""
-    others = {letters_of(name): name for name in measured if name not in class_names}
-    absent = [name for name in class_names if name not in measured]
-    return {name: others[letters_of(name)] for name in absent if letters_of(name) in others}
-
-
-def letters_of(name):
-    """Return a name as its letters and digits alone, in lower case; as it is if it has none."""
-    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name).casefold()) or name
 
 
 def known_samples(rendered):

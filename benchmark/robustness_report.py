@@ -117,7 +117,8 @@ def artefact_table(records):
     """Format the mean over severities per artefact; a line per artefact, a column per network."""
     networks = best_first(records)
     lines = [
-        [title(rung), *(spread(means_of(seeds, rung)) for _, seeds in networks)] for rung in LADDER
+        [title(rung.artefact), *(spread(means_of(seeds, rung)) for _, seeds in networks)]
+        for rung in LADDER
     ]
     return as_markdown(["artefact", *(name for name, _ in networks)], lines)
 
@@ -128,7 +129,7 @@ def means_of(seeds, rung):
 
 def ladder_table():
     lines = [
-        [title(rung), rung.unit, ", ".join(f"{s:g}" for s in rung.severities), rung.source]
+        [title(rung.artefact), rung.unit, ", ".join(f"{s:g}" for s in rung.severities), rung.source]
         for rung in LADDER
     ]
     return as_markdown(["artefact", "severity is", "severities", "others use"], lines)
@@ -141,7 +142,7 @@ def severity_table(records, rung):
         accuracies = np.array([record.accuracies()[rung.artefact] for record in seeds]).T
         lines.append([name, spread(clean_of(seeds)), *(spread(at.tolist()) for at in accuracies)])
     header = ["network", "clean", *(f"{severity:g}" for severity in rung.severities)]
-    return f"\n## {title(rung)}\n\nSeverity: {rung.unit}.\n\n" + as_markdown(header, lines)
+    return f"\n## {title(rung.artefact)}\n\nSeverity: {rung.unit}.\n\n" + as_markdown(header, lines)
 
 
 def spread(values):
@@ -150,15 +151,16 @@ def spread(values):
     return f"{text} ± {stdev(values):.3f}" if len(values) > 1 else text
 
 
-def title(rung):
-    return rung.artefact.replace("_", " ")
+def title(artefact):
+    return artefact.replace("_", " ")
 
 
 def shown(datapoints):
     """Return what `class_figures.class_artefacts` draws: each artefact at its middle severity."""
     return [
         (
-            f"{title(rung)}{' *' if rung.local else ''}\n{rung.unit}: {rung.severities[MIDDLE]:g}",
+            f"{title(rung.artefact)}{' *' if rung.local else ''}\n"
+            f"{rung.unit}: {rung.severities[MIDDLE]:g}",
             rung.settings(rung.severities[MIDDLE], datapoints),
             rung.local,
         )
@@ -205,7 +207,7 @@ def draw_panel(panel, records, rung):
         panel.fill_between(x, worst, best, color=colour, alpha=0.2, linewidth=0)
         style = {"color": colour, "marker": marker, "markersize": 3.5}
         panel.plot(x, accuracies.mean(axis=0), **style)
-    panel.set_title(title(rung), loc="left")
+    panel.set_title(title(rung.artefact), loc="left")
     panel.set_xlabel(rung.unit, fontsize=8)
     panel.set_xticks(
         x, ["0" if rung.artefact != "counts" else "∞", *map("{:g}".format, rung.severities)]

@@ -60,6 +60,18 @@ def warn_of_alike(what, names):
             warn(f"{what} {other} and {name} differ only in how they are written, and count as two")
 
 
+def spelled_otherwise(class_names, measured):
+    """Return name of a class -> measured name that differs in capitals, blanks and signs only."""
+    others = {letters_of(name): name for name in measured if name not in class_names}
+    absent = [name for name in class_names if name not in measured]
+    return {name: others[letters_of(name)] for name in absent if letters_of(name) in others}
+
+
+def letters_of(name):
+    """Return a name as its letters and digits alone, in lower case; as it is if it has none."""
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name).casefold()) or name
+
+
 def read_labels(path):
     """Read a CSV table with the columns file, class and sample; others are not looked at.
 

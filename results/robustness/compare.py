@@ -19,6 +19,7 @@ from benchmark.baseline_folder import read_baselines
 from benchmark.figure_style import BLACK, BLUE, GREY, STYLE, VERMILION, WIDTH, save
 from benchmark.results_folder import by_network, read_results
 from benchmark.robustness_record import CLEAN, FOLDER, read_record
+from benchmark.robustness_report import title
 from benchmark.severities import LADDER
 from benchmark.table_formats import as_markdown, mean_text
 
@@ -89,7 +90,7 @@ def row_of(network, training, judged):
 
 def ladder_table(rows):
     """Return accuracies with one artefact at a time as a table in Markdown, a column for each."""
-    header = ["", "training spectra", "runs", "mean", *map(name_of, ARTEFACTS)]
+    header = ["", "training spectra", "runs", "mean", *map(title, ARTEFACTS)]
     lines = [
         [row.network, row.training, str(row.seeds), f"{row.mean_accuracy:.3f}"]
         + [f"{row.accuracies[name]:.3f}" for name in ARTEFACTS]
@@ -106,10 +107,6 @@ def clean_table(rows):
         for row in rows
     ]
     return as_markdown(["", "training spectra", "runs", *SPLITS], lines)
-
-
-def name_of(artefact):
-    return artefact.replace("_", " ")
 
 
 @matplotlib.rc_context(STYLE)
@@ -133,7 +130,7 @@ def draw(rows):
         panel.set_axis_off()
     for panel in panels[max(0, len(panels_of) - COLUMNS) : len(panels_of)]:
         panel.tick_params(labelbottom=True)  # the lowest of its column
-    panels[0].set_yticks(range(len(order)), map(name_of, order))
+    panels[0].set_yticks(range(len(order)), map(title, order))
     panels[0].set(ylim=(len(order) - 0.5, -0.5), xlim=(0.3, 1.02))
     figure.supxlabel("accuracy", fontsize=matplotlib.rcParams["axes.labelsize"])
     handles = [
