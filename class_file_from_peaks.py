@@ -54,7 +54,13 @@ from benchmark.command_line import LARGEST, InputError, require, require_range, 
 from benchmark.data_card import array_names, require_same_range
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.files import refuse_input
-from benchmark.measured_collection import collect, tell_of_files, unit_of, y_unit_of
+from benchmark.measured_collection import (
+    collect,
+    tell_of_files,
+    unit_of,
+    wavelength_of,
+    y_unit_of,
+)
 from benchmark.measured_samples import Form, require_background_method, samples_of
 from benchmark.measurement import UPWARD, opposite
 from benchmark.peak_detection import (
@@ -130,6 +136,7 @@ class Measured(NamedTuple):
     samples: np.ndarray  # (n,), the sample of each
     samples_named: bool  # if not, each spectrum is taken for a sample
     background: str | None  # that was subtracted; None if none was
+    wavelength: float | None  # of X-rays, in angstrom; None if nobody says
     spectra: np.ndarray  # float64 (n, datapoints), each from 0 to 1
 
 
@@ -143,6 +150,7 @@ class Classes(NamedTuple):
     scatter: Scatter | None = None  # None without measured spectra
     samples: list | None = None  # per class the names of its samples; None if nobody says
     background: str | None = None  # subtracted from the measurements; None if none was
+    wavelength: float | None = None  # of X-rays, in angstrom; None if nobody says
 
 
 def main(settings):
@@ -241,6 +249,7 @@ def of_measurements(settings):
         scatter=scatter if len(scatter.widths) else None,
         samples=samples if measured.samples_named else None,
         background=measured.background,
+        wavelength=measured.wavelength,
     )
 
 
@@ -328,6 +337,7 @@ def read_training_spectra(folder, settings):
         samples=np.array(samples),
         samples_named=rows is not None,
         background=None if background == "none" else background,
+        wavelength=card.get("wavelength"),
         spectra=from_0_to_1(spectra),
     )
 
@@ -375,6 +385,7 @@ def read_files(settings):
         samples=np.array([spectrum.label.sample for spectrum in spectra]),
         samples_named=True,
         background=None if settings.background == "none" else settings.background,
+        wavelength=wavelength_of(spectra),
         spectra=np.array([spectrum.values for spectrum in spectra]),
     )
 
@@ -396,6 +407,7 @@ def class_file_of(classes, limits):
         "unit": classes.unit,
         "range": classes.grid.range,
         "background": classes.background,
+        "wavelength": classes.wavelength,
     }
     return {
         "datapoints": classes.grid.datapoints,

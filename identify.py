@@ -45,7 +45,7 @@ from benchmark.data_card import BESIDE_SPLITS, array_names, require_same_range
 from benchmark.dataset_folder import dataset_path, read_dataset
 from benchmark.files import refuse_input, replace_file, sha256_of
 from benchmark.measured_samples import Form, require_background_method, values_of
-from benchmark.measurement import UPWARD, kind_of_y, opposite, same_unit
+from benchmark.measurement import UPWARD, kind_of_y, opposite, same_unit, same_wavelength
 from benchmark.measurement_files import (
     read_all,
     warn_of_different_units,
@@ -255,6 +255,7 @@ def form_of(run, dataset, given, unit=None):
         unit=unit or card.get("unit"),
         background=background,
         y_unit=UPWARD if card.get("class_file") else card.get("y_unit") or "",
+        wavelength=card.get("wavelength"),
     )
 
 
@@ -294,6 +295,11 @@ def warnings_of(measurement, form):
     kinds = {kind_of_y(form.y_unit), kind_of_y(measurement.y_unit)} - {""}
     if len(kinds) > 1 and form.y_unit != UPWARD:
         notes.append(f"y is in {measurement.y_unit}, not in {form.y_unit}, as in the dataset")
+    if not same_wavelength(measurement.wavelength, form.wavelength):
+        notes.append(
+            f"measured with {measurement.wavelength:.6g} angstrom, the dataset with "
+            f"{form.wavelength:.6g}; 2theta is not converted, so the answer is worth nothing"
+        )
     if not covers(x, first, last):
         share = (min(x[-1], last) - max(x[0], first)) / (last - first)
         notes.append(

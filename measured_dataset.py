@@ -50,7 +50,14 @@ from benchmark.command_line import (
 )
 from benchmark.data_card import BESIDE_SPLITS, CARD, read_card, require_same_range
 from benchmark.dataset_folder import dataset_path, verify
-from benchmark.measured_collection import collect, shown, tell_of_files, unit_of, y_unit_of
+from benchmark.measured_collection import (
+    collect,
+    shown,
+    tell_of_files,
+    unit_of,
+    wavelength_of,
+    y_unit_of,
+)
 from benchmark.measured_folder import describe_measured, write_beside, write_dataset
 from benchmark.measured_samples import (
     NO_CLASS,
@@ -59,7 +66,7 @@ from benchmark.measured_samples import (
     require_background_method,
     samples_of,
 )
-from benchmark.measurement import UPWARD, same_unit
+from benchmark.measurement import UPWARD, same_unit, same_wavelength
 from benchmark.sample_labels import Label, read_labels, spelled_otherwise, split_samples
 from benchmark.similarity import nearest_rows
 
@@ -138,6 +145,7 @@ def main(settings):
     splits = split_by_sample(spectra, settings)
     tell_of_twins(splits)
     if rendered:
+        tell_of_other_wavelengths(spectra, rendered)
         tell_of_absent_samples({spectrum.label for spectrum in spectra}, rendered)
         splits, excluded = beside(splits, rendered["class_names"], excluded, settings.beside_val)
         refuse_known_samples(splits, rendered)
@@ -150,7 +158,12 @@ def main(settings):
         card = write_beside(folder, rendered, splits, measured)
     else:
         card = write_dataset(
-            folder, splits, measured, y_unit=y_unit, keep_others=settings.output is None
+            folder,
+            splits,
+            measured,
+            y_unit=y_unit,
+            wavelength=wavelength_of(spectra),
+            keep_others=settings.output is None,
         )
     report(splits, excluded)
     print(f"{folder}: checksum {card['checksum']}")
@@ -263,6 +276,18 @@ def beside(splits, class_names, excluded, with_val):
         listed = ", ".join(shown(name + hints.get(name, "")) for name in absent)
         warn(f"no measured spectrum of {listed}")
     return chosen, sorted(excluded)
+
+
+def tell_of_other_wavelengths(spectra, rendered):
+    """Warn of spectra with another wavelength than that of the peaks; rendered: a dataset.json."""
+    known = rendered.get("wavelength")
+    other = [s for s in spectra if not same_wavelength(s.wavelength, known)]
+    if other:
+        warn(
+            f"{len(other)} of {len(spectra)} spectra were measured with another wavelength than "
+            f"the peaks of the class file, such as {shown(other[0].file)} with "
+            f"{other[0].wavelength:.6g} instead of {known:.6g} angstrom; 2theta is not converted"
+        )
 
 
 def known_samples(rendered):

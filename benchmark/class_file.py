@@ -28,6 +28,7 @@ class ClassFile(NamedTuple):
     range: tuple[float, float] | None = None  # x of the first and last datapoint, in that unit
     samples: list | None = None  # per class those measured samples that its peaks come from
     background: str | None = None  # subtracted from these measurements; None if none was
+    wavelength: float | None = None  # of the X-rays, in angstrom; None if nobody says
 
     @property
     def classes(self):
@@ -59,7 +60,8 @@ def read_class_file(path):
     [shift in datapoints, height change], one test spectrum each, and "samples", a list of those
     measured samples that its peaks were taken from. Either all classes or none have a "name",
     different from all others. What the datapoints stand for may be said by "unit" and "range", x of
-    the first and the last one, and "background" names what was subtracted from the measurements.
+    the first and the last one; "background" names what was subtracted from the measurements, and
+    "wavelength" is that of their X-rays, in angstrom.
 
     Returns a ClassFile. Raises InputError naming the file, the class, the field, the value and
     what is accepted.
@@ -121,6 +123,7 @@ def read_class_file(path):
         range=checked_range(path, config.get("range")),
         samples=samples if any(samples) else None,
         background=checked_text(path, "background", config.get("background")),
+        wavelength=checked_wavelength(path, config.get("wavelength")),
     )
 
 
@@ -165,6 +168,14 @@ def checked_range(where, ends):
             f"{where}: range is {ends!r}, accepted: two numbers, the smaller one first"
         )
     return tuple(ends)
+
+
+def checked_wavelength(where, wavelength):
+    if wavelength is not None and not (is_number(wavelength, 0) and wavelength):
+        raise InputError(
+            f"{where}: wavelength is {wavelength!r}, accepted: a number above 0, in angstrom"
+        )
+    return wavelength
 
 
 def read_peaks(where, spectrum):
@@ -222,6 +233,7 @@ def named_fields(class_file):
         "range": class_file.range,
         "samples": class_file.samples,
         "background": class_file.background,
+        "wavelength": class_file.wavelength,
     }
     return {name: value for name, value in fields.items() if value}
 

@@ -137,7 +137,10 @@ def faults_of(card):
 
 
 def faults_of_axis(card, needed):
-    """Yield what is wrong with range, units, background; needed: whether there must be a range."""
+    """Yield what is wrong with range, units, background and wavelength.
+
+    needed: whether there must be a range.
+    """
     limits = card.get("range")
     pair = isinstance(limits, list) and len(limits) == 2
     numbers = pair and all(is_number(x, -math.inf) for x in limits) and limits[0] < limits[1]
@@ -146,6 +149,9 @@ def faults_of_axis(card, needed):
     for name in "unit", "y_unit", "background":
         if not isinstance(card.get(name), str | None):
             yield f"{name} is {card.get(name)!r}"
+    wavelength = card.get("wavelength")
+    if wavelength is not None and not (is_number(wavelength, 0) and wavelength):
+        yield f"wavelength is {wavelength!r}"
 
 
 def faults_of_sizes(card):

@@ -18,7 +18,13 @@ from benchmark.measured_samples import (
     without_copies,
     without_rare_classes,
 )
-from benchmark.measurement import DOWNWARD, different_units, kind_of_y, opposite
+from benchmark.measurement import (
+    DOWNWARD,
+    different_units,
+    different_wavelengths,
+    kind_of_y,
+    opposite,
+)
 from benchmark.measurement_files import warn_of_different_wavelengths
 from benchmark.measurement_sources import find_sources
 from benchmark.sample_labels import match_labels, rruff_label, warn_of_alike
@@ -121,6 +127,12 @@ def unit_of(spectra, unit):
             f"which is taken for all; UNIT names it"
         )
     return unit or next(iter(stated), None)
+
+
+def wavelength_of(spectra):
+    """Return the wavelength that files state, None if no one does, or they differ."""
+    stated = different_wavelengths((spectrum.wavelength, spectrum.file) for spectrum in spectra)
+    return next(iter(stated)) if len(stated) == 1 else None
 
 
 def y_unit_of(spectra):

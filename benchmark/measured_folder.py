@@ -56,12 +56,12 @@ def row_of(spectrum):
     return row | ({"notes": list(spectrum.notes)} if spectrum.notes else {})
 
 
-def write_dataset(folder, splits, measured, y_unit=None, keep_others=False):
+def write_dataset(folder, splits, measured, y_unit=None, wavelength=None, keep_others=False):
     """Write measured spectra as a dataset folder; returns the content of dataset.json.
 
     splits: split -> list of Spectrum, every class being in every split; measured: see
-    `describe_measured`; y_unit: text, None if it is not known; keep_others: refuse to replace a
-    dataset of other parameters.
+    `describe_measured`; y_unit: text, None if it is not known; wavelength: of X-rays, in angstrom,
+    None if it is not known; keep_others: refuse to replace a dataset of other parameters.
     """
     class_names = list(samples_of(splits["train"]))
     parameters = measured["parameters"]
@@ -83,6 +83,7 @@ def write_dataset(folder, splits, measured, y_unit=None, keep_others=False):
                 "class_names": class_names,
                 "unit": parameters["unit"],
                 **({"y_unit": y_unit} if y_unit else {}),
+                **({"wavelength": wavelength} if wavelength else {}),
                 "range": parameters["range"],
                 "splits": list(splits),
                 "files": write_splits(folder, splits, class_names),

@@ -38,6 +38,7 @@ class Form(NamedTuple):
     unit: str | None  # of x; None if nobody says
     background: str  # "none", or a method of pybaselines
     y_unit: str = ""  # with bands that point where those of y are to point; "" if nobody says
+    wavelength: float | None = None  # of X-rays, in angstrom; None if nobody says
 
 
 class Spectrum(NamedTuple):

@@ -115,19 +115,24 @@ def different_units(stated):
     return found
 
 
-def different_wavelengths(stated):
-    """Return wavelength -> files that state it, for those that differ by more than 0.1 %.
+def same_wavelength(one, other):
+    """Tell whether two wavelengths differ by 0.1 % at most, or one of them is not known (None).
 
     So 1.5406 angstrom, K-alpha 1 of copper, and 1.5418, its mean with K-alpha 2, are one.
+    """
+    return one is None or other is None or abs(one - other) <= SAME_RADIATION * other
+
+
+def different_wavelengths(stated):
+    """Return wavelength -> files that state it, for those that are not the same.
 
     stated: pairs of wavelength, None where a file states none, and file.
     """
     found = {}
     for wavelength, file in stated:
-        if wavelength is None:
-            continue
-        alike = (one for one in found if abs(wavelength - one) <= SAME_RADIATION * one)
-        found.setdefault(next(alike, wavelength), []).append(file)
+        if wavelength is not None:
+            alike = (one for one in found if same_wavelength(wavelength, one))
+            found.setdefault(next(alike, wavelength), []).append(file)
     return found
 
 

@@ -595,6 +595,19 @@ def test_the_background_of_the_measurements_is_kept(make, measured_dataset):
     assert config["background"] == "arpls"
 
 
+def test_the_wavelength_of_the_measurements_is_kept(make, measured_dataset, tmp_path):
+    card = json.loads((measured_dataset / "dataset.json").read_text())
+    (measured_dataset / "dataset.json").write_text(json.dumps(card | {"wavelength": 1.5406}))
+    config, _, _ = make("--measured", measured_dataset)
+    assert config["wavelength"] == 1.5406
+    for path in (tmp_path / "files").iterdir():
+        rows = path.read_text().replace(",", " ")
+        path.write_text(f"_FILEVERSION=2\n_WL1=1.78897\n_2THETACOUNTS\n{rows}")
+    flags = "--measured", tmp_path / "files", "--range", 200, 1200, "--datapoints", 500
+    config, _, _ = make(*flags, "--output", "other.json")
+    assert config["wavelength"] == 1.78897
+
+
 @pytest.fixture
 def line_as_background(monkeypatch):
     """Replace pybaselines, which tests do not need: its background is the line between the ends."""

@@ -10,7 +10,7 @@ from conftest import PROJECT, assert_one_sentence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.class_file import read_class_file
+from benchmark.class_file import named_fields, read_class_file
 from benchmark.command_line import InputError
 from dataset_config_generator import draw_classes
 
@@ -141,6 +141,8 @@ def change(field, value):
         (lambda c: c.update(unit=5), ["unit is 5", "a text"]),
         (lambda c: c.update(range=[5, 5]), ["range is [5, 5]", "the smaller one first"]),
         (lambda c: c.update(range=[1]), ["range is [1]", "two numbers"]),
+        (lambda c: c.update(wavelength=0), ["wavelength is 0", "above 0, in angstrom"]),
+        (lambda c: c.update(wavelength="Cu"), ["wavelength is 'Cu'", "above 0, in angstrom"]),
         (lambda c: c.update(range=[1, float("inf")]), ["range is [1, inf]", "two numbers"]),
         (change("peak_heights", [0.5, 0.9]), ["class 2", "highest peak", "0.9", "1"]),
         (lambda c: c["spectra"].update({"2": []}), ["class 2", "[]", "object"]),
@@ -344,17 +346,18 @@ def test_the_challenge_set_has_nine_triplets_with_six_test_spectra_each():
 
 def test_names_unit_and_range_are_read(class_file):
     path, write = class_file
-    assert read_class_file(path)[-3:] == (None, None, None)
+    assert read_class_file(path)[-4:] == (None, None, None, None)
 
     def named(config):
-        config |= {"unit": "1/cm", "range": [200, 1200.5]}
+        config |= {"unit": "1/cm", "range": [200, 1200.5], "wavelength": 1.5406}
         for label, spectrum in config["spectra"].items():
             spectrum["name"] = f"mineral {label}"
 
     write(named)
     read = read_class_file(path)
     assert read.names == [f"mineral {label}" for label in range(4)]
-    assert (read.unit, read.range) == ("1/cm", (200, 1200.5))
+    assert (read.unit, read.range, read.wavelength) == ("1/cm", (200, 1200.5), 1.5406)
+    assert named_fields(read)["wavelength"] == 1.5406
     assert (read.place(0), read.place(119)) == ("200 1/cm", "1200.5 1/cm")
     assert read._replace(datapoints=1).place(0) == "0"  # of which the range says nothing
 

@@ -217,6 +217,19 @@ def test_files_of_different_wavelengths_are_told(ask, measured, trained, monkeyp
     assert f": 1.5406 in 1 file, {files[0]}; 1.78897 in 1 file, {files[1]}\n" in errors
 
 
+def test_another_wavelength_than_that_of_the_dataset_is_told(ask, measured, trained, monkeypatch):
+    card = json.loads((trained / "datasets/small/dataset.json").read_text())
+    card |= {"unit": "deg", "wavelength": 1.5406}
+    monkeypatch.setattr(
+        identify, "read_dataset", lambda path: read_dataset(path)._replace(card=card)
+    )
+    rows = spectrum_of(PEAKS["opal"]).replace(",", " ")
+    for wavelength, told in (1.5418, False), (1.78897, True), (0, False):  # 0 states none
+        _, errors = ask(measured(f"_FILEVERSION=2\n_WL1={wavelength}\n_2THETACOUNTS\n{rows}"))
+        assert ("measured with 1.78897 angstrom, the dataset with 1.5406" in errors) == told
+        assert ("angstrom" in errors) == told
+
+
 def test_points_far_apart_are_warned_of(ask, measured):
     _, errors = ask(measured("200 1\n280 5\n300 9\n400 1\n"))
     assert "points are up to 100 apart, 50 datapoints, as from 300 to 400: between them y" in errors

@@ -8,6 +8,7 @@ import shutil
 import sys
 import types
 import zipfile
+from itertools import cycle
 from types import SimpleNamespace
 
 import numpy as np
@@ -608,11 +609,34 @@ def test_files_in_different_units_are_refused_unless_one_is_meant(files, tmp_pat
     assert card["class_names"] == ["Calcite", "Gypsum"]
 
 
-def test_different_wavelengths_are_told(files, tmp_path, capsys):
-    for path in files.glob("*"):
+def state_wavelengths(files, *wavelengths):
+    """Make the files UXD files of these wavelengths in turn, by their names."""
+    for path, wavelength in zip(sorted(files.glob("*")), cycle(wavelengths)):
         rows = path.read_text().replace(",", " ")
-        wavelength = 1.78897 if path.name.startswith("Quartz") else 1.5406
         path.write_text(f"_FILEVERSION=2\n_WL1={wavelength}\n_2THETACOUNTS\n{rows}")
+
+
+def test_a_wavelength_that_all_files_state_is_recorded(files, tmp_path, capsys):
+    state_wavelengths(files, 1.5406, 1.5418)
+    assert make(tmp_path / "out", "--measured", files)["wavelength"] == 1.5406
+    assert "wavelength" not in capsys.readouterr().err
+
+
+def test_another_wavelength_than_that_of_the_peaks_is_told(files, reference, capsys):
+    state_wavelengths(files, 1.78897)
+    make(None, "--measured", files, "--beside", reference(unit="deg", wavelength=1.5406))
+    name = sorted(files.glob("*"))[0].name
+    assert (
+        f"30 of 30 spectra were measured with another wavelength than the peaks of the class file, "
+        f"such as raman/{name} with 1.78897 instead of 1.5406 angstrom"
+    ) in capsys.readouterr().err
+    for wavelength in 1.78897, None:  # the same, and that of a class file which does not state it
+        make(None, "--measured", files, "--beside", reference(unit="deg", wavelength=wavelength))
+        assert "wavelength" not in capsys.readouterr().err
+
+
+def test_different_wavelengths_are_told(files, tmp_path, capsys):
+    state_wavelengths(files, *[1.5406] * 20, *[1.78897] * 10)  # Quartz is the last
     card = make(tmp_path / "out", "--measured", files)
     (line,) = capsys.readouterr().err.splitlines()
     assert "different wavelengths (angstrom), and 2theta is not converted: 1.5406 in 20 " in line
@@ -1040,6 +1064,8 @@ def test_a_split_of_an_earlier_call_is_not_removed_in_silence(files, reference, 
     [
         ("range", "5 9"),
         ("unit", 3),
+        ("wavelength", 0),
+        ("wavelength", "Cu"),
         ("samples", {"0": []}),
         ("samples", [[1]] * 4),
         ("samples", [["R1"]]),
