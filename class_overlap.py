@@ -82,8 +82,9 @@ def main(settings):
             f"{overlap.decided_by}"
         )
     summary = summarise(overlaps)
+    pairs = "1 overlapping pair" if len(overlaps) == 1 else f"{len(overlaps)} overlapping pairs"
     print(
-        f"{settings.config}: {summary['pairs']} overlapping pairs among {class_file.classes} "
+        f"{settings.config}: {pairs} among {class_file.classes} "
         f"classes, {summary['ambiguous_test_spectra']} of {sum(map(len, variants))} test spectra "
         f"ambiguous, with {constants_text(asked)}"
     )

@@ -257,7 +257,7 @@ def test_script_prints_pairs_and_totals_and_saves_json(run, class_file, tmp_path
     assert first.startswith("classes 0 and 1: 9 of 18 test variants; ")
     assert "50 (height 0.03) of class 1" in first
     assert last == (
-        f"{path}: 1 overlapping pairs among 4 classes, 9 of 36 test spectra ambiguous, with "
+        f"{path}: 1 overlapping pair among 4 classes, 9 of 36 test spectra ambiguous, with "
         f"MAX_SHIFT 4, MAX_HEIGHT_CHANGE 0.05, TEST_SHIFT 2, TEST_HEIGHT_CHANGE 0.02, VARY_HIGHEST "
         f"True, OWN_VARIANTS True"
     )
@@ -330,7 +330,7 @@ def test_a_highest_peak_that_does_not_vary_fits_only_one_as_high(run, tmp_path):
     path.write_text(json.dumps({"datapoints": 400, "classes": 2, "spectra": spectra}))
     flags = "--config", path, "--max-shift", 5, "--test-shift", 2, "--json", tmp_path / "a.json"
     found = run("class_overlap.py", *flags)
-    assert "1 overlapping pairs among 2 classes, 15 of 18" in found.stdout
+    assert "1 overlapping pair among 2 classes, 15 of 18" in found.stdout
     assert json.loads((tmp_path / "a.json").read_text())["limits"]["vary_highest"] is True
     found = run("class_overlap.py", *flags, "--no-vary-highest")
     assert "0 overlapping pairs among 2 classes, 0 of 18" in found.stdout
