@@ -19,7 +19,14 @@ from benchmark.number_text import (
     points,
     shortened,
 )
-from benchmark.text_lines import CELL_ERROR, NO_NUMBER, fields, outside_quotes, without_comments
+from benchmark.text_lines import (
+    CELL_ERROR,
+    COMMENT_SIGNS,
+    NO_NUMBER,
+    fields,
+    outside_quotes,
+    without_comments,
+)
 
 MANY = 20  # points: fewer may well lie at 1, 2, 3 and so on
 MOST_LISTED = 12  # columns in a message
@@ -76,7 +83,8 @@ def read_columns(path, lines):
     table = parsed[start:stop]
     refuse_points_between_thousands(path, table)
     header, footer = parsed[:start], parsed[stop:]
-    names = column_names(header, table)
+    names = column_names(header[-1].content if header else "", table)
+    names = names or column_names(comment_above(lines, table), table)
     notes += check_columns(path, table, names)
     if names and OTHER_ANGLE.fullmatch(names[0]):
         notes.append(f"x is {names[0]}, as the header says, and not 2theta")
@@ -299,12 +307,25 @@ def refuse(path, line, reason):
     )
 
 
-def column_names(header, table):
-    """Return the names of the columns that the last header line gives, or None."""
-    names = fields(header[-1].content) if header else []
+def comment_above(lines, table):
+    """Return the comment just above the table without its sign, "" if there is none.
+
+    numpy.savetxt and many scripts write the names of the columns there. A comment with a sign of
+    equality tells something else.
+    """
+    above = (line.strip() for line in reversed(lines[: table[0].number - 1]))
+    comment = next(filter(None, above), "")
+    if not comment.startswith(COMMENT_SIGNS) or "=" in comment:
+        return ""
+    return comment.lstrip("".join(COMMENT_SIGNS)).strip()
+
+
+def column_names(content, table):
+    """Return the names of the columns that the content of a header line gives, or None."""
+    names = fields(content)
     if len(names) != len(table[0].numbers) or any(as_numbers([name]) for name in names):
         return None
-    if len(names) == 3 and not re.search(r"[;\t,]", header[-1].content):
+    if len(names) == 3 and not re.search(r"[;\t,]", content):
         return names if NAME_OF_ERROR.match(names[2]) else None  # three words may be a title
     return names
 

@@ -678,3 +678,35 @@ def test_commas_that_may_all_stand_between_thousands_are_told(measured):
 def test_a_name_of_y_tells_where_bands_point_if_its_unit_does_not(measured, name, unit):
     rows = "".join(f"{400 + 2 * i},{i % 7}\n" for i in range(30))
     assert read_measurement(measured(f"Wavenumber (cm-1),{name}\n{rows}")).y_unit == unit
+
+
+@pytest.mark.parametrize(
+    ("comment", "unit"),
+    [
+        *(("# Raman shift (cm-1) Intensity (a.u.)", ""), ("# shift (cm-1), counts", "cm-1")),
+        *(("# 2theta(deg) I", "deg"), ("! wavelength/nm\tI", "nm"), ("'nm counts", "nm")),
+        *(
+            ("# sample = 3, (nm)", ""),
+            ("# nm", ""),
+            ("# 2theta (deg), counts\n# by hand, 2021", ""),
+        ),
+        *(("# nm, counts\n\n", "nm"), ("# theta e", "")),
+    ],
+)
+def test_a_comment_just_above_the_table_may_name_its_columns(measured, comment, unit):
+    read = read_measurement(measured(f"{comment}\n{TABLE}"))
+    assert read.x_unit == unit
+    assert [note for note in read.notes if "theta" in note] == (
+        ["x is theta, as the header says, and not 2theta"] if "# theta" in comment else []
+    )
+
+
+def test_names_of_columns_that_numpy_writes_are_read(tmp_path):
+    table = np.column_stack([np.arange(10, 20, 0.5), np.arange(20.0) ** 2])
+    np.savetxt(tmp_path / "a.csv", table, delimiter=",", header="2theta (deg), Absorbance")
+    read = read_measurement(tmp_path / "a.csv")
+    assert (read.x_unit, read.y_unit) == ("deg", "Absorbance")
+    np.savetxt(tmp_path / "b.txt", np.column_stack([table, table[:, 1]]), header="x y esd")
+    assert read_measurement(tmp_path / "b.txt").notes == (
+        "the third column is taken for errors of y and not read",
+    )
