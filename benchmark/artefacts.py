@@ -89,11 +89,17 @@ MOVES_BASELINE = "background", "hump", "counts", "noise"
 
 # The number of an artefact's random stream; a new artefact takes a new one.
 STREAMS = {
-    name: number
-    for number, name in enumerate(
-        ["lorentzian_share", "width_trend", "strain", "common_shift", "texture", "foreign_peaks"]
-        + ["background", "hump", "counts", "spikes", "noise"]
-    )
+    "lorentzian_share": 0,
+    "width_trend": 1,
+    "strain": 2,
+    "common_shift": 3,
+    "texture": 4,
+    "foreign_peaks": 5,
+    "background": 6,
+    "hump": 7,
+    "counts": 8,
+    "spikes": 9,
+    "noise": 10,
 }
 
 
@@ -109,16 +115,14 @@ def is_on(artefacts, name):
     """Tell whether an artefact, named by its field, is on."""
     if name == "lorentzian_share":
         return artefacts.peak_shape == "pseudo_voigt"
-    if name in BELONGS_TO:
-        name = BELONGS_TO[name]
+    name = BELONGS_TO.get(name, name)
     return getattr(artefacts, name) != getattr(OFF, name)
 
 
 def without_effect(artefacts):
     """Return those fields that were changed, but belong to an artefact that is off."""
-    effective = only_those_on(artefacts) or OFF
-    fields = zip(Artefacts._fields, artefacts, effective, strict=True)
-    return [name for name, given, used in fields if name in NEEDED and given != used]
+    changed = [name for name in NEEDED if getattr(artefacts, name) != getattr(OFF, name)]
+    return [name for name in changed if not is_on(artefacts, name)]
 
 
 def those_on(artefacts):
@@ -154,13 +158,13 @@ def faults_of_artefacts(artefacts):
 
     artefacts: an Artefacts, whose values are of the right types.
     """
-    a = artefacts
-    if a.peak_shape not in SHAPES:
-        yield "peak_shape", a.peak_shape, ", ".join(SHAPES)
-    if not 0 <= a.strain <= 0.5:
-        yield "strain", a.strain, "0 to 0.5"
-    if not 0 <= a.common_shift <= LARGEST:
-        yield "common_shift", a.common_shift, f"0 to {LARGEST} datapoints"
+    peak_shape, strain, shift = artefacts.peak_shape, artefacts.strain, artefacts.common_shift
+    if peak_shape not in SHAPES:
+        yield "peak_shape", peak_shape, ", ".join(SHAPES)
+    if not 0 <= strain <= 0.5:
+        yield "strain", strain, "0 to 0.5"
+    if not 0 <= shift <= LARGEST:
+        yield "common_shift", shift, f"0 to {LARGEST} datapoints"
     limits = {
         "lorentzian_share": (0, 1),
         "width_trend": (0, 100),
@@ -175,7 +179,7 @@ def faults_of_artefacts(artefacts):
         "counts": (FEWEST_COUNTS, LARGEST),
     }
     for name, (lowest, highest) in limits.items():
-        value = getattr(a, name)
+        value = getattr(artefacts, name)
         if value is not None and not lowest <= value[0] <= value[1] <= highest:
             written = " ".join(f"{end:g}" for end in value)
             yield name, written, f"{lowest:g} to {highest:g}, the smaller one first"
@@ -235,7 +239,7 @@ def render_with_artefacts(varied, artefacts, source, datapoints, buffers=None):
     if is_on(artefacts, "hump"):
         spectra += humps(artefacts, source, datapoints)
     if is_on(artefacts, "counts"):
-        count(spectra, artefacts, source)
+        replace_by_counts(spectra, artefacts, source)
     if is_on(artefacts, "spikes"):
         add_spikes(spectra, artefacts, source)
     if is_on(artefacts, "noise"):
@@ -368,7 +372,7 @@ def generators(source, artefact):
             yield generator
 
 
-def count(spectra, artefacts, source):
+def replace_by_counts(spectra, artefacts, source):
     """Replace intensities by Poisson numbers of counts, relative to those at the maximum."""
     most = between(artefacts.counts, uniform(source, "counts", 1))[:, 0]
     for spectrum, at_maximum, generator in zip(

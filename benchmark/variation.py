@@ -39,9 +39,8 @@ def with_wide_test(variation, class_file):
 
 def check_variation(class_file, config, variation):
     """Raise InputError for a value that is not accepted; config: the class file's name."""
-    p = variation
     for name in "n_train", "n_val":
-        spectra = getattr(p, name)
+        spectra = getattr(variation, name)
         accepted = f"a whole number from 1 to {LARGEST}"
         require(1 <= spectra <= LARGEST, name.upper(), spectra, accepted)
     lowest = min(positions.min() for positions in class_file.positions)
@@ -49,21 +48,22 @@ def check_variation(class_file, config, variation):
     room = min(lowest, class_file.datapoints - 1 - highest)
     accepted = f"0 to {room}, because {config} has a peak that close to an end of the spectrum"
     for name in "max_shift", "test_shift":
-        shift = getattr(p, name)
+        shift = getattr(variation, name)
         require(0 <= shift <= room, name.upper(), shift, accepted)
     for name in "max_height_change", "test_height_change", "wide_test_height_change":
-        change = getattr(p, name)
+        change = getattr(variation, name)
         require(0 <= change < 1, name.upper(), change, "0 or more and less than 1")
-    narrow, wide = p.kernel_range
+    narrow, wide = variation.kernel_range
     # Below 0.1 a Gaussian is a single datapoint, and at last not a number.
     accepted = f"0.1 to {class_file.datapoints}"
     valid = 0.1 <= narrow <= wide <= class_file.datapoints
     require(valid, "KERNEL_RANGE", f"{narrow} {wide}", f"{accepted}, the smaller width first")
-    valid = 0.1 <= p.test_kernel <= class_file.datapoints
-    require(valid, "TEST_KERNEL", p.test_kernel, accepted)
-    require(0 <= p.seed < 2**63, "SEED", p.seed, "0 or more, below 2 to the power 63")
-    if p.artefacts:
-        check_artefacts(p.artefacts, class_file, config, p)
+    valid = 0.1 <= variation.test_kernel <= class_file.datapoints
+    require(valid, "TEST_KERNEL", variation.test_kernel, accepted)
+    seed = variation.seed
+    require(0 <= seed < 2**63, "SEED", seed, "0 or more, below 2 to the power 63")
+    if variation.artefacts:
+        check_artefacts(variation.artefacts, class_file, config, variation)
 
 
 def faults_of_variation(recorded):

@@ -24,12 +24,12 @@ from benchmark.artefacts import (
     add_spikes,
     changed_peaks,
     class_that_may_leave,
-    count,
     faults_of_artefacts,
     generators,
     one_by_one,
     only_those_on,
     render_with_artefacts,
+    replace_by_counts,
     uniform,
 )
 from benchmark.class_figures import class_artefacts
@@ -611,7 +611,7 @@ def test_common_shifts_of_the_ladder_are_fractions_of_the_axis():
 
 def test_counts_are_drawn_from_their_range():
     spectra = np.ones((300, 4000), np.float32)
-    count(spectra, Artefacts(counts=(100, 1000)), source(300))
+    replace_by_counts(spectra, Artefacts(counts=(100, 1000)), source(300))
     assert_uniform(1 / spectra.astype(float).var(axis=1), 100, 1000)
 
 
@@ -622,7 +622,8 @@ def test_noise_is_drawn_from_its_range():
 
 
 def test_artefacts_come_in_their_order(monkeypatch):
-    names, order = ["backgrounds", "humps", "count", "add_spikes", "add_noise"], []
+    names = ["backgrounds", "humps", "replace_by_counts", "add_spikes", "add_noise"]
+    order = []
 
     def telling(name, made):
         def tell(*arguments):
