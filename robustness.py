@@ -394,8 +394,9 @@ def write_tables(results, records, missing):
 
 
 def draw(folder, records, class_file, variation):
-    save(robustness_report.figure(records), folder, "robustness")
-    label, shown = most_telling_class(class_file), robustness_report.shown(class_file.datapoints)
+    save(robustness_report.draw(records), folder, "robustness")
+    label = most_telling_class(class_file)
+    shown = robustness_report.ladder_to_show(class_file.datapoints)
     save(class_artefacts(class_file, variation, label, shown), folder, "artefacts")
 
 

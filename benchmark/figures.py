@@ -203,6 +203,7 @@ def history_of(run):
 
 
 def draw_history(panel, tick_height, best_epoch, history):
+    """Draw one run; tick_height: of the ticks of lower rates, as a share of the panel."""
     epochs, validation = history["epoch"], history["val_loss"]
     panel.plot(epochs, history["loss"], color=BLUE, alpha=0.7, linewidth=0.8)
     panel.plot(epochs, validation, "--", color=VERMILION, alpha=0.9, linewidth=0.8)
@@ -264,13 +265,14 @@ def cost(runs, split, comparable=True):
     scale = scale_counts(panels[0], "y", [count for values in counts for count in values])
     spectra = runs[0].misclassified[split].spectra
     several = "mean, smallest and largest of the seeds" if max(map(len, counts)) > 1 else ""
-    of = f"misclassified of {spectra} spectra of {in_lines(split, 14)}"
-    panels[0].set_ylabel("\n".join(filter(None, [of, scale.strip(), several])))
+    counted = f"misclassified of {spectra} spectra of {in_lines(split, 14)}"
+    panels[0].set_ylabel("\n".join(filter(None, [counted, scale.strip(), several])))
     figure.legend(handles, labels, loc="outside upper center", ncols=len(columns))
     return figure
 
 
 def reach_of(values):
+    """Return how far the smallest and the largest are from the mean, as `errorbar` takes it."""
     return [[mean(values) - min(values)], [max(values) - mean(values)]]
 
 

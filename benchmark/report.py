@@ -6,7 +6,7 @@ from benchmark.data_card import BESIDE_SPLITS
 from benchmark.results_folder import SHIPPED_MARK
 from benchmark.significance import FEWEST_SEEDS
 from benchmark.table_formats import as_plain_text, one_line
-from benchmark.tables import as_text, published_columns, spread
+from benchmark.tables import as_text, misclassified_text, published_columns
 
 LINE_WIDTH = 100  # characters of a line, unless the table is wider
 
@@ -29,7 +29,8 @@ def report_text(dataset, rows, shown, published, class_file, variation):
     held = published if published_columns(rows) else None
     header = ["network", "group", "seeds", *(f"{s} of {scored[s].spectra}" for s in scored)]
     lines = [
-        [row.network, row.group, row.seeds, *(spread(row.scores[split]) for split in scored)]
+        [row.network, row.group, row.seeds]
+        + [misclassified_text(row.scores[split]) for split in scored]
         for row in rows
     ]
     meanings = {

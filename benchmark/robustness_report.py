@@ -155,7 +155,7 @@ def title(artefact):
     return artefact.replace("_", " ")
 
 
-def shown(datapoints):
+def ladder_to_show(datapoints):
     """Return what `class_figures.class_artefacts` draws: each artefact at its middle severity."""
     return [
         (
@@ -169,7 +169,7 @@ def shown(datapoints):
 
 
 @matplotlib.rc_context(STYLE)
-def figure(records):
+def draw(records):
     """Draw accuracy against severity, a panel per artefact; severities are equally far apart.
 
     A network is a line, the mean over its seeds, in a band from the worst to the best of them;
@@ -178,8 +178,8 @@ def figure(records):
     labels = [in_lines(name, 28) for name in by_network(records)]
     columns = columns_of_legend(labels)
     rows = math.ceil(len(LADDER) / COLUMNS)
-    drawn = Figure((WIDTH, 1.8 * rows + 0.2 * max(map(len, columns))), layout="constrained")
-    panels = drawn.subplots(rows, COLUMNS, sharey=True).ravel()
+    figure = Figure((WIDTH, 1.8 * rows + 0.2 * max(map(len, columns))), layout="constrained")
+    panels = figure.subplots(rows, COLUMNS, sharey=True).ravel()
     for panel, rung in zip(panels, LADDER, strict=False):
         draw_panel(panel, records, rung)
     for panel in panels[len(LADDER) :]:
@@ -187,8 +187,8 @@ def figure(records):
     for row in range(rows):
         panels[row * COLUMNS].set_ylabel("accuracy")
     lines = panels[0].get_lines()
-    drawn.legend(lines, labels, loc="outside upper center", ncols=len(columns), handlelength=3)
-    return drawn
+    figure.legend(lines, labels, loc="outside upper center", ncols=len(columns), handlelength=3)
+    return figure
 
 
 def draw_panel(panel, records, rung):

@@ -25,14 +25,14 @@ def distance_from_ideal(rows):
     if ideal is None or not networks:
         return ""
     lines = []
-    for split, judged in ideal.scores.items():
-        if judged.unanswered:
+    for split, score in ideal.scores.items():
+        if score.unanswered:
             continue
         best = min(networks, key=lambda row: row.scores[split].mean)
         lines.append(
             f"- {markdown_text(split)}: {markdown_text(best.network)} misclassifies "
-            f"{mean_text(best.scores[split].mean)}, the ideal observer {mean_text(judged.mean)} of "
-            f"{judged.spectra}"
+            f"{mean_text(best.scores[split].mean)}, the ideal observer {mean_text(score.mean)} of "
+            f"{score.spectra}"
         )
     if not lines:
         return ""
@@ -67,11 +67,13 @@ def seeds_text(runs):
 
     Who leaves out seeds after seeing their results makes means and tests worthless.
     """
-    seeds = {network: [run.seed for run in of] for network, of in by_network(runs).items()}
+    seeds = {name: [run.seed for run in own] for name, own in by_network(runs).items()}
     usual = all(numbers == list(range(len(numbers))) for numbers in seeds.values())
     if usual and len(set(map(len, seeds.values()))) == 1:
         return ""
-    parts = [f"{markdown_text(name)} {', '.join(map(str, of))}" for name, of in seeds.items()]
+    parts = [
+        f"{markdown_text(name)} {', '.join(map(str, numbers))}" for name, numbers in seeds.items()
+    ]
     return (
         f"\nSeeds: {'; '.join(parts)}. Which ones count has to be decided before their results "
         f"are known.\n"

@@ -18,8 +18,8 @@ class Score(NamedTuple):
 
     mean: float  # misclassified spectra, of those that were answered
     std: float | None  # sample standard deviation; None for a single run
-    min: int
-    max: int
+    min: float  # whole numbers, unless answers were tied
+    max: float
     spectra: int
     unanswered: int
     accuracy: float | None  # of the answers; None without any
@@ -58,7 +58,7 @@ def table(runs, baselines, labels, letters, published=None):
             network=network,
             group=letters.get(network, ""),
             seeds=len(seeds),
-            scores=scores(seeds, labels, classes),
+            scores=scores_of(seeds, labels, classes),
             weights=seeds[0].weights,
             best_epoch=mean(run.best_epoch for run in seeds),
             epochs_min=min(epochs),
@@ -73,7 +73,7 @@ def table(runs, baselines, labels, letters, published=None):
             network=baseline.method,
             group=None,
             seeds=None,
-            scores=scores([baseline], labels, classes),
+            scores=scores_of([baseline], labels, classes),
             weights=None,
             best_epoch=None,
             epochs_min=None,
@@ -86,12 +86,15 @@ def table(runs, baselines, labels, letters, published=None):
     return rows
 
 
-def scores(judged, labels, classes):
-    """Return split -> Score of the Runs of one network, or of a Baseline in a list."""
-    return {split: score(split, judged, y, classes) for split, y in labels.items()}
+def scores_of(judged, labels, classes):
+    """Return split -> Score of the Runs of one network, or of a Baseline in a list.
+
+    labels: split -> int64 (spectra,), the true classes; classes: their number.
+    """
+    return {split: score_of(split, judged, y, classes) for split, y in labels.items()}
 
 
-def score(split, judged, labels, classes):
+def score_of(split, judged, labels, classes):
     counts = [one.misclassified[split] for one in judged]
     wrong = [count.misclassified for count in counts]
     predictions = [
@@ -137,7 +140,7 @@ def counts_table(rows, published=None):
     lines = []
     for row in rows:
         line = [row.network, row.group, row.seeds]
-        line += [spread(row.scores[split]) for split in scored]
+        line += [misclassified_text(row.scores[split]) for split in scored]
         cells = row.published.cells()
         lines.append(line + [cells[column] for column in columns])
     return header, as_text(lines)
@@ -163,9 +166,7 @@ def details_table(rows):
     header += ["weights", "best epoch", "epochs", "seconds per epoch", "minutes"]
     lines = []
     for row in rows:
-        line = [row.network]
-        for judged in row.scores.values():
-            line.append(accuracies(judged))
+        line = [row.network, *map(accuracies_text, row.scores.values())]
         same = row.epochs_min == row.epochs_max
         line += [
             row.weights,
@@ -178,21 +179,21 @@ def details_table(rows):
     return header, as_text(lines)
 
 
-def accuracies(judged):
+def accuracies_text(score):
     """Return accuracy and macro-F1 of a Score as text, None if only a part was answered."""
-    if judged.unanswered:
+    if score.unanswered:
         return None  # of other spectra than those of the networks
-    accuracy = f"{100 * judged.accuracy:.2f} %"
-    return accuracy if judged.macro_f1 is None else f"{accuracy}, {judged.macro_f1:.4f}"
+    accuracy = f"{100 * score.accuracy:.2f} %"
+    return accuracy if score.macro_f1 is None else f"{accuracy}, {score.macro_f1:.4f}"
 
 
-def spread(judged):
-    """Say how many spectra were misclassified, and how many answered if not all; judged: Score."""
-    if judged.unanswered:
-        return f"{mean_text(judged.mean)} of {judged.spectra - judged.unanswered} answered"
-    if judged.std is None:
-        return mean_text(judged.min, digits=6)
-    return f"{judged.mean:.1f} ± {judged.std:.1f} ({judged.min}–{judged.max})"
+def misclassified_text(score):
+    """Say how many spectra were misclassified, and how many answered if not all; score: Score."""
+    if score.unanswered:
+        return f"{mean_text(score.mean)} of {score.spectra - score.unanswered} answered"
+    if score.std is None:
+        return mean_text(score.min, digits=6)
+    return f"{score.mean:.1f} ± {score.std:.1f} ({score.min}–{score.max})"
 
 
 def as_text(lines):
@@ -219,8 +220,8 @@ def csv_table(rows, origin):
     for row in rows:
         cells = row._asdict()
         scored, published = cells.pop("scores"), cells.pop("published").cells()
-        for split, judged in scored.items():
-            cells |= {f"{split}_{field}": value for field, value in judged._asdict().items()}
+        for split, score in scored.items():
+            cells |= {f"{split}_{field}": value for field, value in score._asdict().items()}
         for column in columns:
             cells[f"published_{column.replace(' ', '_')}"] = published[column]
         flat.append(cells | origin)

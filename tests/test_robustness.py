@@ -465,7 +465,7 @@ def records():
 
 
 def test_the_figure_shows_means_bands_and_dashed_methods():
-    figure = robustness_report.figure(records())
+    figure = robustness_report.draw(records())
     panels = [panel for panel in figure.axes if panel.lines]
     assert [panel.get_title(loc="left") for panel in panels] == [
         rung.artefact.replace("_", " ") for rung in LADDER
@@ -490,7 +490,7 @@ def test_the_figure_shows_means_bands_and_dashed_methods():
 
 
 def test_the_figure_of_artefacts_shows_each_at_its_middle_severity():
-    shown = robustness_report.shown(1000)
+    shown = robustness_report.ladder_to_show(1000)
     assert shown[0][0] == "lorentzian share *\nshare of a pseudo-Voigt peak: 0.6"
     assert [artefacts for _, artefacts, _ in shown] == [
         rung.settings(rung.severities[2], 1000) for rung in LADDER
@@ -543,9 +543,9 @@ def test_figures_are_readable(networks, trained):
     many = [records()[0]._replace(network=name) for name in names[:networks]] + [
         records()[-1]._replace(network=method) for method in METHODS
     ]
-    assert_nothing_clipped_or_small(robustness_report.figure(many))
+    assert_nothing_clipped_or_small(robustness_report.draw(many))
     classes = read_class_file(trained.config)
-    shown = robustness_report.shown(classes.datapoints)
+    shown = robustness_report.ladder_to_show(classes.datapoints)
     figure = class_artefacts(classes, trained.variation, 0, shown)
     assert_nothing_clipped_or_small(figure)
 
