@@ -42,7 +42,6 @@ named beside the others, a larger one needs another RESULTS folder.
 
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Annotated, NamedTuple
 
 import baselines
@@ -53,6 +52,7 @@ from benchmark.class_file import ClassFile, read_class_file
 from benchmark.command_line import (
     LARGEST,
     InputError,
+    Settings,
     parse_flags,
     require,
     require_folder,
@@ -132,7 +132,7 @@ class TrainingSet(NamedTuple):
 def main(settings):
     check_settings(settings)
     sets = training_sets(settings)
-    folders = [folder for chosen in sets for folder, _, _ in networks_of(settings, chosen)]
+    folders = [task.folder for chosen in sets for task in networks_of(settings, chosen)]
     if settings.worker is None:
         warn_of_datasets(settings, sets)
     if settings.status:
@@ -240,11 +240,11 @@ def training_settings(settings, **changes):
     own = {"models": settings.models, "seeds": settings.seeds, "worker": settings.worker}
     own |= {"workers": 1, "status": False, "task": None, "compare": None, "estimate": False}
     own |= {name: getattr(settings, name) for name in TRAINING}
-    return SimpleNamespace(**vars(parse_flags(train_models, [])) | own | changes)
+    return Settings(**vars(parse_flags(train_models, [])) | own | changes)
 
 
 def networks_of(settings, chosen):
-    """Return (run folder, model, seed) of a training set's runs, as train_models.py orders them."""
+    """Return a Task for each network and seed of a training set, as train_models.py orders them."""
     return matrix_of(models=settings.models, seeds=settings.seeds, results=chosen.results)
 
 
@@ -356,7 +356,7 @@ def judge_baselines(settings, chosen):
                 continue
             own = {"dataset": str(chosen.dataset), "config": str(chosen.config)}
             own |= {"results": str(chosen.results), "methods": (name,)}
-            wanted = SimpleNamespace(**vars(parse_flags(baselines, [])) | own)
+            wanted = Settings(**vars(parse_flags(baselines, [])) | own)
             status = max(status, baselines.main(wanted) or 0)
     return status
 
@@ -420,7 +420,7 @@ def write_tables(settings, sets):
     points, missing, named, origins = [], [], [], {}
     for chosen in sets:
         runs = runs_of(settings, chosen)
-        named += [folder for folder, _, _ in networks_of(settings, chosen)]
+        named += [task.folder for task in networks_of(settings, chosen)]
         missing += [chosen.results / f"{m} seed {s}" for (m, s), run in runs.items() if not run]
         finished = [run for run in runs.values() if run]
         folders = [chosen.results / name for name in methods_of(settings)]

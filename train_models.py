@@ -160,7 +160,7 @@ def main(settings):
         return print_status(identities, splits, first=settings.task or 0)
     if settings.workers > 1 and not settings.estimate:
         received, statuses = run_workers(sys.modules[__name__], settings, workers, threads)
-        return status_of_workers([folder for folder, _, _ in matrix], received, statuses)
+        return status_of_workers([task.folder for task in matrix], received, statuses)
     return train_matrix(settings, protocol, results, matrix, workers, threads)
 
 
@@ -185,7 +185,8 @@ def check_settings(settings):
 def train_matrix(settings, protocol, results, matrix, workers, threads):
     """Train the runs of a matrix, or estimate how long that takes; returns the exit status.
 
-    workers: processes that share the runs, this among them; threads: of this process.
+    matrix: list of Task; workers: processes that share the runs, this among them; threads: of this
+    process.
     """
     dataset = read_dataset(settings.dataset)
     require_gpu = gpu_required(settings.require_gpu)

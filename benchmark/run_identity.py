@@ -1,5 +1,8 @@
 """What a run has to be, and what must match between runs: network, seed, protocol and spectra."""
 
+from pathlib import Path
+from typing import NamedTuple
+
 from benchmark.command_line import InputError, require
 from benchmark.data_card import array_names
 from benchmark.dataset_folder import read_dataset, recorded_hashes
@@ -15,13 +18,23 @@ from benchmark.run_folder import (
 )
 
 
+class Task(NamedTuple):
+    """A run of the matrix of networks and seeds, which TASK names by its place."""
+
+    folder: Path  # the run folder
+    model: str  # canonical name of the network
+    seed: int
+
+
 def matrix_of(models, seeds, results, task=None):
-    """Return (run folder, network, seed) of all runs, or of the one that TASK names.
+    """Return a list of Task: all runs, or the one that TASK names.
 
     models, seeds: as MODELS and SEEDS name them; results: Path of the results folder.
     """
     networks, seeds = dict.fromkeys(canonical_names(models)), dict.fromkeys(seeds)  # each once
-    matrix = [(results / run_name(name, seed), name, seed) for seed in seeds for name in networks]
+    matrix = [
+        Task(results / run_name(name, seed), name, seed) for seed in seeds for name in networks
+    ]
     if task is None:
         return matrix
     last = len(matrix) - 1
@@ -30,8 +43,8 @@ def matrix_of(models, seeds, results, task=None):
 
 
 def identities_of(matrix, protocol, record):
-    """Return run folder -> Identity; record: DatasetRecord."""
-    return {folder: Identity(network, seed, protocol, record) for folder, network, seed in matrix}
+    """Return run folder -> Identity; matrix: list of Task; record: DatasetRecord."""
+    return {task.folder: Identity(task.model, task.seed, protocol, record) for task in matrix}
 
 
 def record_and_splits(folder):

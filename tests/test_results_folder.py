@@ -12,7 +12,7 @@ from benchmark import table_notes
 from benchmark.command_line import InputError
 from benchmark.results_folder import rank
 from benchmark.run_folder import Run, read_run
-from benchmark.run_identity import array_that_differs, identities_of, refuse_other_runs
+from benchmark.run_identity import Task, array_that_differs, identities_of, refuse_other_runs
 from evaluate import evaluate as evaluated
 
 
@@ -126,7 +126,7 @@ def test_validation_spectra_count_too():
 
 def test_no_network_is_trained_beside_others_of_other_spectra_or_another_protocol(tmp_path):
     run = read_run(write_run(tmp_path, "vgg", 0, test=10))
-    matrix = [(tmp_path / "cnn2-seed1", "cnn2", 1)]  # which does not name the run that is there
+    matrix = [Task(tmp_path / "cnn2-seed1", "cnn2", 1)]  # which does not name the run that is there
 
     def refuse(protocol=run.protocol, record=run.dataset):
         identities = identities_of(matrix, protocol, record)
