@@ -24,7 +24,6 @@ import sys
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -35,7 +34,14 @@ from benchmark import robustness_report
 from benchmark.artefacts import may_leave
 from benchmark.baseline_folder import BASELINE_RECORD, read_baselines
 from benchmark.class_figures import class_artefacts, most_telling_class
-from benchmark.command_line import InputError, parse_flags, require_folder, run_script, warn
+from benchmark.command_line import (
+    InputError,
+    Settings,
+    parse_flags,
+    require_folder,
+    run_script,
+    warn,
+)
 from benchmark.dataset_folder import read_classes
 from benchmark.figure_style import save
 from benchmark.files import replace_file
@@ -217,7 +223,7 @@ def judges_of(results, runs, methods, class_file, variation, start):
                 baseline.method,
                 class_file=class_file,
                 variation=variation,
-                settings=SimpleNamespace(**own),
+                settings=Settings(**own),
             ),
             earlier=baseline.misclassified.get(SPLIT),
         )
@@ -225,16 +231,15 @@ def judges_of(results, runs, methods, class_file, variation, start):
 
 
 def settings_of(baseline, datapoints):
-    """Return the numbers that a method was judged with.
+    """Return name -> number of the settings that a method was judged with.
 
-    Of those not recorded the defaults, as of versions that did not take them from the dataset.
-
-    Raises InputError naming the record if it holds one that is not accepted.
+    Where its record lacks one, that is the default for spectra that were not rendered, which older
+    versions took for all. Raises InputError naming the record if it holds one that is not accepted.
     """
     defaults = baselines.numbers_used(parse_flags(baselines, []), variation=None)
     own = defaults | baseline.settings
     try:
-        baselines.check_methods([baseline.method], SimpleNamespace(**own), datapoints)
+        baselines.check_methods([baseline.method], Settings(**own), datapoints)
     except InputError as error:
         record = baseline.folder / BASELINE_RECORD
         raise InputError(f"{record} is not what baselines.py writes: {error}") from None
@@ -267,22 +272,21 @@ def judge_tests(folder, judge, tests, class_file, variation):
     split = splits_of(class_file, variation)[SPLIT]
     record = empty_record(judge, class_file, variation)
     known = known_answers(folder, record)
-    left, name, classify = list(known), folder.name, None
+    left = {judged.test: judged for judged in known}
+    name, classify = folder.name, None
     with tqdm(tests, name, unit="test", leave=False, disable=None) as progress:
         for number, test in enumerate(progress):
-            judged = next((each for each in left if each.test == test), None)
-            if judged:
-                left.remove(judged)
-            else:
+            judged = left.pop(test, None)
+            if judged is None:
                 classify = classify or judge.classifier()
                 wrong = misclassified(classify, split, test.artefacts, class_file)
                 if test.artefact == CLEAN:
                     refuse_other_answers(folder, judge.earlier, wrong)
                 judged = Judged(test, misclassified=wrong)
             record.judged.append(judged)
-            at_end = number + 1 == len(tests) or tests[number + 1].artefact != test.artefact
-            if at_end and classify:
-                write_record(folder, record._replace(judged=[*record.judged, *left]))
+            last = number + 1 == len(tests) or tests[number + 1].artefact != test.artefact
+            if last and classify:
+                write_record(folder, record._replace(judged=[*record.judged, *left.values()]))
                 tell(progress, name, test.artefact)
     if record.judged != known:
         write_record(folder, record)  # without what the ladder no longer has
