@@ -61,6 +61,7 @@ from benchmark.dataset_folder import (
 from benchmark.files import is_whole
 from benchmark.ideal_observer import IdealObserver
 from benchmark.minirocket import KERNELS, count_above, fit_features
+from benchmark.published_results import PAPER_VARIATION
 from benchmark.ridge import answer, train_ridge
 from benchmark.run_folder import RUN_RECORD, Count, counts_text, folders_with, read_run
 from benchmark.run_identity import array_that_differs
@@ -113,7 +114,6 @@ LEARN = "nearest_spectrum", "minirocket"
 KNOWN = *LEARN, *NEED_CLASS_FILE
 SETTINGS = [name for used in USES.values() for name in used]
 
-PAPERS_SHIFT = 50  # MAX_SHIFT of the paper, for spectra that were not rendered
 NARROWEST = 0.1  # datapoints: a Gaussian of this width is a single datapoint, and changes nothing
 MOST_FEATURES = 100_000
 CHUNK = 2_000_000  # numbers classified at once: spectra times the larger of datapoints and classes
@@ -168,11 +168,11 @@ def main(settings):
 def numbers_used(settings, variation):
     """Return name -> number of the SETTINGS; SMOOTHING and MAX_LAG that are None are MAX_SHIFT.
 
-    variation: Variation of the dataset, None if it was not rendered: then the paper's MAX_SHIFT is
-    taken. Where peaks do not shift, smoothing changes nothing.
+    variation: Variation of the dataset, None if it was not rendered: then MAX_SHIFT is the paper's.
+    Where peaks do not shift, smoothing changes nothing.
     """
     numbers = {name: getattr(settings, name) for name in SETTINGS}
-    shift = variation.max_shift if variation else PAPERS_SHIFT
+    shift = (variation or PAPER_VARIATION).max_shift
     for name, number in ("smoothing", max(shift, NARROWEST)), ("max_lag", shift):
         if numbers[name] is None:
             numbers[name] = number
@@ -215,7 +215,8 @@ def judges_of(dataset, class_file, variation, settings):
         left_out = [name for name in settings.methods if name in NEED_CLASS_FILE]
         if left_out:
             print(
-                f"left out, as {dataset.folder} is of no class file: {', '.join(left_out)}",
+                f"left out, as {dataset.folder} was not rendered from a class file: "
+                f"{', '.join(left_out)}",
                 file=sys.stderr,
             )
         return judges

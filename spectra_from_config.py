@@ -395,8 +395,8 @@ def warn_of_copies(class_file, variants):
             told.append(f"{copies} of {sum(map(len, of_classes))} spectra of {split}")
     if told:
         warn(
-            f"{' and '.join(told)} are copies of others, as variation does not change them: they "
-            f"decide nothing and count as often"
+            f"{' and '.join(told)} are copies of others, as variation does not change them: a copy "
+            f"tells nothing new, but counts as one more spectrum"
         )
 
 

@@ -445,7 +445,7 @@ def test_spectra_without_class_file_are_judged_by_methods_that_need_none(run, ow
     process = run("baselines.py", "--dataset", own_arrays, "--results", results)
     assert process.returncode == 0
     assert process.stderr == (
-        f"left out, as {own_arrays} is of no class file: cosine, smoothed_cosine, "
+        f"left out, as {own_arrays} was not rendered from a class file: cosine, smoothed_cosine, "
         f"cross_correlation, search_match, ideal_observer\n"
     )
     assert [path.name for path in results.iterdir()] == ["nearest_spectrum"]
