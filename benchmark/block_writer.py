@@ -45,7 +45,9 @@ def write_spectra(paths, spectra, datapoints, render_rows, workers, meanwhile):
     SHA-256 of the file, and what `meanwhile` returned.
     """
     blocks = [
-        block for split in paths for block in plan(split, paths[split], spectra[split], datapoints)
+        block
+        for split in paths
+        for block in lay_out(split, paths[split], spectra[split], datapoints)
     ]
     with ThreadPoolExecutor(2) as threads:
         hashes = {path: GrowingHash(path, threads) for path in paths.values()}
@@ -56,12 +58,15 @@ def write_spectra(paths, spectra, datapoints, render_rows, workers, meanwhile):
                     hashes[block.path].complete_up_to(block.end)
         finally:
             for growing in hashes.values():
-                growing.complete_up_to(None)
+                growing.complete()
         return {path: growing.result() for path, growing in hashes.items()}, result
 
 
-def plan(split, path, spectra, datapoints):
-    """Create the file of an array with its header, and divide the array into blocks."""
+def lay_out(split, path, spectra, datapoints):
+    """Create the file of an array (spectra, datapoints), at its full size but with no spectra yet.
+
+    Returns a list of Block: the parts of the array in their order.
+    """
     with open(path, "wb") as file:
         header = {
             "descr": SPECTRUM_TYPE.str,
@@ -178,8 +183,12 @@ class GrowingHash:
         return sha256.hexdigest()
 
     def complete_up_to(self, end):
-        """Tell up to which byte the file is complete; None when it has all its bytes."""
+        """Tell up to which byte the file is complete."""
         self.ends.put(end)
+
+    def complete(self):
+        """Tell that there is no more to come."""
+        self.ends.put(None)
 
     def result(self):
         return self.hashed.result()

@@ -30,7 +30,7 @@ sys.path.insert(0, str(PROJECT))
 
 from conftest import variation  # noqa: E402
 
-from benchmark.block_writer import plan, rendering  # noqa: E402
+from benchmark.block_writer import lay_out, rendering  # noqa: E402
 from benchmark.class_file import read_class_file  # noqa: E402
 from benchmark.command_line import run_script  # noqa: E402
 from benchmark.machine import available_cores  # noqa: E402
@@ -85,7 +85,7 @@ def render_and_write(class_file, folder):
     blocks = []
     for name, split in splits.items():
         path = folder / f"{name}.npy"
-        blocks += plan(name, path, sum(split.per_class), class_file.datapoints)
+        blocks += lay_out(name, path, sum(split.per_class), class_file.datapoints)
     render = partial(render_rows, class_file=class_file, splits=splits)
     with rendering(render, blocks, available_cores()) as written:
         for _ in written:
