@@ -104,7 +104,7 @@ def main(settings):
     paired = same_runs(sides)
     tell_other_protocol(*sides)
     sides = matched(*sides)
-    correlation = correlate(*sides, settings.resamples, settings.seed, paired)
+    correlation = correlate(*sides, resamples=settings.resamples, seed=settings.seed, paired=paired)
     header, lines = shares_table(*sides)
     sentence = sentence_of(correlation, networks=len(lines))
     output = Path(settings.output)

@@ -56,7 +56,7 @@ def most_telling_class(class_file):
         gaps = np.diff(np.sort(class_file.positions[label]))
         return min(4, visible), gaps.min(initial=class_file.datapoints), -label
 
-    return max(range(len(class_file.positions)), key=clarity)
+    return max(range(class_file.classes), key=clarity)
 
 
 @matplotlib.rc_context(STYLE)

@@ -71,9 +71,8 @@ class IdealObserver:
         near = np.zeros((len(self.patterns), datapoints), bool)
         for label, (positions, _, _) in enumerate(self.patterns):
             for position in positions:
-                near[label, max(position - self.max_shift, 0) : position + self.max_shift + 1] = (
-                    True
-                )
+                first = max(position - self.max_shift, 0)
+                near[label, first : position + self.max_shift + 1] = True
         return near
 
     def answer(self, positions, heights):

@@ -86,6 +86,7 @@ def count_above(spectra, features):
 
 
 def count_block(spectra, features):
+    """Return `count_above` of spectra few enough to stay in the processor's cache."""
     spectra = np.asarray(spectra, np.float32)
     datapoints = spectra.shape[1]
     counts = np.empty((len(features.biases), len(spectra)), np.uint32)

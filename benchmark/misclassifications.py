@@ -93,7 +93,8 @@ def read_confidences(folder, split, shape):
             f" one number per spectrum"
         )
     valid = (confidences >= 0) & (confidences <= 1.001)  # a softmax may be rounded up
-    for row in np.flatnonzero(~valid)[:1]:
+    if not valid.all():
+        row = int(np.argmin(valid))
         raise InputError(f"{path}, row {row}: {confidences[row]}, accepted: 0 to 1")
     return confidences
 
@@ -187,7 +188,7 @@ def reason_of(true, predicted, reach):
 
 
 def summarise(found, runs, class_names=None):
-    """Count reasons per network and run, and misclassifications per class; as Markdown.
+    """Say in Markdown why networks misclassify spectra, and which classes most runs get wrong.
 
     found: list of Misclassification; runs: list of Run; class_names: list, None without names.
     """

@@ -22,8 +22,6 @@ PACKAGE = Path(__file__).parent.parent / "model_implementations"
 SET_BY_TRAINING = "input_size", "classes", "lr"
 PROBABILITIES = 0.02  # by which their sum may differ from 1, as they are rounded in bfloat16
 TENSORFLOW = 700 * 10**6  # bytes of a process that trains nothing yet
-
-
 LONGEST_REASON = 200  # characters of what Keras says, which may be all of a network
 
 

@@ -54,7 +54,8 @@ def sum_of_gaussians(peaks, datapoints, buffers):
     kernels = shifted_gaussian_kernels(peaks.positions - nearest, peaks.sigmas)
     width = kernels.shape[2]
     reach = width // 2
-    # A peak that far outside the axis has its last datapoint on it; window 0 is the first such.
+    # Peaks up to `reach` outside the axis have a tail on it, so margins are two reaches wide; the
+    # peak next to datapoint n covers window n + reach.
     padded = reuse(buffers, "gaussians", (len(nearest), datapoints + 4 * reach))
     padded.fill(0)
     windows = sliding_window_view(padded, width, axis=1, writeable=True)

@@ -50,8 +50,8 @@ def train_ridge(features_of, train, val, classes):
     """
     (x, y), (x_val, y_val) = train, val
     y = np.asarray(y, np.int64)
-    number = features_of(np.asarray(x[:1])).shape[1]
-    solutions = by_normal_equations if len(x) > number else by_kernel
+    features = features_of(np.asarray(x[:1])).shape[1]
+    solutions = by_normal_equations if len(x) > features else by_kernel
     judged = np.concatenate([features_of(x_val[rows]) for rows in blocks_of(x_val)])
     wanted = targets_of(np.asarray(y_val, np.int64), classes)
     best, least = None, np.inf
@@ -104,6 +104,7 @@ def by_normal_equations(features_of, x, y, classes):
 
 
 def sum_features(features_of, x, y, classes):
+    """Return the Sums over spectra x (spectra, datapoints) of classes y, int64 (spectra,)."""
     origin = features_of(np.asarray(x[:1]))[0].astype(np.float64)
     products = np.zeros((len(origin), len(origin)), order="F")
     per_class = np.zeros((classes, len(origin)))

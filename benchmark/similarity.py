@@ -133,9 +133,9 @@ def stick_patterns(class_file, kernel):
 
     Heights are such that each stick pattern has norm 1 once it is smoothed with `kernel`.
     """
-    labels = np.repeat(np.arange(len(class_file.positions)), list(map(len, class_file.positions)))
+    labels = np.repeat(np.arange(class_file.classes), list(map(len, class_file.positions)))
     heights, positions = np.concatenate(class_file.heights), np.concatenate(class_file.positions)
-    shape = len(class_file.positions), class_file.datapoints
+    shape = class_file.classes, class_file.datapoints
     sticks = csr_array((heights.astype(np.float32), (labels, positions)), shape)
     norms = np.linalg.norm(gaussian_filter1d(sticks.toarray(), kernel, mode="constant"), axis=1)
     return csr_array(sticks.multiply(1 / norms[:, None]))

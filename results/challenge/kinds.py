@@ -106,7 +106,7 @@ def comparisons(networks):
     p is that of Welch's test, corrected for all tests made. Without any spread over the seeds there
     is none.
     """
-    compared = [name for name, of in networks.items() if of["test"].shape[1] >= FEWEST_SEEDS]
+    compared = [name for name, own in networks.items() if own["test"].shape[1] >= FEWEST_SEEDS]
     pairs = [(a, b, group) for a, b in combinations(compared, 2) for group in range(len(GROUPS))]
     tests = [welch(networks[a]["test"][group], networks[b]["test"][group]) for a, b, group in pairs]
     corrected = holm([p for *_, p in tests])
