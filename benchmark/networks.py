@@ -20,7 +20,11 @@ from benchmark.tensorflow_startup import importing_tensorflow
 
 PACKAGE = Path(__file__).parent.parent / "model_implementations"
 SET_BY_TRAINING = "input_size", "classes", "lr"
+WITHOUT_NAMES = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
 PROBABILITIES = 0.02  # by which their sum may differ from 1, as they are rounded in bfloat16
+# Exceptions that say that a builder is wrong, not the machine it runs on
+MISTAKES = ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError
+MISTAKES += RuntimeError, TypeError, ValueError
 TENSORFLOW = 700 * 10**6  # bytes of a process that trains nothing yet
 LONGEST_REASON = 200  # characters of what Keras says, which may be all of a network
 
@@ -40,7 +44,13 @@ def network_names():
         tree = ast.parse(path.read_bytes())
     except SyntaxError as error:
         raise InputError(f"{path}, line {error.lineno}: {error.msg}") from None
-    imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    for node in imports:
+        if node.names[0].name == "*":
+            raise InputError(
+                f"{path}, line {node.lineno} imports *, accepted: names, as from .mine import "
+                f"shallow"
+            )
     return [alias.asname or alias.name for node in imports for alias in node.names]
 
 
@@ -65,8 +75,7 @@ def network_builders():
         with importing_tensorflow():
             import model_implementations
     except Exception as error:  # of a file of the user's own, anything
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if Path(frame.filename).parent == PACKAGE]
+        own = own_frames(error)
         if not own:  # Keras or TensorFlow is at fault
             raise
         raise InputError(
@@ -96,7 +105,7 @@ def read_network(text, builders):
     defaults = {
         parameter.name: parameter.default
         for parameter in inspect.signature(builders[name]).parameters.values()
-        if parameter.name not in SET_BY_TRAINING
+        if parameter.name not in SET_BY_TRAINING and parameter.kind not in WITHOUT_NAMES
     }
     given = {}
     for part in parts:
@@ -132,7 +141,11 @@ def read_value(text, argument, value, default):
             texts = [text for text in value.split(",") if text]
             if isinstance(first, (bool, str)):
                 return tuple(read_value(text, argument, item, first) for item in texts)
-            return tuple(map(type(first) if default else int, texts))
+            kind = float if any(isinstance(item, float) for item in default) else int
+            numbers = tuple(map(kind, texts))
+            if not all(map(math.isfinite, numbers)):
+                raise ValueError
+            return numbers
         if isinstance(default, (int, float)):
             number = float(value)
             if not math.isfinite(number) or (number < 0 <= default):
@@ -169,6 +182,7 @@ def build(network, dataset, learning_rate):
     """
     import keras
 
+    policy, floats = keras.config.dtype_policy(), keras.config.floatx()
     try:
         model = network.builder(
             input_size=dataset.datapoints,
@@ -176,11 +190,20 @@ def build(network, dataset, learning_rate):
             lr=float(learning_rate),
             **network.arguments,
         )
-    except (ValueError, TypeError) as error:
+    except MISTAKES as error:
         raise InputError(
             f"{network.name} cannot be built for {dataset.datapoints} datapoints, "
-            f"{dataset.classes} classes and learning rate {learning_rate:g}: {error}"
+            f"{dataset.classes} classes and learning rate {learning_rate:g}: "
+            f"{type(error).__name__}: {error}{place_of(error)}"
         ) from error
+    changed = keras.config.dtype_policy() != policy or keras.config.floatx() != floats
+    keras.config.set_dtype_policy(policy)  # of all networks that are built later, too
+    keras.config.set_floatx(floats)
+    if changed:
+        raise InputError(
+            f"{network.name} changes Keras' precision for all networks, accepted: the PRECISION of "
+            f"training"
+        )
     for fault, accepted in faults_of(model, dataset, learning_rate):
         raise InputError(f"{network.name} {fault}, accepted: {accepted}")
     try:
@@ -188,6 +211,17 @@ def build(network, dataset, learning_rate):
     except NotImplementedError as error:  # better now than after the training
         raise InputError(f"{network.name} cannot be saved: {error}") from error
     return model
+
+
+def place_of(error):
+    """Return the last line in model_implementations that led to an error, "" if none did."""
+    frames = own_frames(error)
+    return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+
+
+def own_frames(error):
+    frames = traceback.extract_tb(error.__traceback__)
+    return [frame for frame in frames if Path(frame.filename).parent == PACKAGE]
 
 
 def faults_of(model, dataset, learning_rate):
@@ -202,24 +236,119 @@ def faults_of(model, dataset, learning_rate):
         yield "is not compiled", "a compiled Keras model"
     if model.steps_per_execution != 1:
         yield f"takes {model.steps_per_execution} steps at once", "steps_per_execution=1"
-    if tuple(model.output_shape) != (None, dataset.classes):
-        shape = tuple(model.output_shape[1:])
-        yield f"returns {shape} numbers", f"one for each of the {dataset.classes} classes"
+    if not hasattr(model, "output_shape"):
+        yield (
+            "is not made of connected layers",
+            "keras.Model(inputs, outputs) or Sequential, with layers of your own where needed",
+        )
+    yield from faults_of_shapes(model, dataset)
+    yield from faults_of_precision(model)
+    yield from faults_of_loss(model)
     optimizer = model.optimizer
-    if isinstance(optimizer.get_config()["learning_rate"], dict):
+    if isinstance(optimizer.get_config().get("learning_rate"), dict):
         yield "has a schedule of learning rates", "its argument lr, which the protocol reduces"
     rate = float(optimizer.learning_rate)
     if not math.isclose(rate, learning_rate, rel_tol=1e-6):
         yield f"trains with a learning rate of {rate:g}", f"{learning_rate:g}, its argument lr"
     spectra = np.random.default_rng(0).random((2, dataset.datapoints), np.float32)
-    returned = np.asarray(model(spectra, training=False), np.float64)
+    returned = model(spectra, training=False)
+    if isinstance(returned, (dict, list, tuple)):
+        yield f"returns a {type(returned).__name__}", "one array, as keras.Model(inputs, output)"
+    returned = np.asarray(returned, np.float64)
     likely = (returned >= 0).all() and np.abs(returned.sum(axis=1) - 1).max() <= PROBABILITIES
     if not likely:
         row = ", ".join(f"{number:.3g}" for number in returned[0][:3])
         yield f"returns {row} and so on", "probabilities, as a softmax layer gives them"
-    beside_another = np.asarray(model(np.stack([spectra[0], spectra[1] ** 9])), np.float64)
+    beside_another = model(np.stack([spectra[0], spectra[1] ** 9]), training=False)
+    beside_another = np.asarray(beside_another, np.float64)
     if not np.allclose(beside_another[0], returned[0], rtol=1e-5, atol=1e-6, equal_nan=True):
-        yield "answers otherwise beside another spectrum of a batch", "the same answer"
+        yield (
+            "answers otherwise when asked again beside another spectrum of a batch",
+            "the same answer",
+        )
+
+
+def faults_of_shapes(model, dataset):
+    """Yield what is wrong with the arrays that a model takes and returns."""
+    for what, tensors in ("takes", model.inputs), ("returns", model.outputs):
+        if len(tensors) != 1:
+            yield f"{what} {len(tensors)} arrays", "one"
+    (taken,), (returned,) = model.inputs, model.outputs
+    if taken.shape[0] is not None:
+        yield f"takes batches of {taken.shape[0]} alone", "any, as Input takes without batch_size"
+    size = dataset.datapoints
+    accepted = ((points, *channel) for points in (size, None) for channel in ((), (1,)))
+    if tuple(taken.shape[1:]) not in accepted:
+        yield f"takes spectra of shape {tuple(taken.shape[1:])}", f"({size}, 1) or ({size},)"
+    if tuple(returned.shape) != (None, dataset.classes):
+        shape = tuple(returned.shape[1:])
+        yield f"returns {shape} numbers", f"one for each of the {dataset.classes} classes"
+
+
+def faults_of_precision(model):
+    """Yield a layer that computes with other floating-point numbers than PRECISION asks for."""
+    import keras
+
+    wanted = keras.config.dtype_policy().compute_dtype
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from faults_of_precision(layer)
+        own = layer.compute_dtype
+        if "float" in own and own not in (wanted, "float32"):
+            yield f"computes with {own} in its layer {layer.name}", f"{wanted}, as PRECISION says"
+
+
+def faults_of_loss(model):
+    """Yield what keeps a model's loss from comparing probabilities with one-hot labels."""
+    loss = model.loss
+    if loss is None:
+        yield "is compiled without a loss", "categorical_crossentropy, say"
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    if "sparse" in name.lower():
+        yield f"is compiled with {name}", "a loss for one-hot labels, as categorical_crossentropy"
+    settings = loss.get_config() if hasattr(loss, "get_config") else {}
+    if settings.get("from_logits"):
+        yield (
+            f"is compiled with {name}(from_logits=True)",
+            "a loss for probabilities, as a softmax layer gives them",
+        )
+
+
+def unregistered(model):
+    """Return the names of layers and functions that keep a saved model from being loaded."""
+    import keras
+
+    with warnings.catch_warnings(action="ignore"):
+        found = dict.fromkeys(names_unregistered(keras.saving.serialize_keras_object(model)))
+    return list(found)
+
+
+def names_unregistered(config):
+    """Yield names in a network's configuration that Keras would not know when it loads it."""
+    if isinstance(config, (list, tuple)):
+        config = dict(enumerate(config))
+    if not isinstance(config, dict):
+        return
+    kind, name = config.get("class_name"), config.get("registered_name")
+    if is_lambda(config):
+        yield "a lambda"
+    elif kind == "function" and name == "function":
+        yield config["config"]
+    elif name and ">" not in name and not (config.get("module") or "").startswith("keras"):
+        yield kind
+    for key, part in config.items():
+        if key != "compile_config":  # which is not loaded
+            yield from names_unregistered(part)
+
+
+def warn_of_loading(model, name):
+    """Say if the trained network could be used here, but not loaded from its file."""
+    names = unregistered(model)
+    if names:
+        warn(
+            f"{name} has {', '.join(names)} without @keras.saving.register_keras_serializable(), "
+            f"so identify.py cannot load it once it is trained"
+        )
 
 
 def memory_needed(model, batch_size):
@@ -270,7 +399,17 @@ def definition_of(model):
 
 def without_bytecode(config):
     """Return a part of a network's configuration without what depends on Python and folders."""
-    return config | {"config": None} if config.get("class_name") == "__lambda__" else config
+    return (
+        config | dict.fromkeys(config.keys() & {"config", "value"}) if is_lambda(config) else config
+    )
+
+
+def is_lambda(config):
+    """Tell whether a part of a configuration is a lambda, which Keras writes in two ways."""
+    if config.get("class_name") == "__lambda__":
+        return True
+    value = config.get("value") if config.keys() == {"value"} else None
+    return isinstance(value, (list, tuple)) and len(value) == 3 and isinstance(value[0], str)
 
 
 def hash_of_weights(model):
@@ -331,10 +470,12 @@ def load_network(path, sha256):
         with warnings.catch_warnings(action="ignore"):
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras parses the file as it is: damaged, it raises anything
-        reason = (" ".join(str(error).split()) or type(error).__name__)[:LONGEST_REASON]
+        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = reason.rpartition("Exception encountered: ")[2][:LONGEST_REASON]
         raise InputError(
             f"{path} cannot be loaded in Keras' safe mode ({reason}); own layers and functions "
-            f"need @keras.saving.register_keras_serializable() in model_implementations"
+            f"need @keras.saving.register_keras_serializable() in model_implementations, and a "
+            f"get_config() that holds the arguments of __init__"
         ) from error
     if hash_of_weights(model) != sha256:
         raise InputError(

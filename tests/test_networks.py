@@ -26,6 +26,7 @@ from benchmark.networks import (
     network_builders,
     network_names,
     read_network,
+    unregistered,
 )
 from benchmark.tensorflow_startup import release_memory
 
@@ -232,7 +233,9 @@ def test_trunk_of_the_inception_networks_is_cnn3():
             assert getattr(ours, field, None) == getattr(theirs, field, None)
 
 
-def test_the_network_of_the_readme_trains_under_the_protocol(dataset, tmp_path):
+def test_the_network_of_the_readme_trains_under_the_protocol(
+    dataset, tmp_path, monkeypatch, capsys
+):
     readme = (PROJECT / "model_implementations" / "README.md").read_text()
     own, line = re.findall(r"```python\n(.*?)```", readme.partition("of your own")[2], re.DOTALL)
     for name in "benchmark", "model_implementations", "train_models.py":
@@ -246,6 +249,13 @@ def test_the_network_of_the_readme_trains_under_the_protocol(dataset, tmp_path):
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     run = json.loads((tmp_path / "results/shallow-seed0/run.json").read_text())
     assert (run["model"], run["epochs"]) == ("shallow", 2)
+    _, use = re.findall(r"```python\n(.*?)```", readme.partition("of your own\n")[0], re.DOTALL)
+    for name, here in ("quick/vgg-seed0", "shallow-seed0"), ("datasets/quick", str(dataset)):
+        assert name in use
+        use = use.replace(name, here)
+    monkeypatch.chdir(tmp_path)
+    exec(use, {})
+    assert capsys.readouterr().out.splitlines()[-1] == "True"
 
 
 def kinds(model):
@@ -364,6 +374,9 @@ def own(
     flags=(True, False),
     parts=("a", "b"),
     blocks=((16, 21), (32, 11)),
+    mixed=(1, 0.5),
+    *others,
+    **more,
 ):
     pass
 
@@ -385,6 +398,9 @@ def own(
         ("parts=a/b,c", None),
         ("parts=../b", None),
         ("blocks=16,21", None),
+        ("mixed=2,0.25", ("mixed", (2, 0.25))),
+        ("rates=nan,0.1", None),
+        ("more=1", None),
     ],
 )
 def test_arguments_of_own_networks_are_read_by_their_defaults(text, argument):
@@ -410,6 +426,53 @@ def simple(outputs=4, activation="softmax", built=True, compiled=True, learning_
     return builder
 
 
+def of_shapes(taken=(20, 1), inputs=1, outputs=1, dtype=None, wrap=lambda array: array):
+    """Return a builder of a network of one layer, with arrays as they are given."""
+
+    def builder(input_size, classes, lr):
+        spectra = [keras.Input(taken) for _ in range(inputs)]
+        flat = keras.layers.Flatten()(spectra[0])
+        dense = [keras.layers.Dense(classes, "softmax", dtype=dtype) for _ in range(outputs)]
+        model = keras.Model(
+            spectra if inputs > 1 else spectra[0], wrap([layer(flat) for layer in dense])
+        )
+        model.compile(keras.optimizers.SGD(lr), "categorical_crossentropy")
+        return model
+
+    return builder
+
+
+def with_loss(loss):
+    def builder(input_size, classes, lr):
+        model = simple(compiled=False)(input_size, classes, lr)
+        model.compile(keras.optimizers.SGD(lr), loss)
+        return model
+
+    return builder
+
+
+class Subclassed(keras.Model):
+    """A network whose layers are connected only when it is called."""
+
+    def __init__(self, classes):
+        super().__init__()
+        self.dense = keras.layers.Dense(classes, "softmax")
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def subclassed(input_size, classes, lr):
+    model = Subclassed(classes)
+    model(np.zeros((1, input_size), np.float32))
+    model.compile(keras.optimizers.SGD(lr), "categorical_crossentropy")
+    return model
+
+
+def failing(input_size, classes, lr):
+    return {}[input_size]
+
+
 SCHEDULE = keras.optimizers.schedules.ExponentialDecay(3e-4, 10, 0.9)
 
 
@@ -426,6 +489,23 @@ SCHEDULE = keras.optimizers.schedules.ExponentialDecay(3e-4, 10, 0.9)
         (simple(activation="sigmoid"), "and so on, accepted: probabilities, as a softmax"),
         (simple(learning_rate=0.05), "a learning rate of 0.05, accepted: 0.0003, its argument lr"),
         (simple(learning_rate=SCHEDULE), "has a schedule of learning rates"),
+        (failing, "cannot be built for 20 datapoints, 4 classes and .*: KeyError: 20"),
+        (subclassed, r"is not made of connected layers, accepted: keras.Model\(inputs, outputs\)"),
+        (of_shapes(taken=(20, 3)), r"takes spectra of shape \(20, 3\), accepted: \(20, 1\) or"),
+        (of_shapes(taken=(5000, 1)), r"takes spectra of shape \(5000, 1\), accepted: \(20, 1\)"),
+        (of_shapes(inputs=2), "takes 2 arrays, accepted: one"),
+        (of_shapes(outputs=2), "returns 2 arrays, accepted: one"),
+        (of_shapes(wrap=lambda arrays: {"p": arrays[0]}), "returns a dict, accepted: one array"),
+        (
+            of_shapes(dtype="float16"),
+            "computes with float16 in its layer dense.*: float32, as PREC",
+        ),
+        (with_loss(None), "is compiled without a loss"),
+        (with_loss("sparse_categorical_crossentropy"), "is compiled with sparse_.* for one-hot"),
+        (
+            with_loss(keras.losses.CategoricalCrossentropy(from_logits=True)),
+            r"is compiled with CategoricalCrossentropy\(from_logits=True\), accepted: a loss",
+        ),
     ],
 )
 def test_networks_that_the_protocol_cannot_train_are_refused_at_once(builder, words):
@@ -446,8 +526,67 @@ def mixing(input_size, classes, lr):
 
 def test_answers_must_not_depend_on_the_rest_of_the_batch():
     dataset = SimpleNamespace(datapoints=20, classes=4)
-    with pytest.raises(InputError, match="answers otherwise beside another spectrum"):
+    with pytest.raises(InputError, match="answers otherwise when asked again beside another"):
         build(Network("mine", mixing, {}), dataset, 3e-4)
+
+
+def shifting(input_size, classes, lr):
+    """A network that shifts the spectra it is trained with, by a layer that does so by default."""
+    spectrum = keras.Input((input_size, 1))
+    x = keras.layers.Reshape((input_size, 1, 1))(spectrum)
+    x = keras.layers.Flatten()(keras.layers.RandomTranslation(0.3, 0)(x))
+    model = keras.Model(spectrum, keras.layers.Dense(classes, "softmax")(x))
+    model.compile(keras.optimizers.Adam(lr), "categorical_crossentropy")
+    return model
+
+
+def test_layers_that_change_spectra_in_training_alone_are_accepted():
+    build(Network("mine", shifting, {}), SimpleNamespace(datapoints=20, classes=4), 3e-4)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_a_builder_cannot_change_the_precision_of_other_networks(policy):
+    def builder(input_size, classes, lr):
+        keras.config.set_dtype_policy(policy)
+        return simple()(input_size, classes, lr)
+
+    before = keras.config.dtype_policy().name
+    with pytest.raises(InputError, match="mine changes Keras' precision for all networks"):
+        build(Network("mine", builder, {}), SimpleNamespace(datapoints=20, classes=4), 3e-4)
+    assert keras.config.dtype_policy().name == before
+
+
+class Unregistered(keras.layers.ReLU):
+    pass
+
+
+@keras.saving.register_keras_serializable("tests")
+class Registered(keras.layers.ReLU):
+    pass
+
+
+def bend(x):
+    return x**2
+
+
+@pytest.mark.parametrize(
+    ("layer", "names"),
+    [
+        (Registered, []),
+        (Unregistered, ["Unregistered"]),
+        (lambda: keras.layers.Dense(3, "relu"), []),
+        (lambda: keras.layers.Activation(bend), ["bend"]),
+        (lambda: keras.layers.Activation(lambda x: x), ["a lambda"]),
+        (lambda: keras.layers.Lambda(lambda x: x), ["a lambda"]),
+        (lambda: keras.layers.TimeDistributed(Unregistered()), ["Unregistered"]),
+        (lambda: keras.Sequential([keras.Input((20, 1)), Unregistered()]), ["Unregistered"]),
+    ],
+)
+def test_what_keeps_a_network_from_being_loaded_is_known_before_it_is_trained(layer, names):
+    spectrum = keras.Input((20, 1))
+    model = keras.Model(spectrum, layer()(spectrum))
+    model.compile("adam", bend)  # a loss is not loaded
+    assert unregistered(model) == names
 
 
 def nested(input_size, classes, lr):
@@ -519,6 +658,7 @@ def test_a_network_for_spectra_of_any_length_can_be_estimated():
     [
         ({"__init__.py": "from .my-net import shallow"}, "__init__.py, line 1: "),
         ({"__init__.py": "from .a import f\nfrom .b import f"}, "imports f twice"),
+        ({"__init__.py": "\nfrom .a import *"}, r"__init__.py, line 2 imports \*, accepted: names"),
         ({"__init__.py": "from .a import f", "a.py": "\nx = y"}, "a.py, line 2: NameError"),
         ({"__init__.py": "from .a import g", "a.py": "f = 1"}, "__init__.py, line 1: ImportError"),
     ],
