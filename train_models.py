@@ -57,12 +57,14 @@ from benchmark.networks import (
     read_network,
     save_network,
     unfinished,
+    warn_of_loading,
     warn_of_memory,
 )
 from benchmark.run_comparison import compare
 from benchmark.run_folder import (
     CHECKPOINT,
     FAILURE,
+    RUN_RECORD,
     TENSORBOARD,
     WEIGHTS,
     Count,
@@ -71,6 +73,7 @@ from benchmark.run_folder import (
     confidences_name,
     predictions_name,
     protocol_of,
+    read_run,
     record_of,
     write_history,
     write_run,
@@ -201,6 +204,9 @@ def train_matrix(settings, protocol, results, matrix, workers, threads):
     if settings.estimate:
         folders = [(folder, identity.model) for folder, identity in identities.items()]
         return estimate(networks.values(), dataset, protocol, folders, workers)
+    for network in networks.values():
+        build_model = partial(build, network, dataset, protocol.learning_rate)
+        refuse_changed_network(network.name, list(identities), build_model)
 
     def train(folder):
         identity = identities[folder]
@@ -219,6 +225,23 @@ def train_matrix(settings, protocol, results, matrix, workers, threads):
     except Terminated as terminated:
         print("stopped after a checkpoint; the same command goes on from it", file=sys.stderr)
         return 128 + terminated.number
+
+
+def refuse_changed_network(name, folders, build_model):
+    """Raise InputError if a network is another one now than in its finished runs.
+
+    folders: of all runs that are wanted; build_model: function that returns the compiled network.
+    """
+    import keras
+
+    runs = [read_run(folder) for folder in folders if (folder / RUN_RECORD).exists()]
+    runs = [run for run in runs if run.model == name and run.definition]
+    if any(run.definition["keras"] == keras.__version__ for run in runs):
+        release_memory()
+        keras.utils.set_random_seed(runs[0].seed)
+        definition = definition_of(build_model())
+        for run in runs:
+            check_definition(run.folder, run, run._replace(definition=definition))
 
 
 def complete_run(folder, identity, build_model, dataset, environment, checkpoint_minutes):
@@ -278,6 +301,7 @@ def train_run(folder, identity, build_model, dataset, environment, checkpoint_mi
     identity = identity._replace(definition=definition_of(model))
     check_beside_others(folder, identity)
     warn_of_memory(model, identity.model, identity.protocol.batch_size)
+    warn_of_loading(model, identity.model)
     progress, best_epoch = fit(model, dataset, folder, identity, environment, checkpoint_minutes)
     save_network(model, folder / WEIGHTS)
     run = Run(
@@ -398,6 +422,12 @@ def train_steps(model, training, steps, checkpoint, bar):
         checkpoint.after_step()
     if progress.training is None:
         metrics = model.get_metrics_result()
+        for name, value in metrics.items():
+            if np.size(value) != 1:
+                raise InputError(
+                    f"the metric {name} returns {np.size(value)} numbers, accepted: one, as its "
+                    f"mean over the classes"
+                )
         progress.training = {name: float(value) for name, value in metrics.items()}
 
 

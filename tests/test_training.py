@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from conftest import PROJECT, assert_one_sentence, write_finished_run
 
+import model_implementations
 import train_models
 from benchmark import training_time
 from benchmark.checkpoint import Progress
@@ -315,6 +316,40 @@ def test_a_network_that_has_changed_judges_nothing_and_gets_no_further_seeds(dat
     # Another version of Keras may write the same network otherwise.
     write_run(run._replace(definition=run.definition | {"keras": "3.0.0"}))
     train(dataset, tmp_path, changed, seed=1)
+
+
+@pytest.mark.parametrize("keras_version", [keras.__version__, "3.0.0"])
+def test_a_finished_run_does_not_pass_for_one_of_the_changed_network(
+    dataset, tmp_path, monkeypatch, capsys, keras_version
+):
+    flags = ["--dataset", dataset, "--results", tmp_path, "--models", "vgg", "--seeds", 0]
+    settings = parse_flags(train_models, [*map(str, flags), "--epochs", "1", "--batch-size", "40"])
+    assert train_models.main(settings) == 0
+    run = read_run(tmp_path / "vgg-seed0")
+    write_run(run._replace(definition=run.definition | {"keras": keras_version}))
+    assert train_models.main(settings) == 0
+
+    def vgg(input_size, classes, lr):
+        return hidden(input_size, classes, lr)
+
+    monkeypatch.setattr(model_implementations, "vgg", vgg)
+    if keras_version == keras.__version__:
+        with pytest.raises(InputError, match=r"vgg-seed0 was trained with another definition of v"):
+            train_models.main(settings)
+    else:  # which may write the same network otherwise
+        assert train_models.main(settings) == 0
+    assert not (tmp_path / "vgg-seed0" / "failed.txt").exists()
+
+
+def test_a_metric_must_be_one_number(dataset, tmp_path):
+    def graded(input_size, classes, lr):
+        model = linear(input_size, classes, lr)
+        metric = keras.metrics.F1Score(name="f1")  # of each class
+        model.compile(keras.optimizers.Adam(lr), "categorical_crossentropy", metrics=[metric])
+        return model
+
+    with pytest.raises(InputError, match="the metric f1 returns 4 numbers, accepted: one"):
+        train(dataset, tmp_path, graded)
 
 
 def test_weights_that_the_run_did_not_leave_judge_nothing(dataset, tmp_path):
