@@ -211,8 +211,12 @@ def read_table(path, fields, table):
     notes = (*notes, *found)
     count = whole_number(path, fields, "NPOINTS") if "NPOINTS" in fields else len(rows)
     if count != len(rows):
-        ends = len(x) and "LASTX" in fields and decimal(path, fields, "LASTX")
-        if not ends or not np.isclose(ends, x[-1], rtol=1e-6):
+        ends_there = (
+            len(x) > 0
+            and "LASTX" in fields
+            and np.isclose(decimal(path, fields, "LASTX"), x[-1], rtol=1e-6)
+        )
+        if not ends_there:
             raise InputError(f"{path}: NPOINTS is {count}, but the file holds {len(rows)} points")
         notes = (*notes, f"NPOINTS is {count}, but LASTX ends the {len(rows)} points of the file")
     return x, y, notes

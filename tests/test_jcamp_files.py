@@ -215,6 +215,9 @@ def test_npoints_of_pairs_is_disproved_by_lastx(measured):
     assert "NPOINTS is 5" in read_measurement(measured(text)).notes[0]
     with pytest.raises(InputError, match="NPOINTS is 5"):
         read_measurement(measured(text.replace("LASTX= 104", "LASTX= 105")))
+    down_to_0 = text.replace("LASTX= 104", "LASTX= 0").replace("200, 6; 202, 15", "6, 6; 4, 15")
+    down_to_0 = down_to_0.replace("205 2  208 4", "2 2  0 4")
+    assert read_measurement(measured(down_to_0)).x.tolist() == [0, 1, 2, 3]
 
 
 def test_differences_without_checks_are_read_if_the_points_are_as_many_as_said(measured):
