@@ -89,21 +89,7 @@ def main(settings):
         f"ambiguous, with {constants_text(asked)}"
     )
     if settings.json:
-        result = {
-            "class_file": {"name": Path(settings.config).name, "sha256": class_file.sha256},
-            "limits": asked,
-            "pairs": [
-                {
-                    "class_a": overlap.class_a,
-                    "class_b": overlap.class_b,
-                    "variants": spectra_of(overlap),
-                    "decided_by": overlap.decided_by,
-                }
-                for overlap in overlaps
-            ],
-            "ambiguous_test_spectra": summary["ambiguous_test_spectra"],
-        }
-        write_json(settings.json, result)
+        write_json(settings.json, result_of(settings.config, class_file, asked, overlaps))
 
 
 def warn_of_dataset(settings, class_file):
@@ -124,6 +110,25 @@ def refuse_other_json(path):
         return
     if not read_json(path, "class_overlap.py").keys() >= RESULT:
         raise InputError(f"JSON is {path}, which holds something else, accepted: another file")
+
+
+def result_of(config, class_file, limits, overlaps):
+    """Return what JSON holds, with the keys of RESULT; limits: constant -> value."""
+    pairs = [
+        {
+            "class_a": overlap.class_a,
+            "class_b": overlap.class_b,
+            "variants": spectra_of(overlap),
+            "decided_by": overlap.decided_by,
+        }
+        for overlap in overlaps
+    ]
+    return {
+        "class_file": {"name": Path(config).name, "sha256": class_file.sha256},
+        "limits": limits,
+        "pairs": pairs,
+        "ambiguous_test_spectra": summarise(overlaps)["ambiguous_test_spectra"],
+    }
 
 
 def spectra_of(overlap):

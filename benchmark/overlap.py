@@ -128,21 +128,12 @@ def producible(patterns, others, limits):
         positions = patterns.positions[rows_with] + shifts.astype(np.int64)
         heights = change_heights(patterns.heights[rows_with], changes)
         heights = heights / np.nanmax(heights, axis=1, keepdims=True, initial=0)
-        columns = np.clip(positions // CELL, 0, near.shape[1] - 1)
         for first in range(0, len(positions), CHUNK):
             rows = np.arange(first, min(first + CHUNK, len(positions)))
-            highest = positions[rows, np.nanargmax(heights[rows], axis=1)]
-            a, b = pairs_with_high_peak_near(rows, highest, *high, limits.max_shift)
+            pairs = near_pairs(rows, positions, heights, near, high, limits.max_shift)
             if patterns is others:
-                other = rows_with[a] != b
-                a, b = a[other], b[other]
-            for peak in range(positions.shape[1]):
-                possible = near[b, columns[a, peak]] | ~(heights[a, peak] > 0)
-                a, b = a[possible], b[possible]
+                pairs = pairs[rows_with[pairs[:, 0]] != pairs[:, 1]]
             # Nearly all pairs are gone; what is left is looked at with heights, and matched.
-            pairs = np.array(sorted(set(zip(a.tolist(), b.tolist(), strict=True))), int).reshape(
-                -1, 2
-            )
             for row_a, row_b in partnered_pairs(pairs, positions, heights, others, limits):
                 partners = match_variant(
                     positions[row_a],
@@ -161,6 +152,24 @@ def high_peaks(patterns, max_height_change):
     positions = patterns.positions[labels, peaks]
     order = np.argsort(positions, kind="stable")
     return labels[order], positions[order]
+
+
+def near_pairs(rows, positions, heights, near, high, max_shift):
+    """Pair test variants with the classes that have a peak near each of their visible peaks.
+
+    rows: of the variants to pair, int64; positions, heights (variants, peaks): of all; near, high:
+    what `nearness` and `high_peaks` return of the other classes. One of the other class's peaks
+    near the highest of the variant is one that can be the highest of a spectrum.
+
+    Returns int64 (pairs, 2): rows of variants and of other classes, in order and each pair once.
+    """
+    highest = positions[rows, np.nanargmax(heights[rows], axis=1)]
+    a, b = pairs_with_high_peak_near(rows, highest, *high, max_shift)
+    cells = np.clip(positions // CELL, 0, near.shape[1] - 1)
+    for peak in range(positions.shape[1]):
+        possible = near[b, cells[a, peak]] | ~(heights[a, peak] > 0)
+        a, b = a[possible], b[possible]
+    return np.unique(np.stack([a, b], axis=1), axis=0)
 
 
 def pairs_with_high_peak_near(rows, highest, labels, high, max_shift):
