@@ -43,6 +43,15 @@ class DetectedPeaks(NamedTuple):
     tails: np.ndarray  # float64 (peaks,), width at a quarter of the height by that at half; or NaN
 
 
+class Deviations(NamedTuple):
+    """Those peaks of a class that a spectrum has, and how they differ from the class's own."""
+
+    widths: np.ndarray  # float64 (found,), sigma in datapoints
+    shifts: np.ndarray  # float64 (found,), in datapoints, 0 or more
+    height_changes: np.ndarray  # float64 (found,), relative to the highest peak, 0 or more
+    tails: np.ndarray  # float64 (found,), as in DetectedPeaks
+
+
 class Scatter(NamedTuple):
     """How wide peaks of measured spectra are, and how they differ from those of their classes."""
 
@@ -143,35 +152,49 @@ def scatter_of(classes, patterns):
     of the class if it is no more than SAME_PEAK of its widths away; of those that may be, the
     nearest are taken, each once.
     """
-    counts, found, differ = np.zeros(3, int), [], []
-    for (detected, samples), pattern in zip(classes, patterns, strict=True):
-        distinct = len(np.unique(samples))
+    found, of_several, samples, expected = [], [], 0, 0
+    for (detected, own_samples), pattern in zip(classes, patterns, strict=True):
         of_class = [deviations(peaks, pattern) for peaks in detected]
         found += of_class
+        distinct = len(np.unique(own_samples))
         if distinct > 1:
-            counts += len(detected), distinct, len(detected) * len(pattern.positions)
-            differ += of_class
-    widths, _, _, tails = np.concatenate([np.zeros((4, 0)), *found], axis=1)
-    _, shifts, changes, _ = np.concatenate([np.zeros((4, 0)), *differ], axis=1)
-    medians = np.array([np.median(of_spectrum[0]) for of_spectrum in found if of_spectrum.size])
-    tails = tails[np.isfinite(tails)]
-    return Scatter(*counts.tolist(), widths, medians, shifts, changes, tails)
+            of_several += of_class
+            samples += distinct
+            expected += len(detected) * len(pattern.positions)
+    tails = joined(of_spectrum.tails for of_spectrum in found)
+    return Scatter(
+        spectra=len(of_several),
+        samples=samples,
+        expected=expected,
+        widths=joined(of_spectrum.widths for of_spectrum in found),
+        spectrum_widths=np.array([np.median(f.widths) for f in found if len(f.widths)]),
+        shifts=joined(of_spectrum.shifts for of_spectrum in of_several),
+        height_changes=joined(of_spectrum.height_changes for of_spectrum in of_several),
+        tails=tails[np.isfinite(tails)],
+    )
+
+
+def joined(arrays):
+    """Return one float64 array of all, empty if there are none."""
+    return np.concatenate([np.zeros(0), *arrays])
 
 
 def deviations(peaks, pattern):
-    """Return width, shift, height change and tails of the pattern's peaks, float64 (4, found).
+    """Return the Deviations of a spectrum's peaks from those of its class, DetectedPeaks each.
 
     Heights are relative to the highest peak, on both sides: the spectrum itself may be higher where
     a peak is cut off by its end.
     """
-    if not len(peaks.positions):
-        return np.zeros((4, 0))
     partners = partners_of(pattern, peaks)
     found = np.flatnonzero(partners >= 0)
     partners = partners[found]
-    shifts = np.abs(peaks.positions[partners] - pattern.positions[found])
-    changes = np.abs(peaks.heights[partners] / peaks.heights.max() - pattern.heights[found])
-    return np.array([peaks.widths[partners], shifts, changes, peaks.tails[partners]])
+    heights = peaks.heights[partners] / peaks.heights.max(initial=0)
+    return Deviations(
+        widths=peaks.widths[partners],
+        shifts=np.abs(peaks.positions[partners] - pattern.positions[found]),
+        height_changes=np.abs(heights - pattern.heights[found]),
+        tails=peaks.tails[partners],
+    )
 
 
 def partners_of(pattern, peaks):

@@ -17,15 +17,23 @@ class Grid(NamedTuple):
     range: tuple[float, float] | None  # x of the first and the last one; None if nobody says
 
     @property
+    def ends(self):
+        """x of the first and the last datapoint: their numbers, if nobody says."""
+        return self.range or (0, self.datapoints - 1)
+
+    @property
     def step(self):
-        first, last = self.range or (0, self.datapoints - 1)
+        """By how much x grows from one datapoint to the next."""
+        first, last = self.ends
         return (last - first) / (self.datapoints - 1)
 
     def x_at(self, datapoint):
-        return (self.range[0] if self.range else 0) + datapoint * self.step
+        """Return x of a datapoint, which may lie between two; array or number."""
+        return self.ends[0] + datapoint * self.step
 
     def datapoint_at(self, x):
-        return (x - (self.range[0] if self.range else 0)) / self.step
+        """Return the datapoint, as a float, that stands for x; array or number."""
+        return (x - self.ends[0]) / self.step
 
 
 class PeakLimits(NamedTuple):
