@@ -94,18 +94,12 @@ def read_class_file(path):
     positions, heights, test_variants, names, samples = [], [], {}, [], []
     for label, spectrum in spectra.items():
         where = f"{path}: class {label}"
-        xs, hs = read_peaks(where, spectrum)
+        xs, hs = read_peaks(where, spectrum, lowest=boundary, highest=datapoints - boundary - 1)
         if not min_peaks <= len(xs) <= max_peaks:
             most = "any number" if max_peaks == LARGEST else max_peaks
             raise InputError(f"{where} has {len(xs)} peaks, accepted: {min_peaks} to {most}")
-        for x in xs:
-            if not is_whole(x, boundary, datapoints - boundary - 1):
-                raise InputError(
-                    f"{where}: peak position {x!r}, accepted: whole numbers from {boundary} to "
-                    f"{datapoints - boundary - 1}"
-                )
-        positions.append(np.array(xs, np.int64))
-        heights.append(np.array(hs, np.float64))
+        positions.append(xs)
+        heights.append(hs)
         names.append(spectrum.get("name"))
         samples.append(checked_samples(where, spectrum.get("samples", [])))
         if "test_variants" in spectrum:
@@ -178,8 +172,11 @@ def checked_wavelength(where, wavelength):
     return wavelength
 
 
-def read_peaks(where, spectrum):
-    """Return peak positions and heights of a class as lists of one length, heights checked."""
+def read_peaks(where, spectrum, lowest, highest):
+    """Return the positions, int64 (peaks,), and heights, float64 (peaks,), of a class, checked.
+
+    lowest, highest: the first and the last position that is accepted.
+    """
     if not isinstance(spectrum, dict):
         raise InputError(f"{where} is {spectrum!r}, accepted: an object with peak_positions")
     for field in ("peak_positions", "peak_heights"):
@@ -188,6 +185,11 @@ def read_peaks(where, spectrum):
     xs, hs = spectrum["peak_positions"], spectrum["peak_heights"]
     if len(xs) != len(hs):
         raise InputError(f"{where} has {len(xs)} peak_positions but {len(hs)} peak_heights")
+    for x in xs:
+        if not is_whole(x, lowest, highest):
+            raise InputError(
+                f"{where}: peak position {x!r}, accepted: whole numbers from {lowest} to {highest}"
+            )
     for h in hs:
         if not is_number(h, 0, 1):
             raise InputError(f"{where}: peak height {h!r}, accepted: numbers from 0 to 1")
@@ -196,7 +198,7 @@ def read_peaks(where, spectrum):
             f"{where}: the highest peak has height {max(hs)}, accepted: 1 (heights are relative "
             f"to it)"
         )
-    return xs, hs
+    return np.array(xs, np.int64), np.array(hs, np.float64)
 
 
 def read_variants(where, recorded):
@@ -218,7 +220,7 @@ def read_variants(where, recorded):
 
 def check_room(where, positions, variants, datapoints):
     for shift, _ in variants:
-        if min(positions) + shift < 0 or max(positions) + shift >= datapoints:
+        if positions.min() + shift < 0 or positions.max() + shift >= datapoints:
             raise InputError(
                 f"{where}: a test variant shifts by {shift}, accepted: shifts that leave its peaks "
                 f"within 0 to {datapoints - 1}"
