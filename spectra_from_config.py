@@ -266,7 +266,6 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
     folder.mkdir(parents=True, exist_ok=True)
     splits = splits_of(class_file, variation)
     warn_of_copies(class_file, variants_of(class_file, variation))
-    ignored = names_of_those_on(variation.artefacts)
     names = [name for split in splits for name in array_names(split)]
     outdated = [name for split in RENDERED_SPLITS for name in array_names(split)]
     outdated = [name for name in outdated if name not in names]  # of an earlier dataset
@@ -281,20 +280,9 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
 
         def write():
             files, overlap = write_arrays(folder, class_file, variation, splits, workers)
-            return {
-                "complete": True,
-                "class_file": {"name": Path(config).name, "sha256": class_file.sha256},
-                "variation": record_of_variation(variation),
-                "datapoints": class_file.datapoints,
-                "classes": class_file.classes,
-                **named_fields(class_file),
-                "peaks": peak_statistics(class_file),
-                "overlap": overlap,
-                **({"overlap_ignores": ignored} if ignored else {}),
-                "splits": list(splits),
-                "files": files,
-                "versions": versions(),
-            }
+            described = describe_classes(config, class_file, variation, overlap)
+            written = {"splits": list(splits), "files": files, "versions": versions()}
+            return {"complete": True, **described, **written}
 
         card = replace_arrays(folder, names, outdated, write)
         if before not in (None, card["checksum"]):
@@ -304,6 +292,24 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
                 f"numpy; results on those and on these are not comparable"
             )
         return card
+
+
+def describe_classes(config, class_file, variation, overlap):
+    """Return what dataset.json records of the classes, how their spectra vary, and their overlap.
+
+    overlap: test split -> what `overlap.summarise` counts in it.
+    """
+    ignored = names_of_those_on(variation.artefacts)
+    return {
+        "class_file": {"name": Path(config).name, "sha256": class_file.sha256},
+        "variation": record_of_variation(variation),
+        "datapoints": class_file.datapoints,
+        "classes": class_file.classes,
+        **named_fields(class_file),
+        "peaks": peak_statistics(class_file),
+        "overlap": overlap,
+        **({"overlap_ignores": ignored} if ignored else {}),
+    }
 
 
 def is_of(class_file, card):
