@@ -80,11 +80,13 @@ def read_baseline(folder, networks_saw, splits):
     for reason in faults_of(record, folder.name):
         raise InputError(f"{path} is not what {WRITER} writes: {reason}; run it again")
     hashes = record["dataset"]["sha256"]
+    for split in splits:
+        if split not in record["misclassified"]:
+            raise InputError(f"{path} has not judged {split}; run {WRITER} again")
     for split in "train", *splits:
-        judged = split == "train" or split in record["misclassified"]
+        what = "learned from" if split == "train" else "was judged on"
         for name in array_names(split):
-            if not judged or hashes.get(name) != networks_saw.get(name):
-                what = "learned from" if split == "train" else "was judged on"
+            if hashes.get(name) != networks_saw.get(name):
                 raise InputError(
                     f"{path} {what} another {name} than the networks; run {WRITER} again"
                 )

@@ -293,7 +293,7 @@ def test_baselines_are_held_against_every_split_of_the_runs(tmp_path, split):
             evaluate_in(tmp_path)
     del baseline["misclassified"][split]
     path.write_text(json.dumps(baseline))
-    with pytest.raises(InputError, match=f"judged on another x_{split}"):
+    with pytest.raises(InputError, match=f"has not judged {split}; run"):
         evaluate_in(tmp_path)
 
 
