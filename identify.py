@@ -228,19 +228,22 @@ def check_scale(dataset):
         )
 
 
-def form_of(run, dataset, given, unit=None):
-    """Return the Form of a dataset's spectra; given: RANGE, unit: UNIT, dataset: None if gone."""
+def form_of(run, dataset, x_range, unit=None):
+    """Return the Form of the spectra that a Run learned from.
+
+    dataset: the Dataset, None if it is gone; x_range, unit: RANGE and UNIT, None if not given.
+    """
     card = (dataset and dataset.card) or {}
     beside = (dataset and dataset.beside) or {}
     recorded = card.get("range")
-    if given is None and recorded is None:
+    if x_range is None and recorded is None:
         where = "its folder is not there" if dataset is None else f"{dataset.folder} does not say"
         raise InputError(
             f"RANGE is None, accepted: x of the first and last datapoint of {run.dataset.name}, as "
             f"{where}"
         )
-    if given and recorded:
-        require_same_range(given, recorded, dataset.folder)
+    if x_range and recorded:
+        require_same_range(x_range, recorded, dataset.folder)
     if unit and not same_unit(unit, card.get("unit") or ""):
         warn(
             f"UNIT is {unit} and x of {dataset.folder} in {card['unit']}, which are taken for one "
@@ -251,7 +254,7 @@ def form_of(run, dataset, given, unit=None):
     require_background_method(background)
     return Form(
         datapoints=run.dataset.datapoints,
-        range=tuple(given or recorded),
+        range=tuple(x_range or recorded),
         unit=unit or card.get("unit"),
         background=background,
         y_unit=UPWARD if card.get("class_file") else card.get("y_unit") or "",
@@ -385,13 +388,11 @@ def tell(answer):
 
 def as_table(answers):
     """Return the Identifications as CSV, a row for each file."""
-    places = range(1, 1 + len(answers[0].classes))
     rows = []
     for answer in answers:
         row = {"file": answer.file}
-        for place, name, probability in zip(
-            places, answer.classes, answer.probabilities, strict=True
-        ):
+        likely = zip(answer.classes, answer.probabilities, strict=True)
+        for place, (name, probability) in enumerate(likely, 1):
             row |= {f"class_{place}": name, f"probability_{place}": f"{probability:.6f}"}
         row["nearest"] = answer.nearest or ""
         row["cosine"] = "" if answer.cosine is None else f"{answer.cosine:.6f}"

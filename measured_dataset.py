@@ -147,7 +147,9 @@ def main(settings):
     if rendered:
         tell_of_other_wavelengths(spectra, rendered)
         tell_of_absent_samples({spectrum.label for spectrum in spectra}, rendered)
-        splits, excluded = beside(splits, rendered["class_names"], excluded, settings.beside_val)
+        splits, excluded = choose_beside(
+            splits, rendered["class_names"], excluded, with_val=settings.beside_val
+        )
         refuse_known_samples(splits, rendered)
     parameters = {name: getattr(settings, name) for name in PARAMETERS}
     parameters["unit"] = unit_of(spectra, unit)
@@ -245,11 +247,13 @@ def rendered_card(folder, settings):
     return card
 
 
-def beside(splits, class_names, excluded, with_val):
+def choose_beside(splits, class_names, excluded, with_val):
     """Choose the spectra that go beside a rendered dataset of these classes.
 
-    Returns split -> list of Spectrum, and the list of Exclusion, to which classes are added that
-    the dataset does not have.
+    splits: split -> list of Spectrum; excluded: list of Exclusion; with_val: BESIDE_VAL.
+
+    Returns split -> list of Spectrum, and the list of Exclusion, to which spectra are added whose
+    class the dataset does not have.
     """
     chosen = {}
     for split in ("test", "val") if with_val else ("test",):

@@ -62,6 +62,7 @@ class Checkpoint:
         return self.progress.seconds + time.monotonic() - self.began
 
     def save(self):
+        """Write all that the rest of the training depends on, in place of the last checkpoint."""
         counters = {
             "plateau": {name: getattr(self.plateau, name) for name in PLATEAU_COUNTERS},
             "stopping": {name: getattr(self.stopping, name) for name in STOPPING_COUNTERS},

@@ -84,6 +84,10 @@ def read_beside(folder, card):
 
 
 def read_record(folder, name):
+    """Return dataset.json or measured.json, None without it; the files have the sizes it records.
+
+    name: CARD or BESIDE_CARD. Raises InputError naming what is wrong, and what to do.
+    """
     path = folder / name
     try:
         card = read_json(path, WRITER if name == CARD else MEASURED_WRITER)

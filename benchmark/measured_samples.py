@@ -49,7 +49,7 @@ class Spectrum(NamedTuple):
     values: np.ndarray  # float32 (datapoints,), minimum 0 and maximum 1
     unit: str  # of x, as the file writes it; "" where it says nothing
     notes: tuple[str, ...]  # what was averaged or decided
-    content: str  # hash of x and y, whatever else the file holds
+    points_sha256: str  # of x and y, whatever else the file holds
     sha256: str  # of the file
     y_unit: str  # as the file writes it; "" where it says nothing
     wavelength: float | None  # of X-rays, in angstrom; None where the file states none
@@ -105,7 +105,7 @@ def read_spectrum(source, label, form):
         values=values,
         unit=measurement.x_unit,
         notes=(*measurement.notes, *losses(x, y, form.datapoints, form.range)),
-        content=hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest(),
+        points_sha256=hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest(),
         sha256=hashlib.sha256(content).hexdigest(),
         y_unit=measurement.y_unit,
         wavelength=measurement.wavelength,
@@ -178,17 +178,17 @@ def without_background(values, method):
 
 
 def without_copies(spectra):
-    """Keep one of several spectra of the same content, none if they are of different classes.
+    """Keep one of several spectra of the same points, none if they are of different classes.
 
     spectra: list of Spectrum in an order that decides which one is kept. Returns those kept and a
     list of Exclusion.
     """
     same = defaultdict(list)
     for spectrum in spectra:
-        same[spectrum.content].append(spectrum)
+        same[spectrum.points_sha256].append(spectrum)
     kept, excluded = [], []
     for spectrum in spectra:
-        first, *others = same[spectrum.content]
+        first, *others = same[spectrum.points_sha256]
         own = spectrum.label.class_name
         classes = {copy.label.class_name for copy in (first, *others)}
         if len(classes) > 1:

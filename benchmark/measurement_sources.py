@@ -76,8 +76,8 @@ def names_of(paths):
     return {path: "/".join(of_path[-count:]) for of_path, path in different.items()}
 
 
-def source(given, inside, read):
-    """Return the Source of a file inside a given folder or archive."""
+def source_inside(given, inside, read):
+    """Return the Source of a file; given: name of its folder or archive, inside: path in it."""
     path = PurePosixPath(inside)
     hidden = any(part.startswith(".") and part != ".." for part in path.parts)
     file_name = path.name.lower()
@@ -86,21 +86,30 @@ def source(given, inside, read):
 
 
 def sources_of_folder(folder, given, output=None):
+    """Return the Sources of a folder and its subfolders, links among them.
+
+    given: its name; output: a folder that is left out, as it holds what is made of the files.
+    """
     found, left_out = [], output and Path(output).resolve()
     for parent, folders, files in os.walk(folder, onerror=raise_error, followlinks=True):
         parts = Path(parent).relative_to(folder).parts
         way = [Path(folder, *parts[:count]).resolve() for count in range(len(parts) + 1)]
+        targets = {name: Path(parent, name).resolve() for name in folders}
         folders[:] = [
             name
-            for name in folders
-            if not any(step.is_relative_to(Path(parent, name).resolve()) for step in way)
-            and Path(parent, name).resolve() != left_out
-        ]  # no links back to where we come from, and not what is made of the files
+            for name, target in targets.items()
+            if target != left_out and not leads_back(target, way)
+        ]
         for file in files:
             path = Path(parent, file)
             inside = path.relative_to(folder).as_posix()
-            found.append(source(given, inside, lambda path=path: read_regular(path)))
+            found.append(source_inside(given, inside, lambda path=path: read_regular(path)))
     return found
+
+
+def leads_back(target, way):
+    """Tell whether a link leads to a folder on the way to it, or above one: that has no end."""
+    return any(step.is_relative_to(target) for step in way)
 
 
 def raise_error(error):
@@ -136,7 +145,7 @@ def sources_of_archive(path, given):
             f"archives of measurements, which unpack to {MOST_UNPACKED} times their size at most"
         )
     return [
-        source(
+        source_inside(
             given,
             inside,
             lambda name=f"{given}/{inside}", member=member: read_member(name, archive, member),
