@@ -10,6 +10,7 @@ from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -25,6 +26,8 @@ from benchmark.tensorflow_startup import start_tensorflow
 from benchmark.variation import Variation
 
 os.environ.pop("PYTHONUNBUFFERED", None)  # most users' output is buffered
+hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one would miss it
+hypothesis.settings.load_profile("any machine")
 PROJECT = Path(dataset_config_generator.__file__).parent
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.command_line import InputError
@@ -104,7 +104,6 @@ def test_noise_is_a_share_of_the_height_that_narrow_lines_have():
     np.testing.assert_allclose(resample(np.linspace(0, 300, 3001), y, 301), expected, atol=1e-6)
 
 
-@settings(deadline=None)  # which a busy machine would miss
 @given(st.integers(80, 300), st.integers(0, 2**32 - 1))
 def test_a_datapoint_is_the_highest_of_the_points_nearest_to_it(datapoints, seed):
     rng = np.random.default_rng(seed)
