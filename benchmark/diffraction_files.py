@@ -5,6 +5,7 @@ xylib (github.com/wojdyr/xylib), and what public readers of RAS agree on (xrayut
 """
 
 import re
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,12 +15,24 @@ from benchmark.measurement import Measurement, chosen
 from benchmark.number_text import as_numbers, differ, points, shortened
 
 UXD_START = re.compile(r"\s*_(FILEVERSION|SAMPLE)\s*=")
-UXD_TABLE = re.compile(r"_(?:(2THETA)(COUNTS|CPS)(TIME)?|(COUNTS|CPS))\s*$", re.IGNORECASE)
+UXD_TABLE = re.compile(
+    r"_(?:(?P<paired>2THETA)(?P<unit>COUNTS|CPS)(?P<timed>TIME)?|(?P<alone>COUNTS|CPS))\s*$",
+    re.IGNORECASE,
+)
 OF_RANGE = "START", "2THETA", "STEPSIZE", "STEPCOUNT"  # keys that hold for one range only
 OF_SCAN = "MEAS_DATA_COUNT", "MEAS_SCAN_START", "MEAS_SCAN_STOP"  # of one scan of RAS only
 UXD_KEY = re.compile(r"_(\w+)\s*=\s*(.*)")
 RAS_TWO_THETA = re.compile(r"(2|two)[- ]?(theta|θ)", re.IGNORECASE)
 RAS_KEY = re.compile(r"\*(\w+)\s+\"?([^\"]*)")
+
+
+class UxdRange(NamedTuple):
+    """A range of a UXD file, with what stands before it."""
+
+    table: re.Match  # of UXD_TABLE: what its numbers are
+    keys: dict  # KEY -> text, those of the file included
+    rows: list  # line numbers and lines
+    notes: list  # on keys that stand there twice; a sentence each
 
 
 def read_xrdml(path, text, block=None):
@@ -162,6 +175,29 @@ def xml_numbers(path, element, name=None):
 
 def read_uxd(path, lines, block=None):
     """Read a range of a UXD file: counts at equal steps, or in pairs with 2Theta."""
+    ranges = uxd_ranges(lines)
+    if not ranges:
+        raise InputError(f"{path} is UXD without data, accepted: _COUNTS, _CPS or _2THETACOUNTS")
+    titles = [f"{r.keys.get('DRIVE', 'scan')} from {start_of(r.keys)}" for r in ranges]
+    scan = ranges[chosen(path, titles, block, "ranges")]
+    table, keys = scan.table, scan.keys
+    x, y, notes = points(path, uxd_points(path, scan))
+    drive = keys.get("DRIVE", "COUPLED")
+    if drive.upper() not in ("COUPLED", "2THETA", "DETECTOR"):
+        notes = (f"x is {drive}, as _DRIVE says", *notes)
+    return Measurement(
+        x,
+        y,
+        x_unit="deg",
+        y_unit=(table["unit"] or table["alone"]).lower(),
+        title=keys.get("SAMPLE", ""),
+        wavelength=wavelength_of(keys.get("WL1")),
+        notes=(*scan.notes, *notes),
+    )
+
+
+def uxd_ranges(lines):
+    """Return a list of UxdRange, all that the lines of a file hold."""
     keys, ranges, rows = {}, [], None
     given, repeated = {}, []  # since the table before: keys of the range, and notes
     for number, line in enumerate(lines, 1):
@@ -169,7 +205,7 @@ def read_uxd(path, lines, block=None):
         table, key = UXD_TABLE.match(content), UXD_KEY.match(content)
         if table:
             rows = []
-            ranges.append((table, dict(keys), rows, repeated))
+            ranges.append(UxdRange(table, dict(keys), rows, repeated))
             given, repeated = {}, []
         elif content.startswith("_"):
             rows = None
@@ -184,14 +220,15 @@ def read_uxd(path, lines, block=None):
                 keys[name] = value
         elif content and rows is not None:
             rows.append((number, content))
-    if not ranges:
-        raise InputError(f"{path} is UXD without data, accepted: _COUNTS, _CPS or _2THETACOUNTS")
-    titles = [f"{keys.get('DRIVE', 'scan')} from {start_of(keys)}" for _, keys, _, _ in ranges]
-    table, keys, rows, repeated = ranges[chosen(path, titles, block, "ranges")]
-    paired, unit, timed, alone = table.groups()
-    columns = 1 if not paired else 3 if timed else 2
+    return ranges
+
+
+def uxd_points(path, scan):
+    """Return the points of a UxdRange, tuples of line number, x and y."""
+    table, keys = scan.table, scan.keys
+    columns = 1 if not table["paired"] else 3 if table["timed"] else 2
     values = []
-    for number, content in rows:
+    for number, content in scan.rows:
         numbers = as_numbers(re.split(r"[\s,]+", content))
         if numbers is None or len(numbers) % columns:
             raise InputError(
@@ -206,20 +243,7 @@ def read_uxd(path, lines, block=None):
         raise InputError(
             f"{path}: _STEPCOUNT is {keys['STEPCOUNT']}, but the range holds {len(values)} points"
         )
-    x, y, notes = points(path, [value[:3] for value in values])
-    drive = keys.get("DRIVE", "COUPLED")
-    if drive.upper() not in ("COUPLED", "2THETA", "DETECTOR"):
-        notes = (f"x is {drive}, as _DRIVE says", *notes)
-    notes = (*repeated, *notes)
-    return Measurement(
-        x,
-        y,
-        x_unit="deg",
-        y_unit=(unit or alone).lower(),
-        title=keys.get("SAMPLE", ""),
-        wavelength=wavelength_of(keys.get("WL1")),
-        notes=notes,
-    )
+    return [value[:3] for value in values]
 
 
 def start_of(keys):
