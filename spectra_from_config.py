@@ -48,7 +48,7 @@ from benchmark.artefacts import (
 )
 from benchmark.block_writer import write_spectra
 from benchmark.class_file import named_fields, peak_statistics, read_class_file
-from benchmark.command_line import require_folder, run_script, warn
+from benchmark.command_line import parse_flags, require_folder, run_script, warn
 from benchmark.data_card import (
     BESIDE_SPLITS,
     array_names,
@@ -381,14 +381,15 @@ def command_of_overlap(settings, split):
     Its flags are those that are not the constants of this script, which both scripts share.
     """
     values, flags = dict(vars(settings)), []
+    constants = vars(parse_flags(sys.modules[__name__], []))
     if split == "test_wide":
         values["test_height_change"] = settings.wide_test_height_change
         if settings.wide_test:  # asked for, as the class file may have test variants of its own
             flags.append("--no-own-variants")
-    if settings.vary_highest != VARY_HIGHEST:
+    if settings.vary_highest != constants["vary_highest"]:
         flags.append("--vary-highest" if settings.vary_highest else "--no-vary-highest")
     for name in "config", "max_shift", "max_height_change", "test_shift", "test_height_change":
-        if values[name] != globals()[name.upper()]:
+        if values[name] != constants[name]:
             flags += [f"--{name.replace('_', '-')}", str(values[name])]
     return shlex.join(["class_overlap.py", *flags])
 
