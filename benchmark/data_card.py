@@ -106,10 +106,12 @@ def read_record(folder, name):
             f"{name} if these arrays are your own"
         )
     for file, entry in card["files"].items():
-        found = (folder / file).stat().st_size if (folder / file).exists() else "missing"
-        if found != entry["bytes"]:
+        there = (folder / file).exists()
+        size = (folder / file).stat().st_size if there else None
+        if size != entry["bytes"]:
+            found = f"has {size} bytes" if there else "is missing"
             raise InputError(
-                f"{folder}/{file} is {found} where {name} records {entry['bytes']} bytes; "
+                f"{folder}/{file} {found}, but {name} records {entry['bytes']} bytes; "
                 f"{again(card)}, or delete {name} if these arrays are your own"
             )
     return card

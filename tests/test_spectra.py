@@ -489,7 +489,9 @@ def test_reader_refuses_folders_that_do_not_fit_dataset_json(dataset, tmp_path):
         read_dataset(dataset)
     (dataset / "dataset.json").write_text(card)
     np.save(dataset / "x_val.npy", np.ones((7, 120), np.float32))
-    with pytest.raises(InputError, match=r"x_val\.npy is 3488 where dataset\.json records 3968"):
+    with pytest.raises(
+        InputError, match=r"x_val\.npy has 3488 bytes, but dataset\.json records 3968"
+    ):
         read_dataset(dataset)
 
 
