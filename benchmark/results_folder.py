@@ -101,8 +101,15 @@ def check_comparable(run, other):
         raise InputError(f"{paths} were trained under different protocols")
     hashes, other_hashes = run.dataset.sha256, other.dataset.sha256
     for name in sorted(hashes.keys() | other_hashes.keys()):
-        if hashes.get(name) != other_hashes.get(name):
-            raise InputError(f"{paths} differ in the dataset file {name}")
+        if hashes.get(name) == other_hashes.get(name):
+            continue
+        without, with_it = (run, other) if name not in hashes else (other, run)
+        if name not in without.dataset.sha256 and name[2:].startswith("test"):
+            raise InputError(
+                f"{without.folder} has not judged {name[2:].removesuffix('.npy')}, as "
+                f"{with_it.folder} has; run train_models.py again for all networks and seeds"
+            )
+        raise InputError(f"{paths} differ in the dataset file {name}")
     names = [one.dataset.class_names for one in (run, other) if one.dataset.class_names]
     if len(names) == 2 and names[0] != names[1]:
         raise InputError(f"{paths} have different names of classes; run train_models.py again")

@@ -496,6 +496,18 @@ def test_runs_of_different_data_or_protocols_never_share_a_table(tmp_path):
         read_results(tmp_path)
 
 
+def test_runs_that_have_not_judged_a_further_split_are_named(tmp_path):
+    write_run(tmp_path, "vgg", 0, 10)
+    other = write_run(tmp_path, "vgg", 1, 10)
+    run = json.loads((other / "run.json").read_text())
+    run["dataset"]["sha256"]["x_test_mine.npy"] = "a"
+    (other / "run.json").write_text(json.dumps(run))
+    with pytest.raises(
+        InputError, match=r"vgg-seed0 has not judged test_mine, as .*vgg-seed1 has; run train_mod"
+    ):
+        read_results(tmp_path)
+
+
 def test_seeds_of_one_network_are_different_runs_of_it(run, tmp_path):
     original = write_run(tmp_path, "vgg", 0, 10)
     write_run(tmp_path, "vgg", 1, 12)
