@@ -49,7 +49,15 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmark.artefacts import names_of_those_on
-from benchmark.baseline_folder import USES, Baseline, settings_told, write_baseline
+from benchmark.baseline_folder import (
+    COMPARE,
+    KNOWN,
+    NEED_CLASS_FILE,
+    USES,
+    Baseline,
+    settings_told,
+    write_baseline,
+)
 from benchmark.command_line import InputError, Settings, require, require_folder, run_script
 from benchmark.dataset_folder import (
     hash_and_check,
@@ -108,10 +116,6 @@ MAX_LAG: Annotated[
 DETECTION_HEIGHT: Annotated[float, "Lowest peak that search_match detects, maximum 1."] = 0.01
 MINIROCKET_FEATURES: Annotated[int, "Features of minirocket at most, a multiple of 84."] = 10_000
 
-COMPARE = "cosine", "smoothed_cosine", "cross_correlation", "search_match"  # with ideal patterns
-NEED_CLASS_FILE = *COMPARE, "ideal_observer"
-LEARN = "nearest_spectrum", "minirocket"
-KNOWN = *LEARN, *NEED_CLASS_FILE
 SETTINGS = [name for used in USES.values() for name in used]
 
 NARROWEST = 0.1  # datapoints: a Gaussian of this width is a single datapoint, and changes nothing

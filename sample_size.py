@@ -47,7 +47,7 @@ from typing import Annotated, NamedTuple
 import baselines
 import spectra_from_config
 import train_models
-from benchmark.baseline_folder import BASELINE_RECORD, read_baseline
+from benchmark.baseline_folder import BASELINE_RECORD, LEARN, read_baseline
 from benchmark.class_file import ClassFile, read_class_file
 from benchmark.command_line import (
     LARGEST,
@@ -167,8 +167,8 @@ def check_settings(settings):
         shown = " ".join(map(str, given))
         require(len(set(given)) == len(given), name.upper(), shown, "each once")
     for name in methods_of(settings):
-        accepted = f"{', '.join(baselines.LEARN)}, or none and nothing else"
-        require(name in baselines.LEARN, "METHODS", name, accepted)
+        accepted = f"{', '.join(LEARN)}, or none and nothing else"
+        require(name in LEARN, "METHODS", name, accepted)
     require(0 < settings.target < 1, "TARGET", settings.target, "a number above 0 and below 1")
     require_folder("DATASETS", settings.datasets)
     require_folder("RESULTS", settings.results)

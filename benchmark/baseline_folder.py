@@ -17,6 +17,12 @@ from benchmark.run_folder import (
 WRITER = "baselines.py"
 BASELINE_RECORD = "baseline.json"
 
+# Methods
+COMPARE = "cosine", "smoothed_cosine", "cross_correlation", "search_match"  # with ideal patterns
+NEED_CLASS_FILE = *COMPARE, "ideal_observer"
+LEARN = "nearest_spectrum", "minirocket"
+KNOWN = *LEARN, *NEED_CLASS_FILE
+
 
 class Baseline(NamedTuple):
     """What a method did: the content of its baseline.json, and its folder."""

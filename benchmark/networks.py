@@ -9,11 +9,13 @@ import traceback
 import warnings
 import zipfile
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from benchmark.baseline_folder import KNOWN as METHODS
 from benchmark.command_line import InputError, require, warn
 from benchmark.machine import available_memory
 from benchmark.tensorflow_startup import importing_tensorflow
@@ -62,6 +64,11 @@ def check_names(models):
                 f"{PACKAGE / '__init__.py'} imports {name} twice, accepted: each name once, as "
                 f"from .mine import {name} as my_{name}"
             )
+        if name in METHODS:  # of which tables would take it for one
+            raise InputError(
+                f"{PACKAGE / '__init__.py'} imports {name}, the name of a method of baselines.py, "
+                f"accepted: another one, as from .mine import {name} as my_{name}"
+            )
     for text in models:
         require(text.partition(":")[0] in names, "MODELS", text, ", ".join(names))
 
@@ -72,8 +79,10 @@ def network_builders():
     Raises InputError if a file there cannot be imported.
     """
     try:
-        with importing_tensorflow():
+        with importing_tensorflow(), precision_kept(f"a file in {PACKAGE}"):
             import model_implementations
+    except InputError:
+        raise
     except Exception as error:  # of a file of the user's own, anything
         own = own_frames(error)
         if not own:  # Keras or TensorFlow is at fault
@@ -101,6 +110,11 @@ def read_network(text, builders):
     that the same network always has the same name. Raises InputError.
     """
     name, *parts = text.split(":")
+    if name not in builders and name in network_names():
+        raise InputError(
+            f"{name} of model_implementations is no function, accepted: one that returns a "
+            f"compiled Keras model, made with def"
+        )
     require(name in builders, "MODELS", text, ", ".join(builders))
     defaults = {
         parameter.name: parameter.default
@@ -182,28 +196,20 @@ def build(network, dataset, learning_rate):
     """
     import keras
 
-    policy, floats = keras.config.dtype_policy(), keras.config.floatx()
-    try:
-        model = network.builder(
-            input_size=dataset.datapoints,
-            classes=dataset.classes,
-            lr=float(learning_rate),
-            **network.arguments,
-        )
-    except MISTAKES as error:
-        raise InputError(
-            f"{network.name} cannot be built for {dataset.datapoints} datapoints, "
-            f"{dataset.classes} classes and learning rate {learning_rate:g}: "
-            f"{type(error).__name__}: {error}{place_of(error)}"
-        ) from error
-    changed = keras.config.dtype_policy() != policy or keras.config.floatx() != floats
-    keras.config.set_dtype_policy(policy)  # of all networks that are built later, too
-    keras.config.set_floatx(floats)
-    if changed:
-        raise InputError(
-            f"{network.name} changes Keras' precision for all networks, accepted: the PRECISION of "
-            f"training"
-        )
+    with precision_kept(network.name):
+        try:
+            model = network.builder(
+                input_size=dataset.datapoints,
+                classes=dataset.classes,
+                lr=float(learning_rate),
+                **network.arguments,
+            )
+        except MISTAKES as error:
+            raise InputError(
+                f"{network.name} cannot be built for {dataset.datapoints} datapoints, "
+                f"{dataset.classes} classes and learning rate {learning_rate:g}: "
+                f"{type(error).__name__}: {error}{place_of(error)}"
+            ) from error
     for fault, accepted in faults_of(model, dataset, learning_rate):
         raise InputError(f"{network.name} {fault}, accepted: {accepted}")
     try:
@@ -211,6 +217,24 @@ def build(network, dataset, learning_rate):
     except NotImplementedError as error:  # better now than after the training
         raise InputError(f"{network.name} cannot be saved: {error}") from error
     return model
+
+
+@contextmanager
+def precision_kept(who):
+    """Raise InputError if the block changes Keras' precision, which all networks would have."""
+    import keras
+
+    policy, floats = keras.config.dtype_policy(), keras.config.floatx()
+    try:
+        yield
+        changed = keras.config.dtype_policy() != policy or keras.config.floatx() != floats
+    finally:
+        keras.config.set_dtype_policy(policy)
+        keras.config.set_floatx(floats)
+    if changed:
+        raise InputError(
+            f"{who} changes Keras' precision for all networks, accepted: the PRECISION of training"
+        )
 
 
 def place_of(error):

@@ -82,6 +82,30 @@ BLOCKS = {
 }
 
 
+POLICY = """import keras
+keras.config.set_dtype_policy("mixed_bfloat16")
+def f(input_size, classes, lr):
+    pass
+"""
+
+
+@pytest.fixture
+def own_package(tmp_path, monkeypatch):
+    """Write files, name -> text, that take the place of model_implementations."""
+
+    def write(files):
+        package = tmp_path / "model_implementations"
+        package.mkdir()
+        for name, text in files.items():
+            (package / name).write_text(text)
+        monkeypatch.setattr(networks, "PACKAGE", package)
+        monkeypatch.syspath_prepend(tmp_path)
+        for name in [name for name in sys.modules if name.startswith("model_implementations")]:
+            monkeypatch.delitem(sys.modules, name)
+
+    return write
+
+
 def layers_of(model, kind):
     return [layer for layer in model.layers if isinstance(layer, kind)]
 
@@ -360,6 +384,20 @@ def test_unknown_arguments_and_values_have_their_sentence(text, words):
         read_network(text, BUILDERS)
     for word in words:
         assert word in str(error.value)
+
+
+def test_a_file_cannot_change_the_precision_of_other_networks(own_package):
+    own_package({"__init__.py": "from .a import f", "a.py": POLICY})
+    before = keras.config.dtype_policy().name
+    with pytest.raises(InputError, match=r"a file in .* changes Keras' precision for all networks"):
+        network_builders()
+    assert keras.config.dtype_policy().name == before
+
+
+def test_a_network_that_is_no_function_is_named(monkeypatch):
+    monkeypatch.setattr(networks, "network_names", lambda: [*TABLE_1, "mine"])
+    with pytest.raises(InputError, match="mine of model_implementations is no function"):
+        read_network("mine:kernel=3", BUILDERS)
 
 
 def own(
@@ -658,20 +696,14 @@ def test_a_network_for_spectra_of_any_length_can_be_estimated():
     [
         ({"__init__.py": "from .my-net import shallow"}, "__init__.py, line 1: "),
         ({"__init__.py": "from .a import f\nfrom .b import f"}, "imports f twice"),
+        ({"__init__.py": "from .a import cosine"}, "cosine, the name of a method of baselines.py"),
         ({"__init__.py": "\nfrom .a import *"}, r"__init__.py, line 2 imports \*, accepted: names"),
         ({"__init__.py": "from .a import f", "a.py": "\nx = y"}, "a.py, line 2: NameError"),
         ({"__init__.py": "from .a import g", "a.py": "f = 1"}, "__init__.py, line 1: ImportError"),
     ],
 )
-def test_faults_in_files_of_ones_own_networks_are_named(tmp_path, monkeypatch, files, words):
-    package = tmp_path / "model_implementations"
-    package.mkdir()
-    for name, text in files.items():
-        (package / name).write_text(text)
-    monkeypatch.setattr(networks, "PACKAGE", package)
-    monkeypatch.syspath_prepend(tmp_path)
-    for name in [name for name in sys.modules if name.startswith("model_implementations")]:
-        monkeypatch.delitem(sys.modules, name)
+def test_faults_in_files_of_ones_own_networks_are_named(own_package, files, words):
+    own_package(files)
     with pytest.raises(InputError, match=words):
         check_names(networks.network_names())
         network_builders()
