@@ -35,6 +35,14 @@ class UxdRange(NamedTuple):
     notes: list  # on keys that stand there twice; a sentence each
 
 
+class RasScan(NamedTuple):
+    """A scan of a RAS file, with what stands before it."""
+
+    keys: dict  # KEY -> text, those of the file included
+    rows: list  # line number, x, y, and the factor of the attenuator, which is 1 if none is given
+    complete: bool = False  # whether *RAS_INT_END follows the rows
+
+
 def read_xrdml(path, text, block=None):
     """Read a scan of an XRDML file: counts or intensities at equal steps or listed positions."""
     if re.search("<!(DOCTYPE|ENTITY)", text):
@@ -260,33 +268,15 @@ def uxd_number(path, keys, name):
 
 def read_ras(path, lines, block=None):
     """Read a scan of a RAS file: x, y, and the factor of the attenuator, which is not applied."""
-    keys, scans, rows, complete = {}, [], None, set()
-    for number, line in enumerate(lines, 1):
-        content = line.strip()
-        if content.startswith("*RAS_INT_START"):
-            rows = []
-            scans.append((dict(keys), rows))
-            keys = {name: value for name, value in keys.items() if name not in OF_SCAN}
-        elif content.startswith("*"):
-            if content.startswith("*RAS_INT_END"):
-                complete.add(len(scans) - 1)
-            rows = None
-            key = RAS_KEY.match(content)
-            if key:
-                keys[key[1]] = key[2].strip()
-        elif content and rows is not None:
-            numbers = as_numbers(content.split())
-            if numbers is None or not 2 <= len(numbers) <= 3:
-                raise InputError(
-                    f"{path}: line {number} is {shortened(content)}, accepted: x, y and a factor"
-                )
-            rows.append((number, *numbers, *[1.0] * (3 - len(numbers))))
+    scans = ras_scans(path, lines)
     if not scans:
         raise InputError(f"{path} is RAS without data, accepted: *RAS_INT_START and its rows")
-    titles = [f"{k.get('MEAS_SCAN_AXIS_X', 'scan')} {k.get('FILE_COMMENT', '')}" for k, _ in scans]
-    index = chosen(path, [t.strip() for t in titles], block, "scans")
-    keys, rows = scans[index]
-    missing = missing_points(path, keys, [row[1] for row in rows], index in complete)
+    titles = [
+        f"{scan.keys.get('MEAS_SCAN_AXIS_X', 'scan')} {scan.keys.get('FILE_COMMENT', '')}".strip()
+        for scan in scans
+    ]
+    keys, rows, complete = scans[chosen(path, titles, block, "scans")]
+    missing = missing_points(path, keys, [row[1] for row in rows], complete)
     x, y, notes = points(path, [row[:3] for row in rows])
     notes = (*missing, *notes)
     axis = keys.get("MEAS_SCAN_AXIS_X", "")
@@ -308,6 +298,32 @@ def read_ras(path, lines, block=None):
         wavelength=wavelength_of(keys.get("HW_XG_WAVE_LENGTH_ALPHA1")),
         notes=notes,
     )
+
+
+def ras_scans(path, lines):
+    """Return a list of RasScan, all that the lines of a file hold."""
+    keys, scans, rows = {}, [], None
+    for number, line in enumerate(lines, 1):
+        content = line.strip()
+        if content.startswith("*RAS_INT_START"):
+            rows = []
+            scans.append(RasScan(dict(keys), rows))
+            keys = {name: value for name, value in keys.items() if name not in OF_SCAN}
+        elif content.startswith("*"):
+            if content.startswith("*RAS_INT_END") and scans:
+                scans[-1] = scans[-1]._replace(complete=True)
+            rows = None
+            key = RAS_KEY.match(content)
+            if key:
+                keys[key[1]] = key[2].strip()
+        elif content and rows is not None:
+            numbers = as_numbers(content.split())
+            if numbers is None or not 2 <= len(numbers) <= 3:
+                raise InputError(
+                    f"{path}: line {number} is {shortened(content)}, accepted: x, y and a factor"
+                )
+            rows.append((number, *numbers, *[1.0] * (3 - len(numbers))))
+    return scans
 
 
 def missing_points(path, keys, x, complete):
