@@ -15,18 +15,11 @@ def compare(folder_a, folder_b):
     for folder in folders:
         if not (folder / HISTORY).exists():
             raise InputError(f"{folder} holds no finished run ({HISTORY} is missing)")
-    differences = [*difference_of_histories(folders), *difference_of_records(runs)]
-    names = {path.name for folder in folders for path in folder.glob("*.npy")}
-    splits = {split for run in runs for split in run.misclassified}
-    names |= {name(split) for split in splits for name in (predictions_name, confidences_name)}
-    for name in sorted(names):
-        contents = [(f / name).read_bytes() if (f / name).exists() else None for f in folders]
-        if contents == [None, None]:
-            differences.append(f"{name}: in neither folder")
-        elif None in contents:
-            differences.append(f"{name}: only in {folders[contents[0] is None]}")
-        elif contents[0] != contents[1]:
-            differences.append(f"{name}: they differ")
+    differences = [
+        *difference_of_histories(folders),
+        *difference_of_records(runs),
+        *difference_of_predictions(folders, runs),
+    ]
     if not differences:
         print(
             f"{folder_a} and {folder_b} are identical: history, predictions, and weights as "
@@ -56,6 +49,20 @@ def difference_of_records(runs):
     for name in "epochs", "best_epoch", "misclassified":
         if getattr(runs[0], name) != getattr(runs[1], name):
             yield f"{name}: run.json records different ones"
+
+
+def difference_of_predictions(folders, runs):
+    names = {path.name for folder in folders for path in folder.glob("*.npy")}
+    splits = {split for run in runs for split in run.misclassified}
+    names |= {name(split) for split in splits for name in (predictions_name, confidences_name)}
+    for name in sorted(names):
+        contents = [(f / name).read_bytes() if (f / name).exists() else None for f in folders]
+        if contents == [None, None]:
+            yield f"{name}: in neither folder"
+        elif None in contents:
+            yield f"{name}: only in {folders[contents[0] is None]}"
+        elif contents[0] != contents[1]:
+            yield f"{name}: they differ"
 
 
 def difference_of_settings(runs):
