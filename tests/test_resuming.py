@@ -1,6 +1,7 @@
 """Training is killed, stopped, shared and repeated in every way: the results stay the same bits."""
 
 import errno
+import fcntl
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -18,14 +20,15 @@ import pytest
 from conftest import PROJECT, assert_one_sentence, write_finished_run
 
 import train_models
+from benchmark import run_sharing
 from benchmark.checkpoint import Checkpoint, Terminated, read_progress, storable
 from benchmark.command_line import InputError
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.networks import Network, build
 from benchmark.run_comparison import compare
-from benchmark.run_folder import Identity, Protocol, Run, record_of, write_history
+from benchmark.run_folder import DatasetRecord, Identity, Protocol, Run, record_of, write_history
 from benchmark.run_identity import matrix_of
-from benchmark.run_sharing import note_failure, run_lock, share, state_of
+from benchmark.run_sharing import holder, note_failure, run_lock, share, state_of
 from model_implementations.basic_blocks import classifier, convolution
 from train_models import complete_run
 
@@ -184,7 +187,62 @@ def test_the_seconds_of_all_processes_are_added_up(dataset, tmp_path, monkeypatc
     assert kept["progress"]["seconds"] > 0
     kept["progress"]["seconds"] = 1e6
     np.savez(path, **arrays | {"text": np.frombuffer(json.dumps(kept).encode(), np.uint8)})
-    assert 1e6 < train(dataset, tmp_path / "run", minutes=1000).seconds < 1.1e6
+    run = train(dataset, tmp_path / "run", minutes=1000)
+    assert 1e6 < run.seconds < 1.1e6
+    assert run.environments == [{}]  # of both processes, once
+
+
+def test_a_checkpoint_stays_until_all_splits_are_judged(dataset, tmp_path, monkeypatch):
+    path = interrupted(dataset, tmp_path, monkeypatch)
+    monkeypatch.setattr(train_models, "judge", stop)
+    with pytest.raises(Killed):
+        train(dataset, tmp_path, minutes=1000)
+    assert path.exists()
+
+
+def idle(folder, minutes=10):
+    """Return the Checkpoint of a training that changes nothing."""
+    callback = SimpleNamespace(best=0, wait=0, cooldown_counter=0, best_epoch=0, best_weights=None)
+    record = DatasetRecord("small", 120, 4, None, None, {})
+    identity = Identity("changeable", 0, PROTOCOL, record)
+    model = SimpleNamespace(stop_training=False)
+    return Checkpoint(folder, identity, model, callback, callback, minutes)
+
+
+def test_checkpoints_are_as_many_minutes_apart_as_they_are_to_be(tmp_path, monkeypatch):
+    now = [0]
+    monkeypatch.setattr("benchmark.checkpoint.changing_variables", lambda model: [])
+    monkeypatch.setattr("benchmark.checkpoint.time", SimpleNamespace(monotonic=lambda: now[0]))
+    every_ten = idle(tmp_path, minutes=10)
+    for now[0], due in (599, False), (600, True), (1199, False), (1200, True):
+        every_ten.after_step()
+        assert every_ten.path.exists() == due
+        every_ten.path.unlink(missing_ok=True)
+
+
+def test_a_signal_is_seen_after_the_step_at_hand_and_after_each_validated_batch(tmp_path):
+    stopped = idle(tmp_path)
+    stopped.signals.append(signal.SIGTERM)
+    with pytest.raises(Terminated) as error:
+        stopped.after_step()
+    assert error.value.number == signal.SIGTERM
+    model = changeable(30, 3, 1.0)
+    spectra = train_models.batches(np.ones((10, 30)), np.zeros(10, int), 3, batch_size=4)
+    looks = []
+    watch = SimpleNamespace(check_signals=lambda: looks.append(None))
+    losses = train_models.validate(model, spectra, watch)
+    assert losses.keys() == {"val_loss", "val_accuracy"}
+    assert len(looks) == 3
+
+
+def test_a_second_signal_ends_the_process_at_once_and_handlers_are_given_back(tmp_path):
+    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    training = idle(tmp_path)
+    with pytest.raises(KeyboardInterrupt), training.saved_when_stopped():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+    assert training.signals == [signal.SIGINT]
+    assert handlers == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
 
 
 def test_a_signal_while_spectra_are_validated_changes_no_bit(
@@ -490,6 +548,76 @@ def test_a_failure_of_an_earlier_command_is_tried_again_whatever_its_time(tmp_pa
         return finished(folder)
 
     assert share([tmp_path / "a"], train) == 0
+
+
+def test_a_run_that_failed_in_another_process_meanwhile_is_not_tried_again(tmp_path):
+    began = []
+
+    def train(folder):
+        began.append(folder.name)
+        note_failure(tmp_path / "b", ValueError("in another process"))
+        return finished(folder)
+
+    assert share([tmp_path / "a", tmp_path / "b"], train) == 1
+    assert began == ["a"]
+
+
+def test_a_run_found_locked_is_looked_at_again_after_each_round(tmp_path):
+    began, other = [], run_lock(tmp_path / "a")
+
+    def train(folder):
+        began.append(folder.name)
+        if folder.name == "b":
+            other.__exit__(None, None, None)  # the other process has ended
+        return finished(folder)
+
+    assert other.__enter__()
+    assert share([tmp_path / "a", tmp_path / "b"], train) == 0
+    assert began == ["b", "a"]
+
+
+def test_refused_input_gives_status_2_whatever_fails_after_it(tmp_path):
+    def train(folder):
+        raise InputError("reason") if folder.name == "a" else ValueError("reason")
+
+    assert share([tmp_path / "a", tmp_path / "b"], train) == 2
+
+
+def test_a_failure_that_cannot_be_noted_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    def train(folder):
+        if folder.name == "a":
+            raise ValueError("reason")
+        return finished(folder)
+
+    monkeypatch.setattr(run_sharing, "replace_file", full)
+    assert share([tmp_path / "a", tmp_path / "b"], train) == 1
+    told = capsys.readouterr()
+    assert "a: failed: ValueError: reason" in told.err
+    assert "b: 1 epochs" in told.out
+
+
+def test_looking_at_a_run_does_not_keep_others_from_it(tmp_path, monkeypatch):
+    with run_lock(tmp_path):
+        pass
+    with open(tmp_path / ".lock") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        assert holder(tmp_path) is None
+        ended = SimpleNamespace(sleep=lambda seconds: fcntl.flock(looking, fcntl.LOCK_UN))
+        monkeypatch.setattr(run_sharing, "time", ended)
+        with run_lock(tmp_path) as mine:
+            assert mine
+
+
+def test_status_tells_minutes_and_that_a_failed_run_is_tried_again(dataset, tmp_path):
+    run = write_finished_run(tmp_path / "vgg-seed0", dataset, epochs=30, seconds=90.0)
+    assert state_of(run.folder) == ("finished", "30 epochs in 1.5 min")
+    note_failure(run.folder, ValueError("reason"))
+    assert state_of(run.folder) == ("failed", "ValueError: reason")
+    with run_lock(run.folder):
+        assert state_of(run.folder)[0] == "running"
 
 
 def test_a_closed_output_fails_no_run_and_costs_no_step(undisturbed, tmp_path, capsys):

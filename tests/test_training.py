@@ -200,7 +200,7 @@ def test_best_weights_are_restored_and_saved(dataset, tmp_path):
 def test_every_network_sees_the_same_spectra_in_the_same_order(own_arrays, tmp_path):
     x = np.load(own_arrays / "x_train.npy")
 
-    def seen_by(builder, seed):
+    def seen_by(builder, seed, passes=1):
         class Recorder(keras.Model):
             def train_step(self, data):
                 batches.append(data[0].numpy())
@@ -211,7 +211,7 @@ def test_every_network_sees_the_same_spectra_in_the_same_order(own_arrays, tmp_p
         built = builder(30, 3, 1e-3)
         model = Recorder(built.inputs, built.outputs)
         model.compile("adam", "categorical_crossentropy", run_eagerly=True)
-        protocol = SHORT._replace(batch_size=7)  # the last batch of an epoch has 5 spectra
+        protocol = SHORT._replace(batch_size=7, passes=passes)  # last batches are smaller
         identity = Identity("recorder", seed, protocol, record_of(read_dataset(own_arrays), {}))
         train_models.fit(model, read_dataset(own_arrays), tmp_path, identity, ENVIRONMENT, 10)
         return np.concatenate(batches)
@@ -225,6 +225,9 @@ def test_every_network_sees_the_same_spectra_in_the_same_order(own_arrays, tmp_p
     for order in orders:
         assert sorted(order) == list(range(len(x)))
     assert not np.array_equal(orders[0], orders[1])
+    twice = [train_models.order_of_spectra(0, epoch, len(x), passes=2) for epoch in range(3)]
+    seen = seen_by(linear, 0, passes=2)
+    np.testing.assert_array_equal(seen, x.astype(np.float32)[np.concatenate(twice)])
 
 
 def test_the_order_of_spectra_is_fixed_for_all_time():
@@ -264,6 +267,21 @@ def test_a_finished_run_is_not_trained_again(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(train_models, "fit", None)
     assert train(dataset, tmp_path)[0] == run
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_a_run_that_is_finished_has_not_failed(dataset, tmp_path):
+    run = write_finished_run(tmp_path / "vgg-seed0", dataset)
+    (run.folder / "failed.txt").write_text("of an earlier command\n")
+    completed = complete_run(
+        folder=run.folder,
+        identity=Identity(run.model, run.seed, run.protocol, run.dataset),
+        build_model=None,
+        dataset=read_dataset(dataset),
+        environment=ENVIRONMENT,
+        checkpoint_minutes=10,
+    )
+    assert completed == run
+    assert [path.name for path in run.folder.iterdir()] == ["run.json"]
 
 
 def add_test_split(dataset):
@@ -729,6 +747,21 @@ def test_a_run_whose_arrays_are_written_over_does_not_count(
     folder = tmp_path / "linear-seed0"
     assert not (folder / "run.json").exists()
     assert not (folder / "checkpoint.npz").exists()
+
+
+def test_a_run_whose_arrays_are_written_over_while_it_is_judged_does_not_count(
+    own_arrays, tmp_path, monkeypatch
+):
+    def overwrite(*arguments):
+        labels = np.load(own_arrays / "y_val.npy")
+        with open(own_arrays / "y_val.npy", "r+b") as file:
+            np.save(file, labels[::-1])
+        return Count(0, len(labels))
+
+    monkeypatch.setattr(train_models, "judge", overwrite)
+    with pytest.raises(InputError, match=r"y_val\.npy was written over during the training"):
+        train(own_arrays, tmp_path, protocol=SHORT._replace(epochs=1))
+    assert not (tmp_path / "linear-seed0" / "run.json").exists()
 
 
 def test_arrays_that_are_written_again_or_replaced_do_no_harm(own_arrays, tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ from benchmark import machine, networks
 from benchmark.command_line import flags_of, parse_flags
 from benchmark.run_comparison import compare
 from benchmark.run_folder import read_run
-from benchmark.run_sharing import status_of_workers
+from benchmark.run_sharing import note_failure, status_of_workers
 from spectra_from_config import render_dataset
 
 NETWORKS = "vgg", "cnn2", "vgg:hidden_activation=relu"
@@ -225,3 +225,16 @@ def test_a_killed_command_leaves_no_worker_for_ever(dataset, tmp_path):
 def test_the_same_command_goes_on_unless_its_input_is_refused(tmp_path, capsys, statuses, goes_on):
     assert status_of_workers([tmp_path / "vgg-seed0"], None, statuses) == max(statuses)
     assert ("goes on" in capsys.readouterr().err) == goes_on
+
+
+def test_a_worker_that_was_killed_leaves_status_1_and_failures_are_counted_apart(tmp_path, capsys):
+    folders = [tmp_path / f"vgg-seed{seed}" for seed in range(3)]
+    note_failure(folders[0], ValueError("reason"))
+    assert status_of_workers(folders, None, [-9, 0]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "1 of 3 runs failed; --status says why",
+        "2 of 3 runs are not finished; the same command goes on",
+    ]
+    assert status_of_workers(folders, signal.SIGTERM, [0, 0]) == 128 + signal.SIGTERM
+    assert status_of_workers(folders[:1], None, [1]) == 1
+    assert "are not finished" not in capsys.readouterr().err
