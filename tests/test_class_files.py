@@ -20,7 +20,12 @@ PAPER_SHA256 = "bcc9a40767e77841aeb0750bb2f6029311c0d632e030edf262834c7ad01ae0a6
 def test_defaults_write_the_papers_class_file_byte_for_byte(run, tmp_path):
     process = run("dataset_config_generator.py", "--output", tmp_path / "dataset500.json")
     assert process.returncode == 0, process.stderr
-    assert PAPER_SHA256 in process.stdout
+    written = json.loads((tmp_path / "dataset500.json").read_text())["spectra"].values()
+    peaks = sum(len(spectrum["peak_positions"]) for spectrum in written)
+    first, last = process.stdout.splitlines()
+    assert first == f"{tmp_path / 'dataset500.json'}: 500 classes, {peaks} peaks"
+    assert last == f"sha256 {PAPER_SHA256}"
+    assert process.stderr == ""
     written = (tmp_path / "dataset500.json").read_bytes()
     assert hashlib.sha256(written).hexdigest() == PAPER_SHA256
     assert (PROJECT / "dataset_configs/dataset500.json").read_bytes() == written
@@ -194,8 +199,10 @@ def test_shape_and_scale_of_the_gamma_distribution_can_be_chosen(run, tmp_path):
     counts = np.array([len(spectrum["peak_positions"]) for spectrum in spectra])
     assert counts.mean() == pytest.approx(2 + 9 * 0.5, abs=0.15)  # MIN_PEAKS and the mean
     assert counts.std() == pytest.approx(np.sqrt(9 * 0.5**2 + 1 / 12), abs=0.1)
-    uniform = *flags[:-1], tmp_path / "uniform.json"
-    assert_one_sentence(run("dataset_config_generator.py", *uniform), 0, "GAMMA_SHAPE", "no effect")
+    for changed in ("--gamma-shape", 9), ("--gamma-scale", 0.5):
+        uniform = *changed, "--classes", 2, "--output", tmp_path / "uniform.json"
+        process = run("dataset_config_generator.py", *uniform)
+        assert_one_sentence(process, 0, "GAMMA_SHAPE", "no effect")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import json
+from itertools import chain, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmark.class_file import ClassFile, read_class_file
+from benchmark.command_line import InputError
+from benchmark.files import sha256_of
 from benchmark.ideal_observer import IdealObserver
 from benchmark.overlap import Limits, find_overlaps, summarise
 from benchmark.variants import change_heights, nine_variants
@@ -188,6 +191,18 @@ def test_a_class_is_held_against_all_earlier_ones():
     assert list(drawn) == []
 
 
+def test_a_class_is_drawn_at_most_a_thousand_times(monkeypatch):
+    def is_faint_and_not_the_first(positions, heights, earlier, limits):
+        return len(earlier.positions) > 0 and len(positions) == 2
+
+    monkeypatch.setattr("dataset_config_generator.overlaps_any", is_faint_and_not_the_first)
+    drawn = chain([ALONE], repeat(WITH_FAINT_PEAK, 999), [ELSEWHERE])
+    assert len(distinct_classes(lambda: next(drawn), classes=2, max_peaks=2)) == 2
+    drawn = chain([ALONE], repeat(WITH_FAINT_PEAK))
+    with pytest.raises(InputError, match="class 1 still overlaps an earlier one after 1000 tries"):
+        distinct_classes(lambda: next(drawn), classes=2, max_peaks=2)
+
+
 @pytest.mark.parametrize(
     ("first", "second", "words"),
     [
@@ -265,6 +280,7 @@ def test_script_prints_pairs_and_totals_and_saves_json(run, class_file, tmp_path
     assert saved["ambiguous_test_spectra"] == 9
     (pair,) = saved["pairs"]
     assert (pair["class_a"], pair["class_b"], pair["variants"]) == (0, 1, 9)
+    assert saved["class_file"] == {"name": path.name, "sha256": sha256_of(path)}
     assert run("class_overlap.py", "--config", path, *flags).returncode == 0  # the same once more
     other = path.with_name("other.json")
     other.write_bytes(path.read_bytes())
@@ -306,9 +322,16 @@ def test_wrong_flags_end_in_one_sentence(run, class_file, flags, words):
 
 def test_own_variants_count_unless_they_are_not_to(run, class_file):
     path, write = class_file
-    write(lambda config: config["spectra"]["0"].update(test_variants=[[0, 0]]))
+
+    def twins(config):
+        config["spectra"]["1"] = dict(config["spectra"]["0"])
+        config["spectra"]["0"]["test_variants"] = [[0, 0]]
+
+    write(twins)
     flags = "--config", path, "--max-shift", 4, "--test-shift", 2
-    assert "of 28 test spectra ambiguous" in run("class_overlap.py", *flags).stdout
+    found = run("class_overlap.py", *flags).stdout
+    assert "classes 0 and 1: 10 of 10 test variants; " in found
+    assert "of 28 test spectra ambiguous" in found
     assert (
         "of 36 test spectra ambiguous"
         in run("class_overlap.py", *flags, "--no-own-variants").stdout
@@ -364,6 +387,9 @@ def test_limits_that_are_not_those_of_the_dataset_are_warned_of(run, class_file,
         "with TEST_HEIGHT_CHANGE 0.02, not 0.1\n"
         in run(*flags, "--test-height-change", 0.1, **given).stderr
     )
+    render_dataset(class_file[0], tmp_path / "small", SMALL._replace(wide_test=False))
+    wide = run(*flags, "--test-height-change", 0.2, **given)  # asks about a split it lacks
+    assert "with TEST_HEIGHT_CHANGE 0.02, not 0.2\n" in wide.stderr
     class_file[1](lambda config: config.update(unit="nm"))  # other classes, for all one knows
     assert run("class_overlap.py", "--config", class_file[0], **given).stderr == ""
 
@@ -377,6 +403,7 @@ def test_json_records_the_limits(run, class_file, tmp_path):
     }
     flags = [part for name, v in limits.items() for part in (f"--{name.replace('_', '-')}", v)]
     flags += "--no-own-variants", "--json", tmp_path / "a.json"
+    (tmp_path / "a.json").touch()  # an empty file, as mktemp makes it
     run("class_overlap.py", "--config", class_file[0], *flags)
     limits |= {"vary_highest": True, "own_variants": False}
     assert json.loads((tmp_path / "a.json").read_text())["limits"] == limits

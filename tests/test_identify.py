@@ -2,16 +2,18 @@ import csv
 import json
 import sys
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import PROJECT, assert_one_sentence
+from conftest import PROJECT, assert_one_sentence, write_finished_run
 
 import identify
 import spectra_from_config
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset
+from benchmark.files import sha256_of
 from benchmark.measured_samples import Form
 from benchmark.measurement import Measurement
 from benchmark.networks import hash_of_weights
@@ -159,7 +161,8 @@ def test_the_background_of_the_dataset_is_subtracted_here_too(trained, monkeypat
     run = read_run(trained / "results/patterns-seed0")
     card = {"range": [200, 400], "unit": "1/cm"}
     measured = {"measured": {"parameters": {"background": "arpls"}}}
-    for content, background in (card, "none"), (card | measured, "arpls"):
+    rendered = card | {"background": "arpls"}  # from classes of measurements
+    for content, background in (card, "none"), (card | measured, "arpls"), (rendered, "arpls"):
         form = identify.form_of(run, SimpleNamespace(card=content, beside=None), None)
         assert form == Form((200, 400), DATAPOINTS, "1/cm", background)
     form = identify.form_of(run, SimpleNamespace(card=card, beside=measured), None)
@@ -384,6 +387,48 @@ def test_runs_without_weights_are_refused(ask, measured):
         ask(measured(spectrum_of(PEAKS["opal"])), runs=[run])
 
 
+def test_a_run_that_is_named_twice_counts_once(dataset, tmp_path):
+    run = write_finished_run(tmp_path / "vgg-seed0", dataset)
+    (run.folder / "model.keras").touch()
+    assert identify.read_runs([str(run.folder), f"{run.folder}/"]) == [run]
+
+
+def test_classes_without_names_are_called_by_their_labels(ask, measured, monkeypatch):
+    def unnamed(folders):
+        (run,) = map(read_run, folders)
+        return [run._replace(dataset=run.dataset._replace(class_names=None))]
+
+    monkeypatch.setattr(identify, "read_runs", unnamed)
+    _, best, *_ = ask(measured(spectrum_of(PEAKS["opal"]))).out.splitlines()
+    assert best.endswith(f"%  {NAMES.index('opal')}")
+
+
+def test_networks_are_asked_in_batches_of_their_protocol_and_not_in_training(monkeypatch):
+    asked = []
+
+    def network(batch, training):
+        asked.append((len(batch), training))
+        return np.repeat(batch[:, :1], 4, axis=1)
+
+    network.input_shape, network.output_shape = (None, 3), (None, 4)
+    monkeypatch.setattr(identify, "load_network", lambda *_: network)
+    monkeypatch.setattr(identify, "start_tensorflow", lambda: None)
+    monkeypatch.setattr(identify, "release_memory", lambda: None)
+    run = SimpleNamespace(
+        folder=Path("r"),
+        weights_sha256="",
+        protocol=PROTOCOL._replace(batch_size=2),
+        dataset=SimpleNamespace(datapoints=3, classes=4),
+    )
+    spectra = np.arange(15).reshape(5, 3)
+    probabilities = identify.mean_probabilities([run, run], spectra)
+    np.testing.assert_array_equal(probabilities, np.repeat(spectra[:, :1], 4, axis=1))
+    assert asked == [(2, False), (2, False), (1, False)] * 2
+    network.input_shape = (None, 99)
+    with pytest.raises(InputError, match="takes 99 datapoints and returns 4 classes, but run"):
+        identify.mean_probabilities([run], spectra)
+
+
 def test_a_copy_of_a_run_is_refused(ask, measured, trained, tmp_path):
     copy = copy_of(trained / "results/patterns-seed0", tmp_path / "copy")
     with pytest.raises(InputError, match=r"patterns-seed0 and .*copy have the same weights"):
@@ -460,6 +505,16 @@ def test_folder_of_another_dataset_is_refused(ask, measured, own_arrays):
         ask(measured(spectrum_of(PEAKS["opal"])), "--dataset", own_arrays)
 
 
+@pytest.mark.parametrize("name", ["x_train.npy", "y_train.npy"])
+def test_the_dataset_must_have_the_spectra_and_labels_of_the_training(own_arrays, name):
+    sha256 = {part: sha256_of(own_arrays / part) for part in ("x_train.npy", "y_train.npy")}
+    run = SimpleNamespace(folder="run", dataset=SimpleNamespace(name="own", sha256=sha256))
+    assert identify.dataset_of(run, own_arrays).folder == own_arrays
+    np.save(own_arrays / name, np.load(own_arrays / name)[::-1])
+    with pytest.raises(InputError, match=f"was trained on .SHA-256 of {name} differs"):
+        identify.dataset_of(run, own_arrays)
+
+
 def test_similarity_may_be_judged_by_another_split(ask, measured, trained):
     path = measured(spectrum_of(PEAKS["opal"]))
     assert ask(path, "--known", "test")[0] == ask(path)[0]
@@ -480,9 +535,13 @@ def test_bad_input_ends_in_one_sentence_before_tensorflow_starts(run, measured, 
     with pytest.raises(InputError, match="MEASURED is None"):
         identify.main(parse_flags(identify, ["--runs", str(tmp_path)]))
     path = str(measured("1 2\n2 3\n"))
-    flags = ["--runs", str(tmp_path), "--measured", path, "--csv", path]
-    with pytest.raises(InputError, match=r"CSV is .*, which is read, too"):
-        identify.main(parse_flags(identify, flags))
+    for flags, words in (
+        (["--csv", path], "CSV is .*, which is read, too"),
+        (["--range", "8", "4"], "RANGE is 8 4"),
+    ):
+        flags = ["--runs", str(tmp_path), "--measured", path, *flags]
+        with pytest.raises(InputError, match=words):
+            identify.main(parse_flags(identify, flags))
 
 
 ANSWER = identify.Identification("f", ["a", "b"], [0.9, 0.1], None, None, [])

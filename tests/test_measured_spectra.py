@@ -41,7 +41,8 @@ def test_command_line_writes_spectra_and_both_figures(measured, run, tmp_path):
     assert len(sparse) == 2
     assert f"{files[1]}: points are up to 1.5 apart, 1875 datapoints, as from 101" in sparse[0]
     assert f"{files[2]}: points are up to 1 apart" in sparse[1]
-    assert all(word in ranges for word in ("200 to 2000", "100 to 104", "RANGE"))
+    assert f"{files[0]} goes from 200 to 2000 and {files[1]} from 100 to 104, so the" in ranges
+    assert "RANGE makes it the same" in ranges
     assert process.stdout.splitlines() == [
         f"{files[0]}: 3000 points from 200 to 2000",
         f"{files[1]}: 4 points from 100 to 104",
@@ -114,7 +115,12 @@ def test_bad_input_ends_in_one_sentence_and_writes_nothing(flags, words, measure
 
 
 @pytest.mark.parametrize(
-    ("name", "flags"), [("x.npy", ["--save", "x.npy"]), ("a.pdf", ["--figure", "a.png"])]
+    ("name", "flags"),
+    [
+        ("x.npy", ["--save", "x.npy"]),
+        ("a.pdf", ["--figure", "a.png"]),
+        ("a.png", ["--figure", "a.pdf"]),
+    ],
 )
 def test_measurements_are_not_written_over(name, flags, measured, run, tmp_path):
     path = measured(COMMA, name)
@@ -168,6 +174,16 @@ def test_files_in_different_units_are_warned_of(measured, run, tmp_path):
     ):
         process = run("measured_spectra.py", "--measured", *names, "--datapoints", 20, cwd=tmp_path)
         assert (process.returncode, process.stderr) == (0, stderr)
+
+
+def test_files_of_different_wavelengths_are_told(measured, run, tmp_path):
+    files = [
+        measured(f"_FILEVERSION=2\n_WL1={wavelength}\n_2THETACOUNTS\n10 1\n20 5\n30 2\n", name)
+        for wavelength, name in ((1.5406, "copper.uxd"), (1.78897, "cobalt.uxd"))
+    ]
+    flags = "--measured", *files, "--datapoints", 3
+    told = f": 1.5406 in 1 file, {files[0]}; 1.78897 in 1 file, {files[1]}"
+    assert_one_sentence(run("measured_spectra.py", *flags, cwd=tmp_path), 0, told)
 
 
 @pytest.mark.parametrize("header", ["", "pixel;intensity\n"])

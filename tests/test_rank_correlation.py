@@ -14,7 +14,7 @@ from test_figures import assert_nothing_clipped_or_small, styles_of
 
 import rank_correlation
 from benchmark import significance
-from benchmark.command_line import InputError
+from benchmark.command_line import InputError, parse_flags
 from benchmark.data_card import main_split
 from benchmark.published_results import PUBLISHED
 from benchmark.results_folder import read_results
@@ -188,6 +188,24 @@ def test_of_the_same_runs_the_same_are_drawn_on_both_sides(run, tmp_path):
     )
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_draws_their_seed_and_whether_runs_are_the_same_are_passed_on(monkeypatch, tmp_path, same):
+    def read(constant, names, split):
+        runs = "runs" if same else names[0]
+        counts = side([[1], [2], [3], [4], [5]])
+        return counts._replace(split=split, run_ids=(runs,), protocol=PUBLISHED["paper"].protocol)
+
+    found = Correlation(rho=1, p_value=0.01, low=1, high=1)
+    asked = []
+    monkeypatch.setattr(rank_correlation, "side_of", read)
+    monkeypatch.setattr(rank_correlation, "correlate", lambda *given: asked.append(given) or found)
+    monkeypatch.setattr(rank_correlation, "save", lambda *_: None)
+    flags = "--first a --second b --first-split val --second-split test --resamples 123 --seed 7"
+    arguments = [*flags.split(), "--output", str(tmp_path)]
+    rank_correlation.main(parse_flags(rank_correlation, arguments))
+    assert [given[2:] for given in asked] == [(123, 7, same)]
+
+
 def test_sides_are_held_against_each_other_by_what_identifies_their_runs():
     first = side_with("a", {})._replace(split="test", run_ids=("hash 0", "hash 1"))
     assert same_runs([first, first._replace(split="val")])
@@ -225,6 +243,8 @@ def test_a_network_that_is_not_in_all_folders_is_named(run, tmp_path):
     flags = "--first", str(MINERALS / "split0"), str(two), "--output", str(tmp_path / "out")
     process = run("rank_correlation.py", *flags)
     assert "warning: vgg is left out, as it is in 1 of 2 folders of FIRST" in process.stderr
+    assert process.returncode == 0
+    assert "vgg" not in process.stdout
 
 
 def test_a_folder_counts_once(run, tmp_path):
