@@ -21,7 +21,7 @@ from conftest import PROJECT, assert_one_sentence, write_finished_run
 
 import train_models
 from benchmark import run_sharing
-from benchmark.checkpoint import Checkpoint, Terminated, read_progress, storable
+from benchmark.checkpoint import Checkpoint, Progress, Terminated, read_progress, storable
 from benchmark.command_line import InputError
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.networks import Network, build
@@ -202,11 +202,38 @@ def test_a_checkpoint_stays_until_all_splits_are_judged(dataset, tmp_path, monke
 
 def idle(folder, minutes=10):
     """Return the Checkpoint of a training that changes nothing."""
-    callback = SimpleNamespace(best=0, wait=0, cooldown_counter=0, best_epoch=0, best_weights=None)
+    plateau = SimpleNamespace(best=0, wait=0, cooldown_counter=0)
+    stopping = SimpleNamespace(best=0, wait=0, best_epoch=0, best_weights=None)
     record = DatasetRecord("small", 120, 4, None, None, {})
     identity = Identity("changeable", 0, PROTOCOL, record)
     model = SimpleNamespace(stop_training=False)
-    return Checkpoint(folder, identity, model, callback, callback, minutes)
+    return Checkpoint(folder, identity, model, plateau, stopping, minutes)
+
+
+def test_a_checkpoint_restores_all_counters_and_how_far_the_training_has_come(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("benchmark.checkpoint.changing_variables", lambda model: [])
+    left, taken_up = idle(tmp_path), idle(tmp_path)
+    left.plateau.best, left.plateau.wait, left.plateau.cooldown_counter = 0.25, 7, 2
+    left.stopping.best, left.stopping.wait, left.stopping.best_epoch = 0.2, 11, 30
+    left.stopping.best_weights = [np.arange(3.0), np.ones((2, 2))]
+    left.model.stop_training = True
+    left.progress = Progress(41, 5, {"loss": 0.5}, {"loss": [1.0]}, 60, [{"device": "another"}])
+    left.save()
+    taken_up.resume()
+    assert taken_up.plateau == left.plateau
+    for restored, best in zip(
+        taken_up.stopping.__dict__.pop("best_weights"),
+        left.stopping.__dict__.pop("best_weights"),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(restored, best)
+    assert taken_up.stopping == left.stopping
+    assert taken_up.model == left.model
+    assert 60 < taken_up.progress.seconds < 120
+    taken_up.progress.seconds = 60
+    assert taken_up.progress == left.progress
 
 
 def test_checkpoints_are_as_many_minutes_apart_as_they_are_to_be(tmp_path, monkeypatch):
@@ -698,7 +725,7 @@ def test_what_run_json_records_and_lost_predictions_are_compared_too(dataset, tm
     assert compare(tmp_path / "a", tmp_path / "b") == 1
     told = capsys.readouterr().out
     assert "identical" not in told
-    for name in "epochs", "misclassified":
+    for name in "epochs", "best_epoch", "misclassified":
         assert f"{name}: run.json records different ones" in told
     assert "test_predictions.npy: in neither folder" in told
 

@@ -156,7 +156,11 @@ def test_threads_are_divided_among_the_workers(dataset, tmp_path, monkeypatch):
         train_models, "run_workers", lambda *given: started.append(given) or (1, [])
     )
     monkeypatch.setattr(benchmark.workers, "available_cores", lambda: 8)
-    for flags, workers, threads in (["--workers", "3"], 3, 2), (["--workers", "9"], 5, 1):
+    for flags, workers, threads in (
+        (["--workers", "3"], 3, 2),
+        (["--workers", "9"], 5, 1),
+        (["--workers", "3", "--threads", "7"], 3, 7),
+    ):
         arguments = ["--dataset", str(dataset), "--results", str(tmp_path), "--models", "vgg"]
         train_models.main(parse_flags(train_models, [*arguments, *flags]))
         assert started[-1][-2:] == (workers, threads)
