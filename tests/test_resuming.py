@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import platform
 import random
 import shutil
 import signal
@@ -234,6 +235,22 @@ def test_a_checkpoint_restores_all_counters_and_how_far_the_training_has_come(
     assert 60 < taken_up.progress.seconds < 120
     taken_up.progress.seconds = 60
     assert taken_up.progress == left.progress
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(tmp_path, monkeypatch):
+    def half(file, **arrays):
+        file.write(b"half a checkpoint")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("benchmark.checkpoint.changing_variables", lambda model: [])
+    training = idle(tmp_path)
+    training.save()
+    before = training.path.read_bytes()
+    monkeypatch.setattr(np, "savez", half)
+    with pytest.raises(OSError, match="No space left"):
+        training.save()
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
+    assert training.path.read_bytes() == before
 
 
 def test_checkpoints_are_as_many_minutes_apart_as_they_are_to_be(tmp_path, monkeypatch):
@@ -603,6 +620,35 @@ def test_a_run_found_locked_is_looked_at_again_after_each_round(tmp_path):
     assert began == ["b", "a"]
 
 
+def test_runs_that_another_process_trains_are_told_with_its_number(tmp_path, capsys):
+    with run_lock(tmp_path / "a"):
+        assert share([tmp_path / "a"], finished) == 1
+        first, last = capsys.readouterr().err.splitlines()
+        who = f"{platform.node()}, process {os.getpid()}"
+        assert first == f"{tmp_path / 'a'}: being trained by {who}"
+        assert last == "1 of 1 runs are not finished yet; evaluate when they are"
+        assert share([tmp_path / "a"], finished, alone=False) == 0  # its parent looks after it
+    assert capsys.readouterr().err == ""
+
+
+def test_an_output_that_nobody_reads_is_no_failure_of_a_run(tmp_path):
+    began = []
+
+    def train(folder):
+        began.append(folder.name)
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        share([tmp_path / "a", tmp_path / "b"], train)
+    assert began == ["a"]
+    assert not (tmp_path / "a" / "failed.txt").exists()
+
+
+def test_a_reason_may_hold_a_file_name_that_is_no_text(tmp_path):
+    assert note_failure(tmp_path, ValueError(os.fsdecode(b"\xff.txt"))).startswith("ValueError: ")
+    assert (tmp_path / "failed.txt").read_bytes().startswith(b"ValueError: ?.txt\n")
+
+
 def test_refused_input_gives_status_2_whatever_fails_after_it(tmp_path):
     def train(folder):
         raise InputError("reason") if folder.name == "a" else ValueError("reason")
@@ -641,6 +687,9 @@ def test_looking_at_a_run_does_not_keep_others_from_it(tmp_path, monkeypatch):
 def test_status_tells_minutes_and_that_a_failed_run_is_tried_again(dataset, tmp_path):
     run = write_finished_run(tmp_path / "vgg-seed0", dataset, epochs=30, seconds=90.0)
     assert state_of(run.folder) == ("finished", "30 epochs in 1.5 min")
+    state, why = state_of(run.folder, Identity(run.model, run.seed, PROTOCOL, run.dataset))
+    assert state == "refused"
+    assert why.endswith("vgg-seed0 was trained with BATCH_SIZE 128, not 8")
     note_failure(run.folder, ValueError("reason"))
     assert state_of(run.folder) == ("failed", "ValueError: reason")
     with run_lock(run.folder):

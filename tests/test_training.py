@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from functools import partial
@@ -18,7 +19,7 @@ from conftest import PROJECT, assert_one_sentence, write_finished_run
 import model_implementations
 import train_models
 from benchmark import training_time
-from benchmark.checkpoint import Progress
+from benchmark.checkpoint import Progress, Terminated
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset, warn_of_own_splits
 from benchmark.machine import available_cores
@@ -150,11 +151,16 @@ def test_training_is_what_keras_fit_does_bit_for_bit(dataset, tmp_path):
 
 
 def test_rate_halves_after_10_and_training_stops_after_25_epochs_without_improvement(
-    dataset, tmp_path
+    dataset, tmp_path, monkeypatch
 ):
+    seconds = []
+    monkeypatch.setattr(
+        train_models, "tell_epoch", lambda *_, seconds_left: seconds.append(seconds_left)
+    )
     nothing_improves = PROTOCOL._replace(learning_rate=1e-12)
     run, folder = train(dataset, tmp_path, protocol=nothing_improves)
     assert (run.epochs, run.best_epoch) == (26, 1)
+    assert [left > 0 for left in seconds] == [True] * 25 + [False]  # until it may stop
     with open(folder / "history.csv") as file:
         history = list(csv.DictReader(file))
     assert [int(row["epoch"]) for row in history] == list(range(1, 27))
@@ -269,9 +275,11 @@ def test_a_finished_run_is_not_trained_again(dataset, tmp_path, monkeypatch):
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
-def test_a_run_that_is_finished_has_not_failed(dataset, tmp_path):
+def test_of_a_finished_run_nothing_stays_that_earlier_commands_left(dataset, tmp_path):
     run = write_finished_run(tmp_path / "vgg-seed0", dataset)
-    (run.folder / "failed.txt").write_text("of an earlier command\n")
+    left = "failed.txt", ".tmp.model.keras", "checkpoint.npz", ".checkpoint.npz.0123abcd.tmp"
+    for name in left:
+        (run.folder / name).write_text("of an earlier command\n")
     completed = complete_run(
         folder=run.folder,
         identity=Identity(run.model, run.seed, run.protocol, run.dataset),
@@ -419,6 +427,64 @@ def test_networks_have_the_names_they_are_trained_by(dataset, tmp_path, monkeypa
     for name in networks:
         run = json.loads((tmp_path / f"{name}-seed0" / "run.json").read_text())
         assert run["model"] == name
+
+
+def test_what_the_command_says_reaches_every_run(dataset, tmp_path, monkeypatch, capsys):
+    started, runs = [], []
+
+    def complete(**given):
+        runs.append(given)
+        wanted = given["identity"]
+        return write_finished_run(given["folder"], dataset, model=wanted.model, seed=wanted.seed)
+
+    monkeypatch.setattr(
+        train_models, "start_tensorflow", lambda *given: started.append(given) or ENVIRONMENT
+    )
+    monkeypatch.setattr(train_models, "complete_run", complete)
+    add_test_split(dataset)
+    flags = f"--dataset {dataset} --results {tmp_path / 'r'} --models vgg cnn2 --seeds 4 "
+    flags += "--checkpoint-minutes 3 --threads 2 --require-gpu "
+    flags += "--precision bfloat16 --batch-size 12 --lr-patience 7 --passes 2"
+    settings = parse_flags(train_models, flags.split())
+    assert train_models.main(settings) == 0
+    assert "spectra of test_mine are in val, too" in capsys.readouterr().err
+    assert started == [(2, True, "bfloat16")]
+    protocol = PROTOCOL._replace(batch_size=12, lr_patience=7, passes=2, precision="bfloat16")
+    for given, model in zip(runs, ("vgg", "cnn2"), strict=True):
+        identity = given["identity"]
+        assert (identity.model, identity.seed, identity.protocol) == (model, 4, protocol)
+        assert given["folder"] == tmp_path / "r" / f"{model}-seed4"
+        assert (given["checkpoint_minutes"], given["environment"]) == (3, ENVIRONMENT)
+    with pytest.raises(InputError, match="vgg-seed4 was trained with BATCH_SIZE 128, not 12"):
+        train_models.main(settings)  # the protocol of what stands in for finished runs
+    other = flags.replace("--seeds 4", "--seeds 5").split()
+    with pytest.raises(InputError, match="-seed4 was trained with BATCH_SIZE 128, not 12"):
+        train_models.main(parse_flags(train_models, other))
+    assert len(runs) == 2
+
+
+def test_a_signal_gives_its_status_and_says_that_the_command_goes_on(
+    dataset, tmp_path, monkeypatch, capsys
+):
+    def complete(**given):
+        raise Terminated(signal.SIGTERM)
+
+    monkeypatch.setattr(train_models, "start_tensorflow", lambda *_: ENVIRONMENT)
+    monkeypatch.setattr(train_models, "complete_run", complete)
+    flags = f"--dataset {dataset} --results {tmp_path / 'r'} --models vgg cnn2 --seeds 0"
+    assert train_models.main(parse_flags(train_models, flags.split())) == 128 + signal.SIGTERM
+    told = capsys.readouterr().err
+    assert told == "stopped after a checkpoint; the same command goes on from it\n"
+
+
+def test_task_counts_from_0_and_status_numbers_runs_alike(dataset, tmp_path, capsys):
+    flags = f"--dataset {dataset} --results {tmp_path / 'r'} --models vgg cnn2 --seeds 0 1 --status"
+    for task, name in enumerate(("vgg-seed0", "cnn2-seed0", "vgg-seed1", "cnn2-seed1")):
+        train_models.main(parse_flags(train_models, [*flags.split(), "--task", str(task)]))
+        assert capsys.readouterr().out.splitlines()[0].split() == [str(task), name, "waiting"]
+    for task in "-1", "4":
+        with pytest.raises(InputError, match=f"TASK is {task}, accepted: 0 to 3"):
+            train_models.main(parse_flags(train_models, [*flags.split(), "--task", task]))
 
 
 @pytest.mark.parametrize("changed", ["x_test.npy", "y_test.npy"])

@@ -242,3 +242,13 @@ def test_a_worker_that_was_killed_leaves_status_1_and_failures_are_counted_apart
     assert status_of_workers(folders, signal.SIGTERM, [0, 0]) == 128 + signal.SIGTERM
     assert status_of_workers(folders[:1], None, [1]) == 1
     assert "are not finished" not in capsys.readouterr().err
+
+
+def test_a_log_tells_how_an_epoch_went(capsys):
+    losses = {"loss": 0.5, "accuracy": 0.1, "val_loss": 0.25, "val_accuracy": 0.75}
+    log = SimpleNamespace(disable=True)
+    benchmark.workers.tell_epoch(log, "vgg seed 0", 3, losses | {"learning_rate": 3e-4}, 3700)
+    assert capsys.readouterr().out == (
+        "vgg seed 0, epoch 3: loss 0.5, val_loss 0.25, val_accuracy 0.7500, learning rate 0.0003, "
+        "stops in 1:01:40 or later\n"
+    )
