@@ -51,9 +51,9 @@ from benchmark.measurement_files import (
     warn_of_different_units,
     warn_of_different_wavelengths,
 )
-from benchmark.networks import load_network
 from benchmark.resampling import covers, losses
 from benchmark.run_folder import WEIGHTS, read_run
+from benchmark.saved_networks import load_network
 from benchmark.similarity import nearest_rows, usual_cosines
 from benchmark.table_formats import as_csv
 from benchmark.tensorflow_startup import release_memory, start_tensorflow

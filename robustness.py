@@ -45,7 +45,7 @@ from benchmark.command_line import (
 from benchmark.dataset_folder import read_classes
 from benchmark.figure_style import save
 from benchmark.files import replace_file
-from benchmark.networks import build, definition_of, load_weights, network_builders, read_network
+from benchmark.networks import build, network_builders, read_network
 from benchmark.results_folder import read_results
 from benchmark.robustness_record import (
     CLEAN,
@@ -59,6 +59,7 @@ from benchmark.robustness_record import (
 from benchmark.run_folder import FAILURE, WEIGHTS, Count
 from benchmark.run_identity import check_definition
 from benchmark.run_sharing import holder, share
+from benchmark.saved_networks import definition_of, load_weights
 from benchmark.severities import LADDER
 from benchmark.tensorflow_startup import gpu_required, release_memory, start_tensorflow
 from benchmark.variants import change_heights, variants_of

@@ -47,19 +47,7 @@ from benchmark.dataset_folder import (
     warn_of_own_splits,
 )
 from benchmark.files import remove_abandoned, replace_file, write_array
-from benchmark.networks import (
-    build,
-    check_names,
-    definition_of,
-    hash_of_weights,
-    load_weights,
-    network_builders,
-    read_network,
-    save_network,
-    unfinished,
-    warn_of_loading,
-    warn_of_memory,
-)
+from benchmark.networks import build, check_names, network_builders, read_network, warn_of_memory
 from benchmark.run_comparison import compare
 from benchmark.run_folder import (
     CHECKPOINT,
@@ -89,6 +77,14 @@ from benchmark.run_identity import (
     refuse_other_runs,
 )
 from benchmark.run_sharing import print_status, share, status_of_workers
+from benchmark.saved_networks import (
+    definition_of,
+    hash_of_weights,
+    load_weights,
+    save_network,
+    unfinished,
+    warn_of_loading,
+)
 from benchmark.tensorflow_startup import gpu_required, release_memory, start_tensorflow
 from benchmark.training_time import estimate
 from benchmark.workers import check_processes, divided, run_workers, tell_epoch

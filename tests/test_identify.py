@@ -16,9 +16,9 @@ from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.files import sha256_of
 from benchmark.measured_samples import Form
 from benchmark.measurement import Measurement
-from benchmark.networks import hash_of_weights
 from benchmark.rendering import render
 from benchmark.run_folder import Count, Protocol, Run, read_run, record_of, run_name, write_run
+from benchmark.saved_networks import hash_of_weights
 from benchmark.similarity import nearest_rows, nearest_spectrum, usual_cosines
 
 DATAPOINTS = 101  # from 200 to 400: datapoints are 2 apart

@@ -21,13 +21,12 @@ from benchmark.networks import (
     Network,
     build,
     check_names,
-    definition_of,
     memory_needed,
     network_builders,
     network_names,
     read_network,
-    unregistered,
 )
+from benchmark.saved_networks import definition_of, unregistered
 from benchmark.tensorflow_startup import release_memory
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
