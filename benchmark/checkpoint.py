@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from benchmark.command_line import InputError
+from benchmark.command_line import InputError, heeded
 from benchmark.files import replace_file
 from benchmark.run_folder import CHECKPOINT, DatasetRecord, Identity, Protocol
 from benchmark.run_identity import check_same
@@ -125,7 +125,7 @@ class Checkpoint:
 
         Raises Unsaved if that fails.
         """
-        previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        previous = {n: signal.getsignal(n) for n in heeded(signal.SIGTERM, signal.SIGINT)}
 
         def note(number, frame):
             self.signals.append(number)

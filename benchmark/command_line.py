@@ -99,13 +99,21 @@ def run_script(script, main):
     sys.exit(status)
 
 
+def heeded(*signals):
+    """Return those signals that the process does not ignore.
+
+    Jobs that a script starts in the background ignore Ctrl-C, which is meant for the script.
+    """
+    return [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
+
+
 @contextmanager
 def interrupts_held():
     """Let Ctrl-C wait until the block is done.
 
     Half-way through an import it becomes any error, and while a process is forked Python drops it.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or not heeded(signal.SIGINT):
         yield
         return
     received = []

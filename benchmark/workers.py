@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from benchmark.command_line import flags_of, require
+from benchmark.command_line import flags_of, heeded, require
 from benchmark.machine import available_cores
 
 PROGRESS = re.compile(r", (epoch|artefact) \d+")  # in the lines of tell_epoch and robustness.py
@@ -94,7 +94,7 @@ def signals_passed_on(processes):
                 process.send_signal(number)
 
     previous = {
-        number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)
+        number: signal.signal(number, pass_on) for number in heeded(signal.SIGTERM, signal.SIGINT)
     }
     try:
         yield received

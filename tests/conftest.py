@@ -3,6 +3,7 @@ import importlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import traceback
@@ -28,6 +29,7 @@ from benchmark.variation import Variation
 os.environ.pop("PYTHONUNBUFFERED", None)  # most users' output is buffered
 hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one would miss it
 hypothesis.settings.load_profile("any machine")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which background jobs ignore
 PROJECT = Path(dataset_config_generator.__file__).parent
 
 

@@ -198,12 +198,14 @@ def test_draws_their_seed_and_whether_runs_are_the_same_are_passed_on(monkeypatc
     found = Correlation(rho=1, p_value=0.01, low=1, high=1)
     asked = []
     monkeypatch.setattr(rank_correlation, "side_of", read)
-    monkeypatch.setattr(rank_correlation, "correlate", lambda *given: asked.append(given) or found)
+    monkeypatch.setattr(
+        rank_correlation, "correlate", lambda *sides, **given: asked.append(given) or found
+    )
     monkeypatch.setattr(rank_correlation, "save", lambda *_: None)
     flags = "--first a --second b --first-split val --second-split test --resamples 123 --seed 7"
     arguments = [*flags.split(), "--output", str(tmp_path)]
     rank_correlation.main(parse_flags(rank_correlation, arguments))
-    assert [given[2:] for given in asked] == [(123, 7, same)]
+    assert asked == [{"resamples": 123, "seed": 7, "paired": same}]
 
 
 def test_sides_are_held_against_each_other_by_what_identifies_their_runs():

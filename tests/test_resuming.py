@@ -23,13 +23,14 @@ from conftest import PROJECT, assert_one_sentence, write_finished_run
 import train_models
 from benchmark import run_sharing
 from benchmark.checkpoint import Checkpoint, Progress, Terminated, read_progress, storable
-from benchmark.command_line import InputError
+from benchmark.command_line import InputError, interrupts_held
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.networks import Network, build
 from benchmark.run_comparison import compare
 from benchmark.run_folder import DatasetRecord, Identity, Protocol, Run, record_of, write_history
 from benchmark.run_identity import matrix_of
 from benchmark.run_sharing import holder, note_failure, run_lock, share, state_of
+from benchmark.workers import signals_passed_on
 from model_implementations.basic_blocks import classifier, convolution
 from train_models import complete_run
 
@@ -287,6 +288,21 @@ def test_a_second_signal_ends_the_process_at_once_and_handlers_are_given_back(tm
         signal.raise_signal(signal.SIGINT)
     assert training.signals == [signal.SIGINT]
     assert handlers == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+
+
+@pytest.fixture
+def without_interrupts():
+    """Ignore Ctrl-C, as jobs do that a shell script starts in the background."""
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+def test_a_signal_that_the_process_ignores_ends_nothing(tmp_path, without_interrupts):
+    training = idle(tmp_path)
+    with training.saved_when_stopped(), interrupts_held(), signals_passed_on([]) as passed_on:
+        signal.raise_signal(signal.SIGINT)
+    assert training.signals == passed_on == []
 
 
 def test_a_signal_while_spectra_are_validated_changes_no_bit(
