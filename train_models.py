@@ -200,9 +200,10 @@ def train_matrix(settings, protocol, results, matrix, workers, threads):
     if settings.estimate:
         folders = [(folder, identity.model) for folder, identity in identities.items()]
         return estimate(networks.values(), dataset, protocol, folders, workers)
-    for network in networks.values():
+    for name, network in networks.items():
+        folders = [folder for folder, identity in identities.items() if identity.model == name]
         build_model = partial(build, network, dataset, protocol.learning_rate)
-        refuse_changed_network(network.name, list(identities), build_model)
+        refuse_changed_network(name, folders, build_model)
 
     def train(folder):
         identity = identities[folder]
@@ -226,7 +227,7 @@ def train_matrix(settings, protocol, results, matrix, workers, threads):
 def refuse_changed_network(name, folders, build_model):
     """Raise InputError if a network is another one now than in its finished runs.
 
-    folders: of all runs that are wanted; build_model: function that returns the compiled network.
+    folders: of the network's runs; build_model: function that returns the compiled network.
     """
     import keras
 

@@ -31,9 +31,9 @@ def definition_of(model):
 
 def without_bytecode(config):
     """Return a part of a network's configuration without what depends on Python and folders."""
-    return (
-        config | dict.fromkeys(config.keys() & {"config", "value"}) if is_lambda(config) else config
-    )
+    if not is_lambda(config):
+        return config
+    return config | dict.fromkeys(config.keys() & {"config", "value"})
 
 
 def is_lambda(config):
