@@ -8,6 +8,7 @@ from benchmark.number_text import as_numbers
 COUNTS_IN_A_ROW = 8, 10  # of DBWS and FullProf; no table that is read has as many columns
 MOST_COUNTS = 1e7
 XY = "x and y as text"
+CIF = r"(#[^\n]*+\s*+)*+data_\S*\s(?=(.*\n)*?\s*(loop_|_\w))"  # comments may stand before it
 JCAMP = "JCAMP-DX (.jdx)"
 # How a file begins, what it is, and what to save it as
 SIGNATURES = (
@@ -46,7 +47,7 @@ TEXTS = (
     (r"\{\s*[\"}]|\[\s*[\[{]", "JSON", XY),
     (r"%PDF", "a PDF document", XY),
     (r"VAMAS ", "a VAMAS file", XY),
-    (r"data_\S*\s(?=(.*\n)*?\s*(loop_|_\w))", "a CIF file", XY),
+    (CIF, "a CIF file", XY),
     (r"SIETRONICS ", "a Sietronics CPI file", XY),
     (r"SampleIdent,", "a Philips UDF file", XY),
     (r"([^\n]*\n){1,3}\s*BANK\s+\d+", "a GSAS powder file", f"{XY} in degrees (.xye)"),
@@ -83,6 +84,10 @@ def refuse_foreign_text(path, text):
         root = re.search(r"<([A-Za-z][\w.:-]*)", beginning)
         kind = f"XML with the root {root[1]}" if root else "XML"
         refuse(path, kind, f"{XY}, or XRDML")
+
+
+def is_cif(text):
+    return bool(re.match(CIF, text[:4000].lstrip(), re.IGNORECASE))
 
 
 def is_counts_in_rows(text):

@@ -7,6 +7,7 @@ import numpy as np
 
 from benchmark.command_line import InputError, warn
 from benchmark.csv_tables import separator_of, table_rows
+from benchmark.foreign_files import is_cif
 from benchmark.jcamp import JCAMP_LABELS, PAIRS, labelled, tables_of
 from benchmark.jcamp_fields import factor, whole_number
 from benchmark.jcamp_table import pairs
@@ -41,6 +42,11 @@ def read_peak_tables(paths):
     tables = {}
     for path in paths:
         text = decode(path, read_content(path))
+        if is_cif(text):
+            raise InputError(
+                f"{path} is a CIF file, accepted: the peaks that diffraction programs or pymatgen "
+                f"compute of it, as docs/measured_data.md shows"
+            )
         lines = re.split(r"\r\n|\r|\n", text)
         is_jcamp = {label for label, _ in map(labelled, lines)} & JCAMP_LABELS
         found = read_jcamp_peaks(path, lines) if is_jcamp else read_csv_peaks(path, text)

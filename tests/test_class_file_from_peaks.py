@@ -290,6 +290,7 @@ def test_without_measurements_the_flags_are_the_papers_for_these_datapoints(make
         (jcamp().replace("PEAK TABLE= (", "XYDATA= ("), ("no PEAK TABLE",)),
         (jcamp() + jcamp(unit="NM"), ("class calcite", "1/CM", "NM", "one unit")),
         (jcamp() + jcamp(), ("class calcite", "again", "one table")),
+        ("# COD\n\ndata_1\nloop_\n_atom_site_label\nSi1\n", ("CIF", "measured_data.md")),
     ],
 )
 def test_bad_peak_tables_are_refused_in_one_sentence(make, measured, content, words):

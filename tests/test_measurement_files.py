@@ -345,6 +345,7 @@ def rows_of_counts(columns, start=10.0, step=0.02, counts=53):
     return "\n".join([first, *lines, ""]).encode()
 
 
+CIF = b"data_quartz\nloop_\n_pd_meas_2theta_scan\n_pd_meas_counts_total\n1 2\n2 3\n"
 ZIP = b"PK\x03\x04" + 26 * b"\0"
 FOREIGN = {
     "Bruker RAW": [b"RAW1.01\0", b"RAW4.00\0", b"RAW2\0", b"RAW \0"],
@@ -365,7 +366,7 @@ FOREIGN = {
     "JSON": [b'{"x": [1, 2]}', b"[[1, 2], [2, 3]]"],
     "Sietronics CPI": [b"SIETRONICS XRD SCAN\n10.00\n70.00\n0.02\nCu\n1.54\nSCANDATA\n110\n120\n"],
     "Philips UDF": [b"SampleIdent,quartz,/\nScanStepSize, 0.020,/\nRawScan\n    110,    120\n/\n"],
-    "CIF": [b"data_quartz\nloop_\n_pd_meas_2theta_scan\n_pd_meas_counts_total\n1 2\n2 3\n"],
+    "CIF": [CIF, b"#----\n# a database\n#\n\n" + CIF, b"# by a program\r\n" + CIF],
     "DBWS or FullProf": [rows_of_counts(8), rows_of_counts(10), b"! Co\n" + rows_of_counts(10)],
     "GSAS": [b"a title\nBANK 1 4 4 CONST 2000 2 0 0 FXYE\n2000 110 10\n2002 120 11\n"],
 }
