@@ -11,11 +11,12 @@ train networks on them and judge these on measured spectra of samples that nothi
     python spectra_from_config.py ...   # as printed, which writes datasets/peaks
     python measured_dataset.py --measured rruff.zip --beside datasets/peaks
 
-PEAKS are CSV files with the columns class, position and height (perhaps unit) and a row for each
-peak, or JCAMP-DX files with a PEAK TABLE for each class, whose TITLE names it. MEASURED are files,
-folders and zip archives, which are read and labelled as measured_dataset.py does; or one dataset
-folder of that script, of which only the training spectra are looked at. Spectra whose bands point
-down by their unit of y, such as transmittance, are left out, or refused in a dataset folder.
+PEAKS are CSV files with the columns class, position and height (perhaps unit, and the wavelength of
+X-rays in angstrom) and a row for each peak, or JCAMP-DX files with a PEAK TABLE for each class,
+whose TITLE names it. MEASURED are files, folders and zip archives, which are read and labelled as
+measured_dataset.py does; or one dataset folder of that script, of which only the training spectra
+are looked at. Spectra whose bands point down by their unit of y, such as transmittance, are left
+out, or refused in a dataset folder.
 
 A class gets the peaks of its mean spectrum: every spectrum goes from 0 to 1 over RANGE, the spectra
 of a sample are averaged first, then the samples, so that each sample counts once. Peaks are what
@@ -78,7 +79,7 @@ from benchmark.peak_detection import (
     scatter_of,
 )
 from benchmark.peak_patterns import Grid, PeakLimits, pattern_of
-from benchmark.peak_tables import common_unit, read_peak_tables
+from benchmark.peak_tables import common_unit, common_wavelength, read_peak_tables
 from benchmark.sample_labels import read_labels
 
 # Files
@@ -211,7 +212,8 @@ def of_tables(settings):
             f"lie from {x.min():g} to {x.max():g}{in_unit}"
         )
     peaks = [(table.x, table.heights) for table in tables.values()]
-    return Classes(names=list(tables), peaks=peaks, unit=unit, grid=grid)
+    wavelength = common_wavelength(tables)
+    return Classes(names=list(tables), peaks=peaks, unit=unit, grid=grid, wavelength=wavelength)
 
 
 def grid_of_files(settings):

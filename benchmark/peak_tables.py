@@ -11,12 +11,20 @@ from benchmark.foreign_files import is_cif
 from benchmark.jcamp import JCAMP_LABELS, PAIRS, labelled, tables_of
 from benchmark.jcamp_fields import factor, whole_number
 from benchmark.jcamp_table import pairs
-from benchmark.measurement import DOWNWARD, kind_of_y, one_spelling, same_unit
+from benchmark.measurement import (
+    DOWNWARD,
+    different_wavelengths,
+    kind_of_y,
+    one_spelling,
+    same_unit,
+    same_wavelength,
+)
 from benchmark.measurement_files import decode, read_content
 from benchmark.number_text import THOUSANDS, as_written, may_be_thousands, shortened
 from benchmark.sample_labels import tidy, warn_of_alike
 
 COLUMNS = "class", "position", "height"
+OPTIONAL = "unit", "wavelength"
 
 
 class PeakTable(NamedTuple):
@@ -26,15 +34,24 @@ class PeakTable(NamedTuple):
     x: np.ndarray  # float64 (peaks,)
     heights: np.ndarray  # float64 (peaks,), 0 or more and not all 0
     unit: str  # of x; "" where the file says nothing
+    wavelength: float | None = None  # of X-rays, in angstrom; None where the file says nothing
+
+
+class Rows(NamedTuple):
+    """What the rows of one class in a CSV file say."""
+
+    peaks: list  # of (position, height)
+    units: dict  # unit in one spelling -> as it is written
+    wavelengths: list  # in angstrom
 
 
 def read_peak_tables(paths):
     """Read peak tables; returns class name -> PeakTable, ordered by name.
 
-    A CSV file has the columns class, position and height, perhaps unit, separated by commas,
-    semicolons, tabs or blanks, and a row for each peak. Where no commas separate, numbers may have
-    decimal commas. A JCAMP-DX file has a PEAK TABLE of the form (XY..XY) in a block for each class,
-    whose TITLE is the class's name. Positions stand in any order.
+    A CSV file has the columns class, position and height, perhaps unit and wavelength, separated by
+    commas, semicolons, tabs or blanks, and a row for each peak. Where no commas separate, numbers
+    may have decimal commas. A JCAMP-DX file has a PEAK TABLE of the form (XY..XY) in a block for
+    each class, whose TITLE is the class's name. Positions stand in any order.
 
     Raises InputError naming file, line or field, value and what is accepted, also for a class with
     peaks in two files or in two units.
@@ -90,33 +107,58 @@ def common_unit(units, wanted=None):
     return unit
 
 
+def common_wavelength(tables):
+    """Return the wavelength of the X-rays that PeakTables state, None if none does.
+
+    tables: class name -> PeakTable. Raises InputError if two differ.
+    """
+    stated = different_wavelengths(
+        (table.wavelength, f"class {name} in {table.path}") for name, table in tables.items()
+    )
+    if len(stated) > 1:
+        (one, (first, *_)), (other, (second, *_)), *_ = stated.items()
+        raise InputError(
+            f"{second} has the wavelength {other:g}, accepted: {one:g} angstrom, as {first}; "
+            f"2theta is not converted"
+        )
+    return next(iter(stated), None)
+
+
 def read_csv_peaks(path, text):
     """Yield class name and PeakTable of each class of a CSV file."""
     commas_separate = separator_of(text) == ","
     found, written = {}, {column: [] for column in COLUMNS[1:]}
-    for line, row in table_rows(path, text, COLUMNS, optional=("unit",)):
+    for line, row in table_rows(path, text, COLUMNS, OPTIONAL):
         where = f"{path}: line {line}"
         name = tidy(row.get("class", ""))
         if not name:
             raise InputError(f"{where} has no class, accepted: a name")
-        peaks, units = found.setdefault(name, ([], {}))
-        peaks.append([number(where, row, column, commas_separate) for column in COLUMNS[1:]])
+        rows = found.setdefault(name, Rows([], {}, []))
+        rows.peaks.append([number(where, row, column, commas_separate) for column in COLUMNS[1:]])
         for column, texts in written.items():
             texts.append(row[column].strip())
         unit = row.get("unit", "").strip()
         if unit:
-            units.setdefault(one_spelling(unit), unit)
-        if len(units) > 1:
-            one, other = units.values()
+            rows.units.setdefault(one_spelling(unit), unit)
+        if len(rows.units) > 1:
+            one, other = rows.units.values()
             raise InputError(
                 f"{where} has class {name} in {other}, but a line before in {one}, accepted: one "
                 f"unit"
             )
+        if row.get("wavelength", "").strip():
+            rows.wavelengths.append(number(where, row, "wavelength", commas_separate))
+            one, other = rows.wavelengths[0], rows.wavelengths[-1]
+            if not (other > 0 and same_wavelength(other, one)):
+                accepted = "a number above 0, in angstrom, the same in all rows of a class"
+                raise InputError(f"{where} has the wavelength {other:g}, accepted: {accepted}")
     if not found:
         raise InputError(f"{path} holds no peaks, accepted: a line for each peak")
     check_decimal_signs(path, written)
-    for name, (peaks, units) in found.items():
-        yield name, checked_table(f"{path}: class {name}", path, peaks, "".join(units.values()))
+    for name, rows in found.items():
+        unit = next(iter(rows.units.values()), "")
+        table = checked_table(f"{path}: class {name}", path, rows.peaks, unit)
+        yield name, table._replace(wavelength=next(iter(rows.wavelengths), None))
 
 
 def number(where, row, column, commas_separate):

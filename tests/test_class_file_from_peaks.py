@@ -67,6 +67,12 @@ def refused(make, *flags):
     return str(error.value)
 
 
+def of_wavelengths(*wavelengths):
+    """Return a table with a peak of class a for each wavelength."""
+    rows = [f"a,{500 + 100 * i},1,{wavelength}\n" for i, wavelength in enumerate(wavelengths)]
+    return "class,position,height,wavelength\n" + "".join(rows)
+
+
 def from_table(path, *flags):
     paths = path if isinstance(path, list) else [path]
     return "--peaks", *paths, "--range", 200, 1200, "--datapoints", 1001, *flags
@@ -120,6 +126,18 @@ def test_table_of_any_separator_and_column_order_is_the_same(make, measured, sep
     text = "\r\n".join(separator.join([high, at, "x", name]) for name, at, high in rows)
     expected, *_ = make(*from_table(measured(TABLE)))
     assert make(*from_table(measured("\ufeff" + text, "other")))[0] == expected
+
+
+@pytest.mark.parametrize(("separator", "sign"), [(",", "."), (";", "."), (";", ",")])
+def test_wavelength_of_a_table_stands_in_the_class_file(make, measured, separator, sign):
+    table = of_wavelengths("", "1.5406", "1.5418") + "b,300,1,1.541\n"
+    table = table.replace(",", separator).replace(".", sign)
+    assert make(*from_table(measured(table)))[0]["wavelength"] == 1.5406
+
+
+def test_empty_column_of_wavelengths_says_nothing(make, measured):
+    table = of_wavelengths("", "") + "b,300,1,\n"
+    assert "wavelength" not in make(*from_table(measured(table)))[0]
 
 
 @pytest.mark.parametrize("separator", [";", "\t", " "])
@@ -277,6 +295,13 @@ def test_without_measurements_the_flags_are_the_papers_for_these_datapoints(make
         ("class,position,height\na,500,0\n", ("class a", "0", "highest")),
         ("class,position,height,unit\na,5,1,nm\na,6,1,um\n", ("line 3", "class a", "nm", "um")),
         ("class,position,height,unit\na,500,1,nm\nb,600,1,um\n", ("class b", "nm", "um")),
+        (of_wavelengths("1.5406", "1.79"), ("line 3", "1.79", "angstrom", "all rows")),
+        (of_wavelengths("-1.5406", ""), ("line 2", "-1.5406", "above 0")),
+        (of_wavelengths("", "Cu"), ("line 3", "wavelength", "'Cu'")),
+        (
+            of_wavelengths("1.5406", "1.5418") + "b,600,1,1.79\n",
+            ("class b", "1.79", "accepted: 1.5406", "class a", "not converted"),
+        ),
         ("class,position,height\na,5,1\nb,6,1\n", ("RANGE is 200 1200", "from 5 to 6")),
         ("class,position,height\na,500,1\nb,6,1\n", ("class b", "no peak", "6 (height 1)")),
         (jcamp(peaks="", count=0), ("PEAK TABLE of calcite", "no peaks")),
