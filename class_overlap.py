@@ -34,8 +34,8 @@ from typing import Annotated
 import spectra_from_config
 from benchmark.class_file import read_class_file
 from benchmark.command_line import LARGEST, InputError, require, run_script
-from benchmark.data_card import rendered_from, warn_of_other_variation
 from benchmark.dataset_folder import dataset_path
+from benchmark.earlier_dataset import rendered_from, warn_of_other_variation
 from benchmark.files import read_json, refuse_input, write_json
 from benchmark.overlap import Limits, find_overlaps, summarise
 from benchmark.variants import nine_variants

@@ -59,8 +59,9 @@ from benchmark.command_line import (
     run_script,
     warn,
 )
-from benchmark.data_card import array_names, rendered_from, warn_of_other_variation
+from benchmark.data_card import array_names
 from benchmark.dataset_folder import read_dataset, recorded_hashes
+from benchmark.earlier_dataset import rendered_from, warn_of_other_variation
 from benchmark.figure_style import save
 from benchmark.files import one_writer, replace_file
 from benchmark.machine import available_cores

@@ -49,19 +49,16 @@ from benchmark.artefacts import (
 from benchmark.block_writer import write_spectra
 from benchmark.class_file import named_fields, peak_statistics, read_class_file
 from benchmark.command_line import parse_flags, require_folder, run_script, warn
-from benchmark.data_card import (
-    BESIDE_SPLITS,
-    array_names,
+from benchmark.data_card import BESIDE_SPLITS, array_names, describe_array, versions
+from benchmark.dataset_folder import dataset_path, verify
+from benchmark.dataset_writer import replace_arrays, temporary
+from benchmark.earlier_dataset import (
     checksum_of_same,
-    describe_array,
     refuse_other_dataset,
     refuse_other_kind,
     refuse_own_arrays,
     refuse_to_relabel,
-    versions,
 )
-from benchmark.dataset_folder import dataset_path, verify
-from benchmark.dataset_writer import replace_arrays, temporary
 from benchmark.files import one_writer, sha256_of, write_array
 from benchmark.machine import available_cores
 from benchmark.overlap import summarise_splits

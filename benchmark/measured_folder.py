@@ -5,22 +5,21 @@ import hashlib
 import numpy as np
 
 from benchmark.block_writer import SPECTRUM_TYPE
-from benchmark.command_line import InputError, warn
+from benchmark.command_line import warn
 from benchmark.data_card import (
     BESIDE_CARD,
     BESIDE_SPLITS,
-    CARD,
-    MEASURED_WRITER,
     array_names,
-    complete_card,
     describe_array,
-    faults_of,
-    refuse_other_kind,
-    refuse_own_arrays,
-    refuse_to_relabel,
     versions,
 )
 from benchmark.dataset_writer import replace_arrays, temporary
+from benchmark.earlier_dataset import (
+    refuse_other_kind,
+    refuse_other_measured_dataset,
+    refuse_own_arrays,
+    refuse_to_relabel,
+)
 from benchmark.files import one_writer, sha256_of, write_array
 from benchmark.measured_samples import samples_of
 
@@ -91,28 +90,6 @@ def write_dataset(folder, splits, measured, y_unit=None, wavelength=None, keep_o
             }
 
         return replace_arrays(folder, names, [], write)
-
-
-def refuse_other_measured_dataset(folder, parameters, class_names):
-    """Raise InputError if the folder holds a measured dataset of other parameters or classes."""
-    card = complete_card(folder, MEASURED_WRITER)
-    if card is None:
-        return
-    for reason in faults_of(card):
-        raise InputError(f"{folder / CARD} is not what {MEASURED_WRITER} writes: {reason}")
-    before = card["measured"]["parameters"]
-    for name, now in parameters.items():
-        now = list(now) if isinstance(now, tuple) else now
-        if before.get(name) != now:
-            raise InputError(
-                f"{folder} was written with {name.upper()} {before.get(name)}, not {now}; choose "
-                f"another OUTPUT, or delete the folder to replace it"
-            )
-    if card.get("class_names") != class_names:
-        raise InputError(
-            f"{folder} holds spectra of other classes; choose another OUTPUT, or delete the folder "
-            f"to replace it"
-        )
 
 
 def write_beside(folder, card, splits, measured):
