@@ -79,38 +79,56 @@ def equidistant_x(path, fields, lines, count, points):
         raise InputError(f"{path}: LASTX is {last:g}, accepted: another number than FIRSTX")
     step = (last - first) / max(points - 1, 1)
     delta = given_step(path, fields, step)
-    scale, notes = factor(path, fields, "XFACTOR"), []
-    steps = line_steps(path, lines, scale, rounding(fields.get("XFACTOR") or "1"))
-    if steps and not steps.fit(step):
-        unscaled = line_steps(path, lines, 1.0, 0.0)
-        if scale != 1 and unscaled.fit(step):
-            notes.append(f"XFACTOR is {scale:.7g}, but the x of the lines fit without it")
-            steps = unscaled
-        elif steps.count_points(points):
-            notes.append("the lines begin with the number of their first point, which tells no x")
-            steps = None
     agrees = delta is None or is_near(delta, step, fields["DELTAX"], points)
+    steps, notes = steps_of_lines(path, fields, lines, step, points)
     if points != count:
         # Half as many again may be decimal commas, which separate numbers here.
         far = max(points, count) >= 1.5 * min(points, count)
         if points < 2 or far or not (agrees and disprove(count, points, step, delta, steps)):
             raise InputError(f"{path}: NPOINTS is {count}, but the file holds {points} points")
         notes.append(f"NPOINTS is {count}, but FIRSTX, LASTX and their steps agree on {points}")
-    said = f"FIRSTX, LASTX and NPOINTS give steps of {step:.7g}"
     if agrees and (not steps or steps.fit(step)):
         return np.linspace(first, last, points), notes
-    if not steps:
-        notes.append(f"{said}, but DELTAX is {delta:.7g}, which is taken")
-        return first + delta * np.arange(points), notes
-    if not agrees and steps.fit(delta) and steps.strays(delta) <= steps.strays(step):
-        notes.append(f"{said}, but DELTAX is {delta:.7g}, which is taken, as the lines have it")
-        return first + delta * np.arange(points), notes
-    if not agrees and steps.fit(step):
-        notes.append(f"DELTAX is {delta:.7g}, but {said}, which are taken, as the lines have them")
+    taken, reason = step_where_they_differ(path, first, step, delta, agrees, steps)
+    notes.append(reason)
+    if taken == step:
         return np.linspace(first, last, points), notes
+    return first + taken * np.arange(points), notes
+
+
+def steps_of_lines(path, fields, lines, step, points):
+    """Return the LineSteps of a table, None where its lines tell no x, and notes.
+
+    step: that of FIRSTX, LASTX and the points, which XFACTOR is held against.
+    """
+    scale = factor(path, fields, "XFACTOR")
+    steps = line_steps(path, lines, scale, rounding(fields.get("XFACTOR") or "1"))
+    if not steps or steps.fit(step):
+        return steps, []
+    unscaled = line_steps(path, lines, 1.0, 0.0)
+    if scale != 1 and unscaled.fit(step):
+        return unscaled, [f"XFACTOR is {scale:.7g}, but the x of the lines fit without it"]
+    if steps.count_points(points):
+        return None, ["the lines begin with the number of their first point, which tells no x"]
+    return steps, []
+
+
+def step_where_they_differ(path, first, step, delta, agrees, steps):
+    """Return the step that is taken where those of a table differ, and a note that says why.
+
+    first: FIRSTX; step: of FIRSTX, LASTX and the points; delta: DELTAX, None without one; agrees:
+    whether it agrees with step; steps: LineSteps or None. Raises InputError if it is not clear
+    which is right.
+    """
+    said = f"FIRSTX, LASTX and NPOINTS give steps of {step:.7g}"
+    if not steps:
+        return delta, f"{said}, but DELTAX is {delta:.7g}, which is taken"
+    if not agrees and steps.fit(delta) and steps.strays(delta) <= steps.strays(step):
+        return delta, f"{said}, but DELTAX is {delta:.7g}, which is taken, as the lines have it"
+    if not agrees and steps.fit(step):
+        return step, f"DELTAX is {delta:.7g}, but {said}, which are taken, as the lines have them"
     if delta is None and steps.fit(steps.step) and abs(steps.x[0] - first) <= abs(steps.step):
-        notes.append(f"{said}, but the lines have {steps.step:.7g}, which is taken")
-        return first + steps.step * np.arange(points), notes
+        return steps.step, f"{said}, but the lines have {steps.step:.7g}, which is taken"
     given = "" if delta is None else f", DELTAX {delta:.7g}"
     raise InputError(
         f"{path}: {said}{given} and the x of the lines {steps.step:.7g} from {steps.x[0]:.7g} on, "
@@ -119,9 +137,9 @@ def equidistant_x(path, fields, lines, count, points):
 
 
 def disprove(count, points, step, delta, steps):
-    """Tell whether the lines, or else DELTAX, fit the number of points clearly better than NPOINTS.
+    """Tell whether the steps, or else DELTAX, fit the number of points clearly better than NPOINTS.
 
-    step: that of the points.
+    step: that of the points; steps: LineSteps or None.
     """
     other = step * (points - 1) / (count - 1)
     if not steps:
