@@ -162,11 +162,23 @@ def open_split(folder, split):
     if y.ndim != 1 or y.dtype.kind not in "iu":
         raise InputError(
             f"{folder}/{y_name} has shape {y.shape} and type {y.dtype}, accepted: class indices "
-            f"(spectra,) as integers"
+            f"(spectra,) as integers{how_to_number(y)}"
         )
     if len(x) != len(y):
         raise InputError(f"{folder}: {x_name} has {len(x)} spectra, {y_name} {len(y)}")
     return x, y
+
+
+def how_to_number(labels):
+    """Return the advice for labels that are no class indices, "" without one."""
+    if labels.ndim == 2:
+        return ", as numpy.argmax(labels, axis=1) makes them of one-hot rows"
+    if labels.ndim == 1 and labels.dtype.kind in "US":
+        return (
+            f", the places of the names in one list for all splits, which {CLASS_NAMES} may hold; "
+            f"numpy.searchsorted(names, labels) finds them if it is sorted"
+        )
+    return ""
 
 
 def count_classes(folder, labels):

@@ -495,6 +495,23 @@ def test_reader_refuses_folders_that_do_not_fit_dataset_json(dataset, tmp_path):
         read_dataset(dataset)
 
 
+def test_labels_that_are_no_class_indices_are_refused_with_what_makes_them(own_arrays):
+    labels = np.load(own_arrays / "y_train.npy")
+    names = np.array(["calcite", "quartz"])
+    one_hot = np.eye(2)[labels % 2]
+    advice = {
+        r"numpy\.argmax\(labels, axis=1\)": one_hot,
+        r"numpy\.searchsorted\(names, labels\)": names[labels % 2],
+        "as integers$": labels.astype(float),
+    }
+    assert (np.argmax(one_hot, axis=1) == labels % 2).all()
+    assert (np.searchsorted(names, names[labels % 2]) == labels % 2).all()
+    for words, wrong in advice.items():
+        np.save(own_arrays / "y_train.npy", wrong)
+        with pytest.raises(InputError, match=rf"accepted: class indices .*{words}"):
+            read_dataset(own_arrays)
+
+
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
