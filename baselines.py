@@ -89,14 +89,14 @@ from spectra_from_config import splits_of, vary_rows
 # Files
 DATASET: Annotated[str, "Dataset folder whose spectra to classify."] = "datasets/dataset500"
 CONFIG: Annotated[
-    str | None, "Its class file; by default the one of that name in dataset_configs/."
+    str | None, "Class file of the dataset; by default the one of its name in dataset_configs/."
 ] = None
 RESULTS: Annotated[
     str | None, "Folder for the methods' folders; by default results/ and the dataset's name."
 ] = None
 
 # Methods
-METHODS: Annotated[tuple[str, ...], "Methods to judge; minirocket is a further one."] = (
+METHODS: Annotated[tuple[str, ...], "Methods to judge; minirocket may be added."] = (
     "nearest_spectrum",
     "cosine",
     "smoothed_cosine",
@@ -113,8 +113,12 @@ MAX_LAG: Annotated[
     "Largest shift of cross_correlation to either side, in datapoints; by default the dataset's "
     "MAX_SHIFT.",
 ] = None
-DETECTION_HEIGHT: Annotated[float, "Lowest peak that search_match detects, maximum 1."] = 0.01
-MINIROCKET_FEATURES: Annotated[int, "Features of minirocket at most, a multiple of 84."] = 10_000
+DETECTION_HEIGHT: Annotated[
+    float, "Height of the lowest peak that search_match detects, as a fraction of the maximum."
+] = 0.01
+MINIROCKET_FEATURES: Annotated[
+    int, "Largest number of features of minirocket, a multiple of 84."
+] = 10_000
 
 SETTINGS = [name for used in USES.values() for name in used]
 

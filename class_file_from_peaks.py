@@ -106,8 +106,8 @@ DATAPOINTS: Annotated[
 UNIT: Annotated[str | None, "Unit of positions and x; by default what the files say."] = None
 BACKGROUND: Annotated[
     Literal["none", "arpls", "asls"],
-    "Background to subtract from measured files, by this method of pybaselines; a dataset folder's "
-    "is subtracted by measured_dataset.py.",
+    "Method of pybaselines that subtracts the background of measured files; that of a dataset "
+    "folder is subtracted by measured_dataset.py.",
 ] = "none"
 BOUNDARY: Annotated[
     int | None,
@@ -117,7 +117,7 @@ BOUNDARY: Annotated[
 
 # Peaks
 PROMINENCE: Annotated[
-    float, "By how much a peak rises from what surrounds it, as a fraction of the highest."
+    float, "Least rise of a peak above what surrounds it, as a fraction of the highest."
 ] = 0.04
 MIN_HEIGHT: Annotated[float, "Lowest peak, as a fraction of the highest."] = 0.02
 MAX_PEAKS: Annotated[

@@ -29,14 +29,14 @@ BOUNDARY: Annotated[int, "No peak lies closer than this many datapoints to eithe
 CLASSES: Annotated[int, "Number of classes."] = 500
 MIN_PEAKS: Annotated[int, "Fewest peaks of a class."] = 2
 MAX_PEAKS: Annotated[int, "Most peaks of a class."] = 10
-MIN_HEIGHT: Annotated[int, "Lowest height drawn, before division by the highest."] = 0
+MIN_HEIGHT: Annotated[int, "Smallest height drawn, before division by the highest."] = 0
 MAX_HEIGHT: Annotated[int, "Largest height drawn, before division by the highest."] = 100
 PEAK_COUNT_DISTRIBUTION: Annotated[
     Literal["uniform", "gamma"],
     "Distribution of the peak count: 'uniform', or 'gamma', which favours few peaks.",
 ] = "uniform"
 GAMMA_SHAPE: Annotated[float, "Shape of the gamma distribution of peaks beyond MIN_PEAKS."] = 1.2
-GAMMA_SCALE: Annotated[float, "Scale of this distribution, in peaks."] = 1.2
+GAMMA_SCALE: Annotated[float, "Scale of the gamma distribution, in peaks."] = 1.2
 AVOID_OVERLAP: Annotated[
     bool, "Redraw classes that overlap an earlier one, as far as class_overlap.py can tell."
 ] = False

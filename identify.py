@@ -66,7 +66,7 @@ MEASURED: Annotated[
     tuple[str, ...] | None, "Measurements to identify, one spectrum in each file."
 ] = None
 DATASET: Annotated[
-    str | None, "Folder of that dataset; by default datasets/ and the name in run.json."
+    str | None, "Dataset folder of these runs; by default datasets/ and the name in run.json."
 ] = None
 CSV: Annotated[str | None, "File for the answers as a table; none by default."] = None
 BLOCK: Annotated[

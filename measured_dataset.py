@@ -90,11 +90,13 @@ UNIT: Annotated[
     str | None, "Unit of RANGE, as 1/cm; by default the one that files state, if they all agree."
 ] = None
 BACKGROUND: Annotated[
-    Literal["none", "arpls", "asls"], "Background to subtract, by this method of pybaselines."
+    Literal["none", "arpls", "asls"], "Method of pybaselines that subtracts the background."
 ] = "none"
 
 # Splits
-MIN_SAMPLES: Annotated[int, "Samples that a class must have; others are left out and named."] = 3
+MIN_SAMPLES: Annotated[
+    int, "Fewest samples of a class; classes with fewer are left out and named."
+] = 3
 VAL_SHARE: Annotated[float, "Share of a class's samples that are for validation."] = 0.2
 TEST_SHARE: Annotated[float, "Share of a class's samples that are for testing."] = 0.2
 SEED: Annotated[int, "Seed that decides which samples are in which split."] = 0

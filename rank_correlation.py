@@ -57,7 +57,9 @@ from benchmark.table_formats import as_markdown, as_plain_text
 FIRST: Annotated[
     tuple[str, ...] | None, "Results folders of one kind of spectra, or a published result's name."
 ] = None
-SECOND: Annotated[tuple[str, ...], "The same of the other kind of spectra."] = ("followup",)
+SECOND: Annotated[
+    tuple[str, ...], "Results folders of another kind of spectra, or a published result's name."
+] = ("followup",)
 OUTPUT: Annotated[str, "Folder for table and figure."] = "results/rank_correlation"
 
 # What is compared
@@ -69,7 +71,7 @@ SECOND_SPLIT: Annotated[str | None, "Split that SECOND is judged by; by default 
 
 # Uncertainty
 RESAMPLES: Annotated[int, "Draws of the bootstrap."] = 2000
-SEED: Annotated[int, "Seed of these draws."] = 0
+SEED: Annotated[int, "Seed of the bootstrap."] = 0
 
 
 class Side(NamedTuple):

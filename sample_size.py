@@ -96,8 +96,8 @@ SEEDS: Annotated[tuple[int, ...], "Seeds; each network is trained with each."] =
 METHODS: Annotated[
     tuple[str, ...], "Methods of baselines.py that learn from the training spectra, or none."
 ] = ("minirocket",)
-SPLIT: Annotated[str, "Split whose errors figure and report show."] = "test"
-TARGET: Annotated[float, "Accuracy for which the number of spectra is asked."] = 0.99
+SPLIT: Annotated[str, "Split whose errors the figure and the report show."] = "test"
+TARGET: Annotated[float, "Accuracy to reach; the report says with how many spectra."] = 0.99
 
 # Runs
 TASK: Annotated[

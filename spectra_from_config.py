@@ -83,7 +83,7 @@ MAX_HEIGHT_CHANGE: Annotated[
 KERNEL_RANGE: Annotated[
     tuple[float, float], "Smallest and largest Gaussian width sigma, in datapoints."
 ] = (2, 5)
-VARY_HIGHEST: Annotated[bool, "Whether the height of a class's highest peak varies, too."] = True
+VARY_HIGHEST: Annotated[bool, "Vary the height of a class's highest peak, too."] = True
 
 # Artefacts of training and validation spectra (meaning, order and sources: benchmark/artefacts.py)
 PEAK_SHAPE: Annotated[Literal["gaussian", "lorentzian", "pseudo_voigt"], "Shape of peaks."] = (
@@ -95,20 +95,32 @@ WIDTH_TREND: Annotated[
 ] = (0, 0)
 STRAIN: Annotated[float, "Largest scaling of all positions up or down, as a fraction."] = 0
 COMMON_SHIFT: Annotated[float, "Largest shift of all peaks together, in datapoints."] = 0
-TEXTURE: Annotated[tuple[float, float], "Most that a height falls by texture, as a fraction."] = (
-    0,
-    0,
-)
-FOREIGN_PEAKS: Annotated[tuple[int, int], "Fewest and most peaks of no class."] = (0, 0)
-FOREIGN_HEIGHTS: Annotated[tuple[float, float], "Their heights, highest peak 1."] = (0.1, 0.5)
-BACKGROUND: Annotated[tuple[float, float], "Height of a smooth background, maximum 1."] = (0, 0)
-HUMP: Annotated[tuple[float, float], "Height of a broad hump, maximum 1."] = (0, 0)
+TEXTURE: Annotated[
+    tuple[float, float], "Largest fraction of its height that a peak loses by texture."
+] = (0, 0)
+FOREIGN_PEAKS: Annotated[
+    tuple[int, int], "Fewest and most foreign peaks, which belong to no class."
+] = (0, 0)
+FOREIGN_HEIGHTS: Annotated[
+    tuple[float, float],
+    "Smallest and largest height of foreign peaks, as a fraction of the highest peak.",
+] = (0.1, 0.5)
+BACKGROUND: Annotated[
+    tuple[float, float], "Height of a smooth background, as a fraction of the maximum."
+] = (0, 0)
+HUMP: Annotated[
+    tuple[float, float], "Height of one broad Gaussian hump, as a fraction of the maximum."
+] = (0, 0)
 COUNTS: Annotated[
-    tuple[float, float] | None, "Counts at the maximum, for counting noise; none by default."
+    tuple[float, float] | None, "Counts at the maximum, which give counting noise; none by default."
 ] = None
-SPIKES: Annotated[tuple[int, int], "Fewest and most spikes of one datapoint."] = (0, 0)
-SPIKE_HEIGHTS: Annotated[tuple[float, float], "Their heights, maximum 1."] = (0.2, 1)
-NOISE: Annotated[tuple[float, float], "Standard deviation of Gaussian noise, maximum 1."] = (0, 0)
+SPIKES: Annotated[tuple[int, int], "Fewest and most spikes, each of one datapoint."] = (0, 0)
+SPIKE_HEIGHTS: Annotated[
+    tuple[float, float], "Smallest and largest height of spikes, as a fraction of the maximum."
+] = (0.2, 1)
+NOISE: Annotated[
+    tuple[float, float], "Standard deviation of Gaussian noise, as a fraction of the maximum."
+] = (0, 0)
 
 # Test spectra
 TEST_SHIFT: Annotated[int, "Shift of all peaks of a test spectrum, in datapoints."] = 25

@@ -116,9 +116,11 @@ COMPARE: Annotated[
 
 # Protocol
 BATCH_SIZE: Annotated[int, "Spectra per training step."] = 128
-EPOCHS: Annotated[int, "Most epochs of a run."] = 500
+EPOCHS: Annotated[int, "Largest number of epochs of a run."] = 500
 LEARNING_RATE: Annotated[float, "Adam's learning rate at the start."] = 3e-4
-LR_FACTOR: Annotated[float, "Factor on the learning rate when the validation loss stalls."] = 0.5
+LR_FACTOR: Annotated[
+    float, "Factor that reduces the learning rate when the validation loss stalls."
+] = 0.5
 LR_PATIENCE: Annotated[int, "Epochs without improvement before the rate is reduced."] = 10
 STOP_PATIENCE: Annotated[int, "Epochs without improvement before training stops."] = 25
 MIN_DELTA: Annotated[float, "Smallest fall of the validation loss that is an improvement."] = 1e-4
