@@ -3,9 +3,11 @@
 import ast
 import inspect
 import math
+import re
 import traceback
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -189,27 +191,42 @@ def build(network, dataset, learning_rate):
     """
     import keras
 
-    with precision_kept(network.name):
-        try:
-            model = network.builder(
-                input_size=dataset.datapoints,
-                classes=dataset.classes,
-                lr=float(learning_rate),
-                **network.arguments,
-            )
-        except MISTAKES as error:
-            raise InputError(
-                f"{network.name} cannot be built for {dataset.datapoints} datapoints, "
-                f"{dataset.classes} classes and learning rate {learning_rate:g}: "
-                f"{type(error).__name__}: {error}{place_of(error)}"
-            ) from error
-    for fault, accepted in faults_of(model, dataset, learning_rate):
-        raise InputError(f"{network.name} {fault}, accepted: {accepted}")
+    told = partial(mistakes_told, network.name, dataset, learning_rate)
+    with precision_kept(network.name), told():
+        model = network.builder(
+            input_size=dataset.datapoints,
+            classes=dataset.classes,
+            lr=float(learning_rate),
+            **network.arguments,
+        )
+    with told():  # some mistakes show only when it is asked about a spectrum
+        fault = next(faults_of(model, dataset, learning_rate), None)
+    if fault:
+        what, accepted = fault
+        raise InputError(f"{network.name} {what}, accepted: {accepted}")
     try:
         keras.saving.serialize_keras_object(model)
     except NotImplementedError as error:  # better now than after the training
         raise InputError(f"{network.name} cannot be saved: {error}") from error
     return model
+
+
+@contextmanager
+def mistakes_told(name, dataset, learning_rate):
+    """Raise InputError if the block, which builds or asks a network, says that it is wrong."""
+    try:
+        yield
+    except MISTAKES as error:
+        raise InputError(
+            f"{name} cannot be built for {dataset.datapoints} datapoints, {dataset.classes} "
+            f"classes and learning rate {learning_rate:g}: {reason_of(error)}{place_of(error)}"
+        ) from error
+
+
+def reason_of(error):
+    """Return type and message of an error, without colours and arrays, which Keras adds."""
+    message = re.sub(r"\x1b\[\d*m", "", str(error)).partition("Arguments received by")[0]
+    return f"{type(error).__name__}: {' '.join(message.split())}"
 
 
 @contextmanager

@@ -385,6 +385,18 @@ def test_unknown_arguments_and_values_have_their_sentence(text, words):
         assert word in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("activation", "words"),
+    [("threshold", "missing 2 required positional arguments"), ("glu", "expected axis -1")],
+)
+def test_activations_that_a_hidden_layer_cannot_have_end_in_one_sentence(activation, words):
+    """Keras builds such networks, and fails with the arrays in its message when they are asked."""
+    network = read_network(f"vgg:hidden_activation={activation}", BUILDERS)
+    with pytest.raises(InputError, match=f"{network.name} cannot be built .*{words}") as error:
+        build(network, SimpleNamespace(datapoints=40, classes=4), 3e-4)
+    assert not re.search(r"\n|\x1b|array", str(error.value))
+
+
 def test_a_file_cannot_change_the_precision_of_other_networks(own_package):
     own_package({"__init__.py": "from .a import f", "a.py": POLICY})
     before = keras.config.dtype_policy().name
