@@ -6,7 +6,12 @@ from keras import Model, layers, metrics, optimizers
 
 
 def convolutions(batch_norm, momentum):
-    """Return `convolution` with batch normalisation before every activation, or without."""
+    """Return `convolution` with batch normalisation before every activation, or without.
+
+    momentum: share of the running averages that a training step keeps.
+    """
+    if not 0 <= momentum < 1:  # 1 and above, the averages stay as they begin, or grow beyond limits
+        raise ValueError(f"batch_norm_momentum is {momentum}, accepted: from 0 to below 1")
     return partial(convolution, batch_norm=batch_norm, momentum=momentum)
 
 

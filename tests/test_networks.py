@@ -397,6 +397,14 @@ def test_activations_that_a_hidden_layer_cannot_have_end_in_one_sentence(activat
     assert not re.search(r"\n|\x1b|array", str(error.value))
 
 
+@pytest.mark.parametrize("name", TABLE_1)
+@pytest.mark.parametrize("momentum", [1, 2])
+def test_running_averages_that_follow_no_batch_are_refused(name, momentum):
+    network = read_network(f"{name}:batch_norm_momentum={momentum}", BUILDERS)
+    with pytest.raises(InputError, match=f"momentum is {momentum}, accepted: from 0 to below 1"):
+        build(network, SimpleNamespace(datapoints=40, classes=4), 3e-4)
+
+
 def test_a_file_cannot_change_the_precision_of_other_networks(own_package):
     own_package({"__init__.py": "from .a import f", "a.py": POLICY})
     before = keras.config.dtype_policy().name
