@@ -102,7 +102,7 @@ def read_network(text, builders):
 
     A value has the type of the builder's default, a tuple is written 2000,500. Returns a Network,
     whose name has the arguments in the builder's order and without those that are its defaults, so
-    that the same network always has the same name. Raises InputError.
+    that the same arguments always give the same name. Raises InputError.
     """
     name, *parts = text.split(":")
     if name not in builders and name in network_names():

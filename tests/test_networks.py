@@ -17,6 +17,7 @@ import model_implementations
 from benchmark import networks
 from benchmark.command_line import InputError
 from benchmark.networks import (
+    SET_BY_TRAINING,
     TENSORFLOW,
     Network,
     build,
@@ -395,6 +396,15 @@ def test_activations_that_a_hidden_layer_cannot_have_end_in_one_sentence(activat
     with pytest.raises(InputError, match=f"{network.name} cannot be built .*{words}") as error:
         build(network, SimpleNamespace(datapoints=40, classes=4), 3e-4)
     assert not re.search(r"\n|\x1b|array", str(error.value))
+
+
+def test_the_readme_explains_every_argument_of_the_networks():
+    readme = (PROJECT / "model_implementations/README.md").read_text()
+    lines = readme.splitlines()
+    explained = " ".join(line.split("|")[1] for line in lines if line.startswith("| `"))
+    for builder in BUILDERS.values():
+        for argument in inspect.signature(builder).parameters.keys() - set(SET_BY_TRAINING):
+            assert f"`{argument}`" in explained
 
 
 @pytest.mark.parametrize("name", TABLE_1)
