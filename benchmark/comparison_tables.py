@@ -1,5 +1,7 @@
 """Tables of comparisons: of networks with each other, and of ours with published runs."""
 
+from math import comb
+
 from benchmark.significance import ALPHA, LETTERS, POWER, holm
 from benchmark.table_formats import (
     as_markdown,
@@ -102,9 +104,17 @@ def agreement_text(agreements, published):
         f"## Agreement with the published runs: {markdown_text(published.split)}\n\n"
         f"Misclassified spectra of each run. The exact Mann-Whitney test asks whether both sets of "
         f"counts can come from one distribution; p is Holm-corrected for the number of networks. "
+        f"{smallest_p_text(agreements)} "
         f"The interval is that of Welch's test, not corrected, so it may leave out 0 where the "
         f"networks are not shown to differ. "
         f"All our runs learned from one draw of training spectra and all published ones from "
         f"another: how much that changes is in neither p nor interval. "
         f"Source of the published runs: {published.source}.\n\n{as_markdown(header, lines)}"
     )
+
+
+def smallest_p_text(agreements):
+    """Say how small the exact Mann-Whitney p can be with so few runs, however much they differ."""
+    sizes = sorted({(len(a.ours), len(a.published)) for a in agreements})
+    parts = [f"{2 / comb(a + b, a):.2g} for {a} runs against {b}" for a, b in sizes]
+    return f"However much they differ, p is at least {', '.join(parts)}, before that correction."

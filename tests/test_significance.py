@@ -344,6 +344,7 @@ def test_agreement_holds_our_counts_against_published_ones():
         "not shown to differ",
         "differ",
     ]
+    assert "p is at least 0.036 for 3 runs against 5, 0.0079 for 5 runs against 5, before" in text
     bound = comparison_tables.agreement_text(
         [alike._replace(mann_whitney=0.05)], PUBLISHED["followup"]
     )
