@@ -361,13 +361,13 @@ def records_of(wanted, tests):
     wanted: folder -> Record as it begins; one of other weights or settings is not complete, nor is
     one of other tests; tests: list of Test.
     """
-    complete, missing, refused = [], [], False
+    complete, missing, failed = [], [], False
     for folder, begun in wanted.items():
         record, reason = None, "not judged yet"
         try:
             record = read_record(folder)
         except InputError as error:
-            reason, refused = error, True
+            reason, failed = error, True
         if record and record._replace(judged=[]) != begun:
             record, reason = None, "judged with other weights or settings"
         if record and record.is_complete(tests):
@@ -380,9 +380,10 @@ def records_of(wanted, tests):
             reason = f"being judged by {who}"
         elif (folder / FAILURE).exists():
             reason = (folder / FAILURE).read_text(errors="replace").partition("\n")[0]
+            failed = True
         print(f"{folder} is left out: {reason}", file=sys.stderr)
     if missing:
-        goes_on = "" if refused else "; the same command goes on"
+        goes_on = "" if failed else "; the same command goes on"
         print(f"{len(missing)} of {len(wanted)} are not complete{goes_on}", file=sys.stderr)
     return complete, missing
 

@@ -402,7 +402,9 @@ def test_counts_of_other_weights_are_not_shown(copy, trained, capsys):
     path.write_text(json.dumps(record))
     (network / "model.keras").unlink()
     assert trained.judge_here(copy) > 0
-    assert f"{network.name} is left out" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"{network.name} is left out" in told
+    assert "the same command goes on" not in told  # without the weights it does not
     assert not rows_of(copy, record["model"])
     assert rows_of(copy, "cosine")
 
