@@ -879,6 +879,21 @@ def test_published_results_stand_beside_nothing_but_the_spectra_they_are_for(tmp
         assert f"whose {name} is not what class file, variation and" in capsys.readouterr().err
 
 
+def test_constants_that_change_no_test_spectrum_hide_no_published_results(tmp_path):
+    """All classes of the challenge set have test variants of their own, whatever TEST_SHIFT is."""
+    published = PUBLISHED["challenge"]
+    variation = published.variation._replace(test_shift=30, test_height_change=0.03)
+    own = {"class_file": {"name": "c.json", "sha256": published.class_file}}
+    own |= {"variation": variation._asdict(), "sha256": HASHES | published.sha256}
+    write_run(tmp_path / "same", "vgg", 0, 10, dataset=DATASET | own)
+    (same,) = read_results(tmp_path / "same")
+    assert published_of(same.dataset) == published
+    others = same.dataset.sha256 | {"x_test.npy": "z"}
+    assert published_of(same.dataset._replace(sha256=others)) is None
+    trained = same.dataset.variation | {"max_shift": 40}
+    assert published_of(same.dataset._replace(variation=trained)) is None
+
+
 def test_published_numbers_are_those_of_table_2():
     networks = PUBLISHED["paper"].networks
     assert {n: r.misclassified for n, r in networks.items()} == {
