@@ -21,6 +21,10 @@ visible peaks to different peaks of the class:
   (1 / 2 H)^(m - f) a^(m - f) / r_j. All of them must agree; a class with more of them that do is
   infinitely more likely than one with fewer, as a coincidence of numbers is none.
 
+There may be too many ways to go through. Between neighbouring ends of all these ranges of a, the
+same peaks can be partners, and groups of peaks that share none are independent: so the sum is taken
+range by range (or for each a that fixed heights allow), as the product over the groups.
+
 Its answer is the most likely class; of classes equally likely it takes each equally often, so a
 count of its errors need not be a whole number. Classes are equally frequent, so no classifier makes
 fewer errors on average on spectra that vary like this: training and validation spectra. It is even
@@ -31,6 +35,8 @@ With artefacts (`benchmark.artefacts`) training spectra vary in further ways, wh
 not computed here: the observer does not apply, and refuses.
 """
 
+import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -102,69 +108,90 @@ class IdealObserver:
         return Answer(classes, best / sum(densities.values()))
 
     def likelihood(self, label, positions, ratios):
-        """Return how many fixed heights agree in the best assignments, and their summed density.
+        """Return how many heights are fixed, and the summed density, 0 if the class cannot be it.
 
-        positions, ratios (peaks,): the visible peaks.
+        positions, ratios (peaks,): the visible peaks. Classes are compared at the same numbers of
+        visible peaks and of fixed heights, so 1 / (2 S + 1) and 1 / 2 H are left out.
         """
         x, h, varies = self.patterns[label]
-        possible = np.abs(positions[:, None] - x) <= self.max_shift
+        near = np.abs(positions[:, None] - x) <= self.max_shift
         vanishing = np.where(
             varies, np.maximum(self.max_change - h, 0) / (2 * self.max_change or 1), 0
         )
         vanishing[~varies & (h == 0)] = 1
-        sums = {}
-        for assigned in assignments(possible, vanishing > 0):
-            fixed, density = self.density(ratios, h[assigned], varies[assigned])
-            left_over = np.delete(vanishing, assigned)
-            sums[fixed] = sums.get(fixed, 0) + density * left_over.prod()
-        sums = {fixed: density for fixed, density in sums.items() if density > 0}
-        most_fixed = max(sums, default=0)
-        # Classes are compared at the same number of visible peaks, so 1 / (2 S + 1) is left out.
-        return most_fixed, sums.get(most_fixed, 0)
+        # At one scale, groups of peaks that cannot be partners of each other are independent.
+        groups, known = list(groups_of(near)), {}
+        density = 0
+        for of_scale, partners in self.scales(ratios, h, varies, near):
+            for number, (rows, columns) in enumerate(groups):
+                possible = partners[np.ix_(rows, columns)]
+                key = number, possible.tobytes()
+                if key not in known:
+                    known[key] = ways(possible, vanishing[columns])
+                of_scale *= known[key]
+                if not of_scale:
+                    break
+            density += of_scale
+        return np.count_nonzero(~varies & (h > 0)), density
 
-    def density(self, ratios, heights, varies):
-        """Return how many fixed heights agree, and the density of the ratios at an unknown scale.
+    def scales(self, ratios, heights, varies, near):
+        """Yield the density of the ratios at the scales where the same peaks can be partners.
 
-        heights, varies (peaks,): of the class's peaks that the ratios are assigned to.
+        heights, varies (class peaks,); near: bool (visible peaks, class peaks). Yields it with
+        which peaks can be partners there, an array like `near`.
         """
-        peaks = len(ratios)
-        uniform = 1 / (2 * self.max_change) if self.max_change else 1
-        fixed = ~varies
-        if fixed.any():
-            scales = heights[fixed] / ratios[fixed]
-            scale = scales[0]
-            if np.ptp(scales) > ROUNDING * scale:
-                return 0, 0
-            changes = np.abs(scale * ratios[varies] - heights[varies])
-            if (changes > self.max_change + ROUNDING).any():
-                return 0, 0
-            free = np.count_nonzero(varies)
-            return peaks - free, uniform**free * scale**free / ratios[fixed][0]
-        lowest = np.max((heights - self.max_change) / ratios, initial=0)
-        highest = np.min((heights + self.max_change) / ratios)
-        if highest <= lowest:
-            return 0, 0
-        return 0, uniform**peaks * (highest**peaks - lowest**peaks) / peaks
-
-
-def assignments(possible, may_vanish):
-    """Yield all ways to give each visible peak a peak of the class, as arrays of peak numbers.
-
-    possible: bool (visible peaks, class peaks); may_vanish: bool (class peaks,): whether the peak
-    can be left over.
-    """
-    order = np.argsort(possible.sum(axis=1), kind="stable")  # the least choice first
-    chosen = np.zeros(len(possible), int)
-
-    def choose(depth, free):
-        if depth == len(order):
-            if may_vanish[free].all():
-                yield chosen.copy()
+        peaks, change = len(ratios), np.where(varies, self.max_change, 0)
+        if not varies[heights == 1].all():  # the highest peak fixes the scale
+            free = peaks - np.count_nonzero(~varies & (heights > 0))
+            scales = np.unique(1 / ratios[near[:, np.argmax(heights)]])
+            for scale in scales[np.diff(scales, prepend=0) > ROUNDING * scales]:
+                fits = np.abs(scale * ratios[:, None] - heights) <= change + ROUNDING
+                yield scale ** (free + 1), near & fits
             return
-        for peak in np.flatnonzero(possible[order[depth]] & free):
-            chosen[order[depth]] = peak
-            left = free.copy()
-            left[peak] = False
-            yield from choose(depth + 1, left)
+        lowest = np.where(near, np.maximum(heights - change, 0) / ratios[:, None], np.inf)
+        highest = np.where(near, (heights + change) / ratios[:, None], -np.inf)
+        first, last = lowest.min(axis=1).max(), highest.max(axis=1).min()
+        ends = np.unique(np.concatenate([lowest[near], highest[near], [first, last]]))
+        ends = ends[(first <= ends) & (ends <= last)]
+        for low, high in pairwise(ends.tolist()):
+            middle = (low + high) / 2
+            yield (high**peaks - low**peaks) / peaks, (lowest <= middle) & (middle <= highest)
 
-    yield from choose(0, np.ones(possible.shape[1], bool))
+
+def groups_of(near):
+    """Yield groups of peaks that have no partner outside, as numbers of visible and class peaks.
+
+    near: bool (visible peaks, class peaks).
+    """
+    left = np.ones(near.shape[1], bool)
+    while left.any():
+        group = np.arange(len(left)) == left.argmax()
+        grown = False
+        while not grown:
+            rows = near[:, group].any(axis=1)
+            wider = group | near[rows].any(axis=0)
+            grown, group = (wider == group).all(), wider
+        left &= ~group
+        yield np.flatnonzero(rows), np.flatnonzero(group)
+
+
+def ways(possible, vanishing):
+    """Sum over all ways to give each visible peak a peak of the class.
+
+    possible: bool (visible peaks, class peaks); vanishing (class peaks,): the probability that it
+    does not show. What is summed is the probability that all peaks left over do not.
+    """
+    sums = {0: 1}  # peaks that are given, as bits -> number of ways
+    for row in possible:
+        further = {}
+        for peak in np.flatnonzero(row).tolist():
+            for given, number in sums.items():
+                if not given >> peak & 1:
+                    now = given | 1 << peak
+                    further[now] = further.get(now, 0) + number
+        sums = further
+    total = 0
+    for given, number in sums.items():
+        alone = (p for peak, p in enumerate(vanishing.tolist()) if not given >> peak & 1)
+        total += number * math.prod(alone)
+    return total

@@ -1,6 +1,7 @@
 """The ideal observer gives the best answer that the training variation allows."""
 
 import json
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -92,6 +93,53 @@ def test_peaks_may_be_assigned_in_several_ways():
     found = answer(observer, (11, 1), (12, 1))
     assert found.classes == (0,)
     assert found.probability == pytest.approx(2 / 3)
+
+
+def likelihood_by_definition(observer, label, positions, ratios):
+    """All heights vary: go through the assignments one by one, as the docstring sums them up."""
+    x, h, _ = observer.patterns[label]
+    shift, change, visible = observer.max_shift, observer.max_change, len(positions)
+    total = 0
+    for own in permutations(range(len(x)), visible):
+        if (np.abs(positions - x[list(own)]) > shift).any():
+            continue
+        heights, left = h[list(own)], np.delete(h, own)
+        low = np.max((heights - change) / ratios, initial=0)
+        high = max(low, np.min((heights + change) / ratios))
+        vanish = np.maximum(change - left, 0) / (2 * change)
+        total += (high**visible - low**visible) / visible * vanish.prod()
+    return total
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_the_likelihood_is_the_sum_over_all_assignments(data):
+    height = st.sampled_from([0, 0.02, 0.1, 0.15, 0.5, 0.9, 1])
+    peaks = data.draw(st.lists(st.tuples(st.integers(10, 24), height), max_size=4))
+    limits = {"max_shift": data.draw(st.integers(0, 8)), "max_height_change": 0.2}
+    observer = observer_of([(data.draw(st.integers(10, 24)), 1), *peaks], **limits)
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    _, positions, heights = draw(rng, [np.transpose(observer.patterns[0][:2])], 8, 0.2, True)
+    visible = heights > 0
+    positions, ratios = positions[visible], heights[visible] / heights.max()
+    expected = likelihood_by_definition(observer, 0, positions, ratios)
+    assert observer.likelihood(0, positions, ratios)[1] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_hundred_peaks_that_can_pass_each_other_are_answered_for():
+    """There are more ways to assign them than anybody can go through."""
+    rng = np.random.default_rng(0)
+    positions = rng.integers(5, 1995, (4, 100))
+    heights = np.clip(rng.exponential(0.15, (4, 100)), 0.01, 1).round(3)
+    heights[:, 0] = 1
+    small = variation(max_shift=5, max_height_change=0.25)
+    observer = IdealObserver(ClassFile(2000, [*positions], [*heights], "", {}), small)
+    for label in range(4):
+        drawn, changed, _ = vary_at_random(
+            positions[label], heights[label], label, range(3), 1, small
+        )
+        for spectrum in zip(drawn, changed, strict=True):
+            assert observer.answer(*spectrum).classes == (label,)
 
 
 def draw(rng, classes, max_shift, change, vary_highest):
@@ -216,11 +264,15 @@ def test_classes_that_are_nearly_as_likely_are_not_tied():
 @pytest.mark.parametrize("fixed", [1, 2, 3])
 def test_the_density_is_one_in_total_however_many_heights_are_fixed(fixed):
     """The last peak varies, and may become the highest, so the fixed ones lie at 1 / its height."""
-    observer = observer_of([(10 * n, 1) for n in range(fixed + 1)], max_height_change=0.05)
-    heights, varies = np.append(np.ones(fixed), 0.98), np.arange(fixed + 1) == fixed
+    positions = 10 * np.arange(fixed + 1)
+    peaks = [*((x, 1) for x in positions[:-1]), (positions[-1], 0.98)]
+    observer = observer_of(peaks, max_shift=3, max_height_change=0.05, vary_highest=False)
 
     def density(of_fixed, of_last):
-        return observer.density(np.append(np.full(fixed, of_fixed), of_last), heights, varies)[1]
+        ratios = np.append(np.full(fixed, of_fixed), of_last)
+        agreeing, found = observer.likelihood(0, positions, ratios)
+        assert agreeing == fixed
+        return found / (2 * 0.05)  # which is left out, as it is the same for all classes
 
     lower = (np.arange(1000) + 0.5) * 0.07 / 1000 + 0.93
     below = np.mean([density(1, ratio) for ratio in lower]) * 0.07
