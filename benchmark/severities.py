@@ -1,10 +1,10 @@
-"""The ladder: five severities of every artefact, from mild ones to the strongest of others or more.
+"""The ladder: five severities of every artefact, from mild ones to about the strongest of others.
 
 At a severity all spectra have the artefact in full, except that strain, common shift, and the
 places of foreign peaks, spikes, humps and backgrounds are drawn per spectrum as
 `benchmark.artefacts` says. Severities lie around the ranges that others train or test with, which
 `Rung.source` names; the highest of common shift reach three times as far, the highest one of noise
-and of spikes twice, that of texture a little farther.
+and of spikes twice, that of texture a little farther; backgrounds of RamanSPy are a little higher.
 
 XRD-AutoAnalyzer                doi 10.1021/acs.chemmater.1c01071, github.com/njszym
 python-powder-diffraction       doi 10.1107/S2052252521002402, github.com/jschuetzke
