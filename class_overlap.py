@@ -13,7 +13,8 @@ the test split than in training.
 
 By default the limits are the constants of spectra_from_config.py, which are the paper's unless they
 were edited, whatever a dataset was rendered with; they stand in the last line. If datasets/NAME
-holds spectra of the class file that were rendered with others, a warning names those.
+holds spectra of the class file that were rendered with others, a warning names those; it also
+names artefacts that they have.
 
 The numbers are lower bounds: where the highest peak varies too, so do all heights relative to it,
 and training spectra of B can look like further variants. `ideal_observer` of baselines.py takes
@@ -32,6 +33,7 @@ from pathlib import Path
 from typing import Annotated
 
 import spectra_from_config
+from benchmark.artefacts import names_of_those_on
 from benchmark.class_file import read_class_file
 from benchmark.command_line import LARGEST, InputError, require, run_script
 from benchmark.dataset_folder import dataset_path
@@ -93,7 +95,7 @@ def main(settings):
 
 
 def warn_of_dataset(settings, class_file):
-    """Warn if the class file's dataset was rendered with other limits than those asked about."""
+    """Warn if the class file's dataset was rendered with other limits, or has artefacts."""
     folder = dataset_path(Path(settings.config).stem)
     _, rendered = rendered_from(folder, class_file)
     if rendered is None:
@@ -102,6 +104,7 @@ def warn_of_dataset(settings, class_file):
     if rendered.wide_test and limits["test_height_change"] == rendered.wide_test_height_change:
         del limits["test_height_change"]  # which asks about `test_wide`
     warn_of_other_variation(folder, rendered, rendered._replace(**limits))
+    spectra_from_config.tell_of_ignored(names_of_those_on(rendered.artefacts))
 
 
 def refuse_other_json(path):

@@ -376,10 +376,15 @@ def warn_of_overlap(overlap, ignored, settings):
             f"classes overlap, at least {' and '.join(counts)} are ambiguous; "
             f"{command_of_overlap(settings, alike[0])} lists {listed}"
         )
-    if ignored:
+    tell_of_ignored(ignored)
+
+
+def tell_of_ignored(artefacts):
+    """Say which artefacts of training spectra overlap does not know; names, [] or None for none."""
+    if artefacts:
         print(
-            f"overlap of classes does not take into account {', '.join(ignored)}: more classes may "
-            f"be alike in the training spectra",
+            f"overlap of classes does not take into account {', '.join(artefacts)}: more classes "
+            f"may be alike in the training spectra",
             file=sys.stderr,
         )
 

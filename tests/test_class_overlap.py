@@ -8,6 +8,7 @@ from conftest import PROJECT, SMALL, assert_one_sentence, variation
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from benchmark.artefacts import Artefacts
 from benchmark.class_file import ClassFile, read_class_file
 from benchmark.command_line import InputError
 from benchmark.files import sha256_of
@@ -390,6 +391,10 @@ def test_limits_that_are_not_those_of_the_dataset_are_warned_of(run, class_file,
     render_dataset(class_file[0], tmp_path / "small", SMALL._replace(wide_test=False))
     wide = run(*flags, "--test-height-change", 0.2, **given)  # asks about a split it lacks
     assert "with TEST_HEIGHT_CHANGE 0.02, not 0.2\n" in wide.stderr
+    noisy = SMALL._replace(artefacts=Artefacts(noise=(0, 0.02), strain=0.01))
+    render_dataset(class_file[0], tmp_path / "small", noisy)
+    told = "overlap of classes does not take into account strain, noise: more classes may be alike"
+    assert told in run(*flags, **given).stderr
     class_file[1](lambda config: config.update(unit="nm"))  # other classes, for all one knows
     assert run("class_overlap.py", "--config", class_file[0], **given).stderr == ""
 
