@@ -27,7 +27,14 @@ def convolution(x, filters, kernel, stride=1, activation="relu", batch_norm=Fals
 def max_pooling(x, size, stride, dropout=0):
     """Max pooling, then dropout if its rate is not 0."""
     x = layers.MaxPooling1D(size, stride, padding="valid")(x)
-    return layers.Dropout(dropout)(x) if dropout else x
+    return dropped_out(x, dropout)
+
+
+def dropped_out(x, rate):
+    """Dropout, which adds no layer where its rate is 0."""
+    if not 0 <= rate < 1:  # Keras takes 1, with which nothing passes
+        raise ValueError(f"dropout is {rate}, accepted: from 0 to below 1")
+    return layers.Dropout(rate)(x) if rate else x
 
 
 def residual_block(x, filters, kernel, stride=1, conv=convolution):
@@ -59,13 +66,12 @@ def classifier(spectrum, x, dropout, dense_neurons, classes, lr, activation="lin
     """Flatten, hidden layers with dropout before each, softmax over the classes; compiled.
 
     `spectrum` is the network's input and `x` its last convolution block; `activation` is that of
-    the hidden layers. A dropout of 0 adds no layer. The labels are one-hot.
+    the hidden layers. The labels are one-hot.
     """
     x = layers.Flatten()(x)
     for neurons in [dense_neurons] if isinstance(dense_neurons, int) else dense_neurons:
-        x = layers.Dropout(dropout)(x) if dropout else x
-        x = layers.Dense(neurons, activation=activation)(x)
-    x = layers.Dropout(dropout)(x) if dropout else x
+        x = layers.Dense(neurons, activation=activation)(dropped_out(x, dropout))
+    x = dropped_out(x, dropout)
     # Probabilities are float32 whatever the precision of the rest.
     model = Model(spectrum, layers.Dense(classes, activation="softmax", dtype="float32")(x))
     model.compile(

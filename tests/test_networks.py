@@ -415,6 +415,13 @@ def test_running_averages_that_follow_no_batch_are_refused(name, momentum):
         build(network, SimpleNamespace(datapoints=40, classes=4), 3e-4)
 
 
+@pytest.mark.parametrize("argument", ["cnn2:dropout=1", "vgg:pooling_dropout=1", "cnn6:dropout=2"])
+def test_a_dropout_that_lets_nothing_pass_is_refused(argument):
+    network = read_network(argument, BUILDERS)
+    with pytest.raises(InputError, match=r"dropout is [12], accepted: from 0 to below 1"):
+        build(network, SimpleNamespace(datapoints=200, classes=4), 3e-4)
+
+
 def test_a_file_cannot_change_the_precision_of_other_networks(own_package):
     own_package({"__init__.py": "from .a import f", "a.py": POLICY})
     before = keras.config.dtype_policy().name
