@@ -65,6 +65,11 @@ def network_styles(networks):
     return {network: fixed.get(network) or next(left) for network in networks}
 
 
+def rows_for(count, row, reach):
+    """Return float64 (count,): rows for points of one row, up to `reach` about it, one in it."""
+    return row + (np.linspace(-reach, reach, count) if count > 1 else np.zeros(count))
+
+
 def in_lines(name, width):
     """Break a long name into lines, after an underscore where possible, each of them `plain`."""
     lines = textwrap.wrap(name.replace("_", "_ "), width)

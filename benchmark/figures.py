@@ -27,6 +27,7 @@ from benchmark.figure_style import (
     in_lines,
     network_styles,
     number_of_lines,
+    rows_for,
 )
 from benchmark.results_folder import SHIPPED_MARK, by_network
 from benchmark.run_folder import HISTORY, read_history
@@ -70,7 +71,7 @@ def misclassifications(runs, baselines, split, published=None):
         Line2D([], [], color=BLACK, marker="|", markersize=10, linestyle="", label="mean"),
     ]
     for row, values in enumerate(counts.values()):
-        rows = row + (np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else np.zeros(1))
+        rows = rows_for(len(values), row, reach=0.22)
         panel.plot(values, rows, "o", color=BLUE, markersize=4, zorder=3)
         panel.plot([mean(values)] * 2, [row - 0.36, row + 0.36], color=BLACK, linewidth=1.5)
     for row, network in theirs.items():
@@ -111,7 +112,7 @@ def draw_published(panel, row, network):
     low, high = network.range()
     panel.barh(row, high - low, 0.72, left=low, **PUBLISHED_RANGE)
     runs = network.runs or []
-    panel.plot(runs, row + np.linspace(-0.3, 0.3, len(runs)), linestyle="", **PUBLISHED_RUN)
+    panel.plot(runs, rows_for(len(runs), row, reach=0.3), linestyle="", **PUBLISHED_RUN)
 
 
 def answered_all(baseline, split):

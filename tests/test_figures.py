@@ -17,7 +17,7 @@ from benchmark.artefacts import Artefacts, RandomSource, render_with_artefacts
 from benchmark.baseline_folder import Baseline
 from benchmark.class_file import ClassFile, read_class_file
 from benchmark.command_line import InputError
-from benchmark.figure_style import network_styles, save
+from benchmark.figure_style import network_styles, rows_for, save
 from benchmark.misclassifications import Misclassification
 from benchmark.published_results import PUBLISHED, PublishedNetwork
 from benchmark.rendering import render
@@ -728,3 +728,9 @@ def test_the_ideal_pattern_is_shown_unvaried_where_no_variant_is(tmp_path):
     assert ideal.get_title("left").startswith("ideal pattern")
     spectrum = ideal.lines[0].get_ydata()
     assert (spectrum.argmax(), spectrum[150]) == (100, pytest.approx(0.5, abs=1e-3))
+
+
+def test_a_single_seed_is_drawn_in_the_middle_of_its_row():
+    assert rows_for(1, row=3, reach=0.2).tolist() == [3]
+    assert rows_for(3, row=3, reach=0.2) == pytest.approx([2.8, 3, 3.2])
+    assert not rows_for(0, row=3, reach=0.2).size

@@ -18,7 +18,17 @@ from matplotlib.lines import Line2D
 
 from benchmark.baseline_folder import read_baselines
 from benchmark.dataset_folder import read_classes
-from benchmark.figure_style import BLACK, BLUE, GREY, STYLE, VERMILION, WIDTH, in_lines, save
+from benchmark.figure_style import (
+    BLACK,
+    BLUE,
+    GREY,
+    STYLE,
+    VERMILION,
+    WIDTH,
+    in_lines,
+    rows_for,
+    save,
+)
 from benchmark.ideal_observer import IdealObserver
 from benchmark.results_folder import by_network, read_results
 from benchmark.run_folder import read_predictions
@@ -133,7 +143,7 @@ def draw(networks, methods, groups):
             if name in methods:
                 panel.plot(seeds, [row], "D", color=VERMILION, markersize=5, zorder=3)
                 continue
-            places = row + np.linspace(-0.2, 0.2, len(seeds))
+            places = rows_for(len(seeds), row, reach=0.2)
             panel.plot(seeds, places, "o", color=BLUE, markersize=4, zorder=3)
             panel.plot([seeds.mean()] * 2, [row - 0.36, row + 0.36], color=BLACK, linewidth=1.5)
         panel.set_title(GROUPS[group], loc="left")

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy import stats
 
-from benchmark.figure_style import BLACK, BLUE, GREEN, GREY, STYLE, VERMILION, WIDTH, save
+from benchmark.figure_style import BLACK, BLUE, GREEN, GREY, STYLE, VERMILION, WIDTH, rows_for, save
 from benchmark.published_results import published_beside
 from benchmark.results_folder import by_network, read_results
 from benchmark.significance import holm, welch
@@ -176,7 +176,7 @@ def draw(rows):
             kinds, groups, (-0.25, 0, 0.25), strict=True
         ):
             y = place + offset
-            places = y + np.linspace(-0.06, 0.06, len(counts))  # or equal counts would be one point
+            places = rows_for(len(counts), y, reach=0.06)  # or equal counts would be one point
             panel.plot(counts, places, marker, color=colour, markersize=4)
             panel.plot([np.mean(counts)] * 2, [y - 0.11, y + 0.11], color=BLACK, linewidth=1.5)
     panel.set_yticks(range(len(rows)), [row.network for row in rows])
