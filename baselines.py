@@ -52,6 +52,7 @@ from benchmark.artefacts import names_of_those_on
 from benchmark.baseline_folder import (
     COMPARE,
     KNOWN,
+    LEARN,
     NEED_CLASS_FILE,
     USES,
     Baseline,
@@ -137,9 +138,7 @@ class Answers(NamedTuple):
 def main(settings):
     for name in settings.methods:
         require(name in KNOWN, "METHODS", name, ", ".join(KNOWN))
-    features = settings.minirocket_features
-    accepted = f"{KERNELS} to {MOST_FEATURES}"
-    require(KERNELS <= features <= MOST_FEATURES, "MINIROCKET_FEATURES", features, accepted)
+    check_features(settings.minirocket_features)
     dataset = read_dataset(settings.dataset)
     card = dataset.card or {}
     class_file = None
@@ -198,9 +197,17 @@ def refuse_other_runs(results, dataset, hashes):
             )
 
 
+def check_features(features):
+    accepted = f"{KERNELS} to {MOST_FEATURES}"
+    valid = is_whole(features, KERNELS, MOST_FEATURES)
+    require(valid, "MINIROCKET_FEATURES", features, accepted)
+
+
 def check_methods(methods, settings, datapoints):
     """Raise InputError unless the constants of these methods fit spectra of so many datapoints."""
     height, smoothing, lag = settings.detection_height, settings.smoothing, settings.max_lag
+    if "minirocket" in methods:
+        check_features(settings.minirocket_features)
     if "search_match" in methods:
         require(0 < height < 1, "DETECTION_HEIGHT", height, "a number above 0 and below 1")
     if "smoothed_cosine" in methods:
@@ -213,12 +220,7 @@ def check_methods(methods, settings, datapoints):
 
 def judges_of(dataset, class_file, variation, settings):
     """Return name -> function that lets a method answer for a Dataset, see `judge`."""
-    training, labels = dataset.splits["train"]
-    nearest = partial(nearest_spectrum, training=training, labels=np.array(labels, np.int64))
-    judges = {
-        "nearest_spectrum": partial(judge, "nearest_spectrum", nearest, dataset),
-        "minirocket": partial(judge_minirocket, dataset, settings.minirocket_features),
-    }
+    judges = {name: partial(judge_learned, name, dataset, settings) for name in LEARN}
     if class_file is None:
         left_out = [name for name in settings.methods if name in NEED_CLASS_FILE]
         if left_out:
@@ -308,16 +310,26 @@ def judge_ideal_observer(class_file, variation, dataset):
     return answers
 
 
-def judge_minirocket(dataset, features):
-    """Train MiniRocket on the training spectra and let it answer; returns split -> Answers.
-
-    Validation spectra choose the strength of the ridge classifier, and nothing else.
-    """
+def judge_learned(method, dataset, settings):
+    """Let one of LEARN learn from the training spectra and answer; returns split -> Answers."""
     train, val = dataset.splits["train"], dataset.splits["val"]
-    fitted = fit_features(train[0], features)
+    classify = learned_classifier(method, train, val, dataset.classes, settings)
+    return judge(method, classify, dataset)
+
+
+def learned_classifier(method, train, val, classes, settings):
+    """Return the function from spectra (n, datapoints) to class indices (n,) of one of LEARN.
+
+    train, val: spectra (n, datapoints) and labels (n,). Validation spectra choose the strength of
+    minirocket's ridge classifier, and nothing else.
+    """
+    training, labels = train
+    if method == "nearest_spectrum":
+        return partial(nearest_spectrum, training=training, labels=np.array(labels, np.int64))
+    fitted = fit_features(training, settings.minirocket_features)
     features_of = partial(count_above, features=fitted)
-    ridge = train_ridge(features_of, train, val, dataset.classes)
-    return judge("minirocket", lambda spectra: answer(features_of(spectra), ridge), dataset)
+    ridge = train_ridge(features_of, train, val, classes)
+    return lambda spectra: answer(features_of(spectra), ridge)
 
 
 def count_answers(best, labels):

@@ -6,8 +6,9 @@
 The test spectra of the split `test` are rendered again with one artefact of real measurements at
 one of five severities, and nothing else changed: benchmark/severities.py is the ladder, with the
 sources of its ranges, and benchmark/artefacts.py says what each artefact does. Every finished run
-of train_models.py in the results folder, and every method of baselines.py that has judged there and
-compares a spectrum with the classes' patterns, classifies all of them. Into the results folder go
+of train_models.py in the results folder, and every method of baselines.py that has judged there,
+classifies all of them, but for ideal_observer, which knows nothing of artefacts. Methods that learn
+do so again from training spectra that are rendered anew. Into the results folder go
 
     robustness.csv             misclassified spectra per network, seed, artefact and severity
     robustness.md              accuracies per network, first of all their mean over all artefacts
@@ -32,7 +33,7 @@ from tqdm import tqdm
 import baselines
 from benchmark import robustness_report
 from benchmark.artefacts import may_leave
-from benchmark.baseline_folder import BASELINE_RECORD, read_baselines
+from benchmark.baseline_folder import BASELINE_RECORD, COMPARE, LEARN, read_baselines
 from benchmark.class_figures import class_artefacts, most_telling_class
 from benchmark.command_line import (
     InputError,
@@ -42,6 +43,7 @@ from benchmark.command_line import (
     run_script,
     warn,
 )
+from benchmark.data_card import array_names
 from benchmark.dataset_folder import read_classes
 from benchmark.figure_style import save
 from benchmark.files import replace_file
@@ -83,6 +85,7 @@ THREADS: Annotated[
 WORKER: Annotated[int | None, "Which of several processes this is; set by WORKERS."] = None
 
 SPLIT = "test"
+LEARNED_FROM = "train", "val"
 MAY_DIFFER = 0.01  # share of test spectra, see refuse_other_answers
 
 
@@ -187,13 +190,8 @@ def class_with_empty_tests(artefacts, class_file, variants):
 
 
 def tell_of_methods_left_out(methods):
-    left_out = [baseline.method for baseline in methods if baseline.method not in baselines.COMPARE]
-    if left_out:
-        print(
-            f"not judged: {', '.join(left_out)}; only methods that compare a spectrum with the "
-            f"classes' patterns are",
-            file=sys.stderr,
-        )
+    if any(baseline.method == "ideal_observer" for baseline in methods):
+        print("not judged: ideal_observer, which knows nothing of artefacts", file=sys.stderr)
 
 
 def judges_of(results, runs, methods, class_file, variation, start):
@@ -212,19 +210,21 @@ def judges_of(results, runs, methods, class_file, variation, start):
             earlier=run.misclassified.get(SPLIT),
         )
     for baseline in methods:
-        if baseline.method not in baselines.COMPARE:
+        if baseline.method not in (*COMPARE, *LEARN):
             continue
         own = settings_of(baseline, class_file.datapoints)
+        depends_on = {"settings": own, "max_shift": variation.max_shift}
+        if baseline.method in LEARN:
+            hashes = baseline.dataset["sha256"]
+            depends_on["sha256"] = {
+                name: hashes[name] for split in LEARNED_FROM for name in array_names(split)
+            }
         judges[results / FOLDER / baseline.folder.name] = Judge(
             network=baseline.method,
             seed=None,
-            depends_on={"settings": own, "max_shift": variation.max_shift},
+            depends_on=depends_on,
             classifier=partial(
-                baselines.classifier_of,
-                baseline.method,
-                class_file=class_file,
-                variation=variation,
-                settings=Settings(**own),
+                method_classifier, baseline.method, class_file, variation, Settings(**own)
             ),
             earlier=baseline.misclassified.get(SPLIT),
         )
@@ -245,6 +245,36 @@ def settings_of(baseline, datapoints):
         record = baseline.folder / BASELINE_RECORD
         raise InputError(f"{record} is not what baselines.py writes: {error}") from None
     return own
+
+
+def method_classifier(method, class_file, variation, settings):
+    """Return a function from spectra to class indices: one of COMPARE, or of LEARN once trained.
+
+    settings: with numbers for all SETTINGS of baselines.py.
+    """
+    if method in COMPARE:
+        return baselines.classifier_of(method, class_file, variation, settings)
+    splits = splits_of(class_file, variation)
+    train, val = (rendered(name, class_file, splits) for name in LEARNED_FROM)
+    return baselines.learned_classifier(method, train, val, class_file.classes, settings)
+
+
+def rendered(name, class_file, splits):
+    """Return the spectra of a split, float32 (n, datapoints), in memory, and labels, int64 (n,)."""
+    labels = labels_of(splits[name])
+    spectra = np.empty((len(labels), class_file.datapoints), np.float32)
+    for rows, piece in pieces(name, class_file, splits):
+        spectra[rows.start : rows.stop] = piece
+    return spectra, labels
+
+
+def pieces(name, class_file, splits):
+    """Render a split piece by piece; yields a range of spectra and these, (n, datapoints)."""
+    spectra, buffers = sum(splits[name].per_class), {}
+    step = baselines.spectra_at_once(class_file.datapoints, class_file.classes)
+    for first in range(0, spectra, step):
+        rows = range(first, min(first + step, spectra))
+        yield rows, render_rows(name, rows, buffers, class_file, splits)
 
 
 def network_classifier(run, start):
@@ -332,12 +362,9 @@ def known_answers(folder, record):
 
 def misclassified(classify, split, artefacts, class_file):
     """Render test spectra with these Artefacts, or None, and count those misclassified."""
-    labels, wrong, buffers = labels_of(split), 0, {}
+    labels, wrong = labels_of(split), 0
     splits = {SPLIT: split._replace(artefacts=artefacts)}
-    step = baselines.spectra_at_once(class_file.datapoints, class_file.classes)
-    for first in range(0, len(labels), step):
-        rows = range(first, min(first + step, len(labels)))
-        spectra = render_rows(SPLIT, rows, buffers, class_file, splits)
+    for rows, spectra in pieces(SPLIT, class_file, splits):
         wrong += int(np.count_nonzero(classify(spectra) != labels[rows.start : rows.stop]))
     return wrong
 

@@ -23,7 +23,14 @@ from benchmark.significance import DECIMALS, rank_correlation
 from benchmark.table_formats import as_csv, as_markdown
 
 COLUMNS = 3  # of panels
-DASHES = "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1))  # of methods without training
+DASHES = (  # of methods
+    "--",
+    ":",
+    "-.",
+    (0, (5, 1, 1, 1, 1, 1)),
+    (0, (1, 4)),
+    (0, (10, 3)),
+)
 MIDDLE = 2  # the severity that the figure of artefacts shows
 
 
@@ -100,7 +107,7 @@ def clean_of(seeds):
 def order_sentence(records):
     """Say whether what is good on clean spectra is good on those with artefacts; "" if unknown.
 
-    Methods without training do not count.
+    Methods do not count.
     """
     networks = [seeds for _, seeds in best_first(records) if seeds[0].seed is not None]
     clean = [mean(clean_of(seeds)) for seeds in networks]
@@ -173,7 +180,7 @@ def draw(records):
     """Draw accuracy against severity, a panel per artefact; severities are equally far apart.
 
     A network is a line, the mean over its seeds, in a band from the worst to the best of them;
-    methods without training are dashed. 0 is the accuracy without artefacts.
+    methods are dashed. 0 is the accuracy without artefacts.
     """
     labels = [in_lines(name, 28) for name in by_network(records)]
     columns = columns_of_legend(labels)

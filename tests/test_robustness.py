@@ -33,7 +33,10 @@ from benchmark.severities import LADDER
 from benchmark.variants import variants_of
 from spectra_from_config import render_dataset, splits_of, vary_rows
 
-METHODS = ["cosine", "cross_correlation", "search_match", "smoothed_cosine"]
+METHODS = [
+    *("cosine", "cross_correlation", "minirocket", "nearest_spectrum"),
+    *("search_match", "smoothed_cosine"),
+]
 LEVELS = 1 + sum(len(rung.severities) for rung in LADDER)
 
 
@@ -54,6 +57,7 @@ class Trained:
         flags += ["--lr-patience", "1", "--min-delta", "9"]  # so the learning rate falls
         subprocess.run([*script, *flags], check=True, capture_output=True)
         given += ["--config", str(self.config), "--smoothing", "3", "--max-lag", "5"]
+        given += ["--methods", *METHODS, "ideal_observer", "--minirocket-features", "168"]
         baselines.main(parse_flags(baselines, given))
 
     def flags(self, results=None):
@@ -149,6 +153,26 @@ def test_spectra_have_the_artefact_and_nothing_else_beside_the_test_variants(jud
             assert int(found[rung.artefact, f"{severity:g}"]["misclassified"]) == wrong
             counts.append(wrong)
     assert len(set(counts)) > 3
+
+
+def test_methods_that_learn_do_so_from_the_training_spectra_of_the_dataset(judged, trained):
+    splits = splits_of(classes := read_class_file(trained.config), trained.variation)
+    for name in "train", "val":
+        found = zip("xy", robustness.rendered(name, classes, splits), strict=True)
+        for kind, rendered in found:
+            array = np.load(trained.results.parent / f"small/{kind}_{name}.npy")
+            np.testing.assert_array_equal(rendered, array)
+            assert rendered.dtype == array.dtype
+    for method in "nearest_spectrum", "minirocket":
+        record = json.loads((trained.results / method / "baseline.json").read_text())
+        clean = rows_of(judged[0], method)[CLEAN, "0"]["misclassified"]
+        assert int(clean) == record["misclassified"]["test"]["misclassified"] < 18
+        assert len({row["misclassified"] for row in rows_of(judged[0], method).values()}) > 3
+
+
+def test_the_ideal_observer_is_left_out_with_its_reason(copy, trained, capsys):
+    assert trained.judge_here(copy) == 0
+    assert "not judged: ideal_observer, which knows nothing of" in capsys.readouterr().err
 
 
 def test_killed_and_gone_on_with_workers_it_counts_what_one_process_does(judged, copy, trained):
@@ -276,6 +300,7 @@ def interrupted(*_):
         ("cross_correlation", {"max_lag": 1.5}, "MAX_LAG is 1.5"),
         ("search_match", {"detection_height": 7}, "DETECTION_HEIGHT is 7"),
         ("smoothed_cosine", {"smoothing": 0}, "SMOOTHING is 0"),
+        ("minirocket", {"minirocket_features": 99.5}, "MINIROCKET_FEATURES is 99.5"),
     ],
 )
 def test_damaged_settings_of_a_method_are_refused(copy, trained, method, settings, words):

@@ -15,7 +15,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmark.baseline_folder import read_baselines
+from benchmark.baseline_folder import LEARN, read_baselines
 from benchmark.figure_style import BLACK, BLUE, GREY, STYLE, VERMILION, WIDTH, save
 from benchmark.results_folder import by_network, read_results
 from benchmark.robustness_record import CLEAN, FOLDER, read_record
@@ -39,7 +39,7 @@ class Row(NamedTuple):
     """One network, or method, and what it was trained on."""
 
     network: str
-    training: str  # "" for methods, which learn nothing
+    training: str  # "" for methods that learn nothing
     seeds: int
     accuracies: dict  # artefact -> mean over severities and seeds
     mean_accuracy: float  # over all artefacts and severities, without CLEAN
@@ -56,8 +56,8 @@ def main():
 def read_rows():
     """Return the Rows of the networks, both trainings of one after another, then of the methods.
 
-    Networks that have only one of the trainings are left out. Methods answer for the artefacts as
-    they do, whatever networks are trained on; what they misclassify is that of the clean spectra.
+    Networks that have only one of the trainings are left out. Methods that learn have both, too;
+    what the others misclassify of the datasets' splits is that of the clean ones.
     """
     runs = {training: read_results(HERE / folder) for folder, training in TRAININGS.items()}
     networks = {training: by_network(of_training) for training, of_training in runs.items()}
@@ -67,8 +67,19 @@ def read_rows():
         if network in networks["with artefacts"]
         for training in TRAININGS.values()
     ]
-    methods = read_baselines(HERE / "ladder100", runs["clean"][0])
-    return rows + [row_of(method.method, "", [method]) for method in methods]
+    methods = {
+        training: {
+            method.method: method for method in read_baselines(HERE / folder, runs[training][0])
+        }
+        for folder, training in TRAININGS.items()
+    }
+    rows += [
+        row_of(name, training, [methods[training][name]])
+        for name in LEARN
+        for training in TRAININGS.values()
+    ]
+    others = [method for name, method in methods["clean"].items() if name not in LEARN]
+    return rows + [row_of(method.method, "", [method]) for method in others]
 
 
 def row_of(network, training, judged):
