@@ -7,6 +7,7 @@ from benchmark.results_folder import SHIPPED_MARK
 from benchmark.significance import FEWEST_SEEDS
 from benchmark.table_formats import as_plain_text, one_line
 from benchmark.tables import as_text, misclassified_text, published_columns
+from benchmark.variants import variants_of
 
 LINE_WIDTH = 100  # characters of a line, unless the table is wider
 
@@ -63,6 +64,8 @@ def wrapped(text):
 
 def meaning_of(split, class_file, variation):
     """Say how the spectra of a split vary and what they are for."""
+    if split == "val" and class_file is None:
+        return "validation spectra; they decide when training stops"
     if split == "val":
         return "spectra that vary as training spectra do; they decide when training stops"
     if split == BESIDE_SPLITS["test"]:
@@ -71,7 +74,8 @@ def meaning_of(split, class_file, variation):
         )
     if split == BESIDE_SPLITS["val"]:
         return "measured spectra; settings may be chosen by them, so they test nothing"
-    if class_file is None or split not in ("test", "test_wide"):
+    # Where no test_wide was rendered, one that is there is the user's own.
+    if class_file is None or split not in variants_of(class_file, variation):
         return "a test split; networks see it only at the end"
     if split == "test" and class_file.test_variants:
         return "test spectra, varied as the class file says; networks see them only at the end"

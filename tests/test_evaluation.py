@@ -739,6 +739,15 @@ def test_measured_splits_are_described_by_what_they_are_for():
     assert report.meaning_of("test_mine", None, None).startswith("a test split; networks see it")
 
 
+def test_nothing_is_said_of_how_own_spectra_vary():
+    classes = ClassFile(100, [], [], "", {})
+    rendered_without = variation()._replace(wide_test=False)
+    own = report.meaning_of("test_wide", classes, rendered_without)
+    assert own == report.meaning_of("test_mine", classes, rendered_without)
+    assert "vary" not in report.meaning_of("val", None, None)
+    assert "vary as training spectra" in report.meaning_of("val", classes, rendered_without)
+
+
 def test_own_variants_are_described():
     classes = ClassFile(100, [], [], "", {0: []})
     assert report.meaning_of("test", classes, variation()).startswith(
