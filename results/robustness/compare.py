@@ -56,8 +56,8 @@ def main():
 def read_rows():
     """Return the Rows of the networks, both trainings of one after another, then of the methods.
 
-    Networks that have only one of the trainings are left out. Methods that learn have both, too;
-    what the others misclassify of the datasets' splits is that of the clean ones.
+    Networks that have only one of the trainings are left out. Methods that learn have both; what
+    the others misclassify is that of the clean dataset.
     """
     runs = {training: read_results(HERE / folder) for folder, training in TRAININGS.items()}
     networks = {training: by_network(of_training) for training, of_training in runs.items()}
@@ -127,7 +127,7 @@ def draw(rows):
     The artefacts that networks trained on clean spectra lose most by stand at the top. Methods have
     one point.
     """
-    clean = [row for row in rows if row.training == "clean"]
+    clean = [row for row in rows if row.training == "clean" and row.network not in LEARN]
     order = sorted(ARTEFACTS, key=lambda name: mean(row.accuracies[name] for row in clean))
     panels_of = {}
     for row in rows:
@@ -142,7 +142,7 @@ def draw(rows):
     for panel in panels[max(0, len(panels_of) - COLUMNS) : len(panels_of)]:
         panel.tick_params(labelbottom=True)  # the lowest of its column
     panels[0].set_yticks(range(len(order)), map(title, order))
-    panels[0].set(ylim=(len(order) - 0.5, -0.5), xlim=(0.3, 1.02))
+    panels[0].set(ylim=(len(order) - 0.5, -0.5), xlim=(-0.03, 1.03))
     figure.supxlabel("accuracy", fontsize=matplotlib.rcParams["axes.labelsize"])
     handles = [
         Line2D([], [], marker=marker, color=colour, linestyle="", markersize=5, label=label)
