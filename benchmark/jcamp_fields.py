@@ -127,7 +127,8 @@ def step_where_they_differ(path, first, step, delta, agrees, steps):
         return delta, f"{said}, but DELTAX is {delta:.7g}, which is taken, as the lines have it"
     if not agrees and steps.fit(step):
         return step, f"DELTAX is {delta:.7g}, but {said}, which are taken, as the lines have them"
-    if delta is None and steps.fit(steps.step) and abs(steps.x[0] - first) <= abs(steps.step):
+    begins = abs(steps.x[0] - first) <= abs(steps.step)
+    if delta is None and steps.step and steps.fit(steps.step) and begins:
         return steps.step, f"{said}, but the lines have {steps.step:.7g}, which is taken"
     given = "" if delta is None else f", DELTAX {delta:.7g}"
     raise InputError(

@@ -493,6 +493,12 @@ def test_lines_may_stray_by_a_quarter_of_a_step(measured):
         read_measurement(measured(steps(table=table.format(404.4))))
 
 
+def test_lines_that_all_begin_with_one_x_are_refused(measured):
+    table = "400 1 1 1 1\n400 1 1 1 1\n400 1 9 1 1"
+    with pytest.raises(InputError, match="x of the lines 0 from 400 on, accepted: equal steps"):
+        read_measurement(measured(steps(table=table)))
+
+
 def test_a_step_of_three_digits_is_taken_for_exact(measured):
     table = "400" + " 1" * 1000 + " 9"
     long = {"table": table, "npoints": 1001, "lastx": 1653}
