@@ -157,7 +157,7 @@ def open_split(folder, split):
     if x.ndim != 2 or x.dtype.kind not in "fiu" or 0 in x.shape:
         raise InputError(
             f"{folder}/{x_name} has shape {x.shape} and type {x.dtype}, accepted: real numbers "
-            f"(spectra, datapoints)"
+            f"(spectra, datapoints), one or more of both"
         )
     if y.ndim != 1 or y.dtype.kind not in "iu":
         raise InputError(

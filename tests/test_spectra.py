@@ -546,6 +546,14 @@ def test_spectra_with_a_channel_axis_are_taken_without_it(own_arrays):
     np.testing.assert_array_equal(read_dataset(own_arrays).splits["train"][0], plain)
 
 
+def test_a_split_without_spectra_is_refused_with_the_reason(own_arrays):
+    np.save(own_arrays / "x_val.npy", np.zeros((0, 30)))
+    np.save(own_arrays / "y_val.npy", np.zeros(0, int))
+    accepted = r"accepted: real numbers \(spectra, datapoints\), one or more of both"
+    with pytest.raises(InputError, match=rf"x_val\.npy has shape \(0, 30\) .*{accepted}"):
+        read_dataset(own_arrays)
+
+
 def test_the_papers_dataset_has_its_checksum(run, tmp_path):
     process = run("spectra_from_config.py", "--output", tmp_path / "data", cwd=PROJECT)
     assert process.returncode == 0, process.stderr
