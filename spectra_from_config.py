@@ -370,6 +370,7 @@ def warn_of_overlap(overlap, ignored, settings):
         counts = (
             f"{found['ambiguous_test_spectra']} spectra of {split}"
             for split, found in overlap.items()
+            if split in alike
         )
         listed = f"those of {alike[0]}" if len(overlap) > 1 else "them"
         warn(

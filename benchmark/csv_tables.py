@@ -60,8 +60,9 @@ def check_header(path, names, columns, optional):
     missing = [column for column in columns if column not in names]
     if missing:
         perhaps = f", and perhaps {', '.join(optional)}" if optional else ""
+        lacks = "the column" if len(missing) == 1 else "the columns"
         raise InputError(
-            f"{path} lacks the column {' and '.join(missing)} (it has "
+            f"{path} lacks {lacks} {', '.join(missing)} (it has "
             f"{', '.join(names) or 'none'}), accepted: a header line with "
             f"{', '.join(columns)}{perhaps}"
         )

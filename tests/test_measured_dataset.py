@@ -323,7 +323,7 @@ def test_a_table_gives_class_and_sample(tmp_path):
     ("text", "words"),
     [
         ("file,class\na,b\n", "lacks the column sample .it has file, class., accepted"),
-        ("", "lacks the column file and class and sample .it has none."),
+        ("", "lacks the columns file, class, sample .it has none."),
         (TABLE, "holds no line but its header, accepted"),
         (TABLE + "a,Q\N{NO-BREAK SPACE}z,S\n", "line 2: class is .*plain blanks"),
         (TABLE + "a,Q,S1\nb,R,S1\n", "line 3: sample S1 has class R, but Q in line 2, accepted"),

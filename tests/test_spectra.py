@@ -435,6 +435,7 @@ def test_the_command_lists_the_overlap_of_test_wide_where_test_has_none(run, cla
     assert card["overlap"]["test"]["pairs"] == 0
     spectra = card["overlap"]["test_wide"]["ambiguous_test_spectra"]
     assert spectra > 0
+    assert f"at least {spectra} spectra of test_wide are ambiguous" in process.stderr
     assert f"{spectra} of 36 test spectra ambiguous" in run(script, *found).stdout
 
 
