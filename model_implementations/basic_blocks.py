@@ -70,7 +70,8 @@ def classifier(spectrum, x, dropout, dense_neurons, classes, lr, activation="lin
     """
     x = layers.Flatten()(x)
     for neurons in [dense_neurons] if isinstance(dense_neurons, int) else dense_neurons:
-        x = layers.Dense(neurons, activation=activation)(dropped_out(x, dropout))
+        x = dropped_out(x, dropout)  # each layer is made in turn, as seeds are drawn in this order
+        x = layers.Dense(neurons, activation=activation)(x)
     x = dropped_out(x, dropout)
     # Probabilities are float32 whatever the precision of the rest.
     model = Model(spectrum, layers.Dense(classes, activation="softmax", dtype="float32")(x))

@@ -271,7 +271,7 @@ def test_without_measurements_the_flags_are_the_papers_for_these_datapoints(make
     ("content", "words"),
     [
         ("class,position\na,500\n", ("lacks the column height", "class, position, height")),
-        ("", ("lacks the column class",)),
+        ("", ("lacks the columns class, position, height",)),
         ("class,position,height\n", ("no peaks",)),
         ("class,position,height\na,500,1,5\n", ("line 2", "4 cells", "accepted: 3")),
         ("class,position,height,height\na,500,1,5\n", ("column height twice",)),

@@ -1,5 +1,6 @@
 """The eight networks against Table 1 of the paper and the publications they come from."""
 
+import hashlib
 import inspect
 import json
 import re
@@ -768,3 +769,26 @@ def test_a_network_with_arguments_goes_from_training_to_table(run, dataset, tmp_
     process = run("evaluate.py", "--results", tmp_path, cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     assert f"\n{name} " in process.stdout
+
+
+INITIAL_WEIGHTS = {  # how their SHA-256 begins: seed 0, 200 datapoints, 4 classes
+    "cnn2": "4896bc32cd83da0b",
+    "cnn3": "fba40e1243820efb",
+    "cnn6": "0262f0bbaa2deb36",
+    "vgg": "b4aa0bbf32b71924",
+    "cnn_bn": "08e2c100b2a86f16",
+    "resnet": "2c385c2118348e55",
+    "inc3": "0b4469b107daa09a",
+    "inc6": "7909766de1fbd8af",
+}
+
+
+@pytest.mark.parametrize("name", INITIAL_WEIGHTS)
+def test_a_seed_gives_the_initial_weights_that_the_shipped_runs_began_with(name):
+    """They change with the order in which layers are made, each of which draws its own seed."""
+    keras.utils.set_random_seed(0)
+    model = BUILDERS[name](input_size=200, classes=4)
+    digest = hashlib.sha256()
+    for weights in model.get_weights():
+        digest.update(weights.tobytes())
+    assert digest.hexdigest().startswith(INITIAL_WEIGHTS[name])
