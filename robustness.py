@@ -86,6 +86,7 @@ WORKER: Annotated[int | None, "Which of several processes this is; set by WORKER
 
 SPLIT = "test"
 LEARNED_FROM = "train", "val"
+JUDGED = *COMPARE, *LEARN  # the methods that can judge spectra with artefacts
 MAY_DIFFER = 0.01  # share of test spectra, see refuse_other_answers
 
 
@@ -190,8 +191,11 @@ def class_with_empty_tests(artefacts, class_file, variants):
 
 
 def tell_of_methods_left_out(methods):
-    if any(baseline.method == "ideal_observer" for baseline in methods):
-        print("not judged: ideal_observer, which knows nothing of artefacts", file=sys.stderr)
+    left_out = [baseline.method for baseline in methods if baseline.method not in JUDGED]
+    if left_out:
+        print(
+            f"not judged: {', '.join(left_out)}, which knows nothing of artefacts", file=sys.stderr
+        )
 
 
 def judges_of(results, runs, methods, class_file, variation, start):
@@ -210,7 +214,7 @@ def judges_of(results, runs, methods, class_file, variation, start):
             earlier=run.misclassified.get(SPLIT),
         )
     for baseline in methods:
-        if baseline.method not in (*COMPARE, *LEARN):
+        if baseline.method not in JUDGED:
             continue
         own = settings_of(baseline, class_file.datapoints)
         depends_on = {"settings": own, "max_shift": variation.max_shift}

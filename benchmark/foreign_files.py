@@ -73,7 +73,7 @@ def refuse_foreign_bytes(path, content):
 
 def refuse_foreign_text(path, text):
     """Raise InputError naming the format of a text file, if it is one of those known."""
-    beginning = text[:4000].lstrip()
+    beginning = beginning_of(text)
     for pattern, what, instead in TEXTS:
         if re.match(pattern, beginning, re.IGNORECASE):
             refuse(path, what, instead)
@@ -87,7 +87,11 @@ def refuse_foreign_text(path, text):
 
 
 def is_cif(text):
-    return bool(re.match(CIF, text[:4000].lstrip(), re.IGNORECASE))
+    return bool(re.match(CIF, beginning_of(text), re.IGNORECASE))
+
+
+def beginning_of(text):
+    return text[:4000].lstrip()
 
 
 def is_counts_in_rows(text):
