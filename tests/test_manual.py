@@ -1,5 +1,6 @@
 """The pages that users read name what there is: files, headings, flags, and the version."""
 
+import ast
 import csv
 import importlib
 import re
@@ -42,6 +43,27 @@ def anchors(path):
     """Return the names that headings have as targets of links."""
     headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def shared_imports(path):
+    """Yield the names of the files of benchmark/ that a Python file imports from."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "benchmark":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module.startswith("benchmark."):
+            yield node.module.removeprefix("benchmark.")
+
+
+def test_the_map_of_benchmark_names_every_file_once_and_imports_go_up_in_it():
+    page = (PROJECT / "CONTRIBUTING.md").read_text()
+    rows = page.partition("| subject | files |")[2].partition("\n\n")[0].splitlines()
+    row_of = {name: i for i, row in enumerate(rows) for name in re.findall("`(.+?)`", row)}
+    named = [name for row in rows for name in re.findall("`(.+?)`", row)]
+    files = {path.stem: path for path in (PROJECT / "benchmark").glob("[!_]*.py")}
+    assert sorted(named) == sorted(files)
+    for name, path in files.items():
+        below = [n for n in shared_imports(path) if n in files and row_of[n] > row_of[name]]
+        assert not below, f"{name} imports {below}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
