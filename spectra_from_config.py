@@ -275,6 +275,8 @@ def render_dataset(config, output, variation, workers=1, keep_others=False):
     folder.mkdir(parents=True, exist_ok=True)
     splits = splits_of(class_file, variation)
     warn_of_copies(class_file, variants_of(class_file, variation))
+    if class_file.classes == 1:
+        warn(f"{config} has one class, and train_models.py needs two or more to tell apart")
     names = [name for split in splits for name in array_names(split)]
     outdated = [name for split in RENDERED_SPLITS for name in array_names(split)]
     outdated = [name for name in outdated if name not in names]  # of an earlier dataset

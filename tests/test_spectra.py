@@ -258,6 +258,19 @@ def test_test_spectra_whose_heights_cannot_change_are_copies(class_file, tmp_pat
     assert len(np.unique(np.load(tmp_path / "a/x_test.npy"), axis=0)) == 18
 
 
+def test_a_single_class_is_rendered_with_the_warning_that_it_cannot_be_trained(
+    class_file, tmp_path, capsys
+):
+    path, write = class_file
+    render_dataset(path, tmp_path / "several", SMALL)
+    assert "one class" not in capsys.readouterr().err
+    write(lambda config: config.update(spectra={"0": config["spectra"]["0"]}, classes=1))
+    render_dataset(path, tmp_path / "single", SMALL)
+    assert f"{path} has one class, and train_models.py needs two" in capsys.readouterr().err
+    with pytest.raises(InputError, match="holds one class"):
+        read_dataset(tmp_path / "single")
+
+
 def test_another_seed_gives_other_spectra(class_file, tmp_path):
     one, two = (
         render_dataset(class_file[0], tmp_path / str(seed), SMALL._replace(seed=seed))
