@@ -92,6 +92,10 @@ def run_script(script, main):
             message = f"{where}: {message}"
     except KeyboardInterrupt:
         status, message = 130, "interrupted"
+    except Exception as error:
+        if type(error).__name__ != "ResourceExhaustedError":  # TensorFlow's, which may not be there
+            raise
+        status, message = 1, f"out of memory: {str(error).rpartition('}} ')[2]}"
     if message is not None:
         with suppress(OSError):
             print(f"{Path(script.__file__).name}: error: {in_one_line(message)}", file=sys.stderr)

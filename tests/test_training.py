@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from conftest import PROJECT, assert_one_sentence, write_finished_run
+from conftest import PROJECT, assert_one_sentence, run_here, write_finished_run
 
 import model_implementations
 import train_models
@@ -695,6 +695,14 @@ def test_weights_that_cannot_be_saved_leave_nothing_half_written(dataset, tmp_pa
     with pytest.raises(OSError, match="No space left"):
         train(dataset, tmp_path)
     assert not list(tmp_path.rglob("*.keras"))
+
+
+def test_a_network_larger_than_memory_is_told_in_one_sentence(dataset, tmp_path):
+    flags = ["--dataset", dataset, "--results", tmp_path / "results", "--estimate"]
+    flags += ["--models", "cnn2:dense_neurons=1000000000000"]
+    process = run_here(["python", "train_models.py", *map(str, flags)])
+    assert_one_sentence(process, 1, "train_models.py: error: out of memory", "1000000000000]")
+    assert "{{" not in process.stderr
 
 
 def test_the_estimate_is_of_all_steps_and_of_validation_as_a_third_of_one(monkeypatch, capsys):
