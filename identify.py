@@ -2,6 +2,7 @@
 
     python identify.py --runs results/minerals/cnn6-seed* --measured unknown.txt
     python identify.py --runs results/minerals/vgg-seed0 --measured *.txt --csv answers.csv
+    python identify.py --runs results/minerals/vgg-seed0 --measured *.txt --figure answers.png
 
 MEASURED are files in the forms that measured_spectra.py reads. Each spectrum is brought onto the
 datapoints of the dataset that the networks were trained on, over the range that dataset.json
@@ -12,13 +13,14 @@ runs no code that their files may hold.
 
 A network knows no other classes: it finds one of its own for any spectrum, often with a probability
 near 1. So the most similar training spectrum is named, with the cosine of the angle between both as
-vectors of datapoints, 1 for spectra that differ in scale alone. A warning says if this cosine is
-lower than it is for 95 of 100 spectra of KNOWN, by default the dataset's validation spectra, at
-most 1000 of them. That is a hint and no test: it also meets some spectra of known classes, and
-misses other classes whose spectra are like those of a known one. Where networks were trained on
-synthetic spectra, measured ones are less like these even if their class is known, and more of them
-are warned of; with a split of measured spectra, such as test_measured_val, as KNOWN it is fewer,
-but more of the unknown are missed.
+vectors of datapoints, 1 for spectra that differ in scale alone; FIGURE draws the first eight
+spectra, each with that training spectrum. A warning says if this cosine is lower than it is for 95
+of 100 spectra of KNOWN, by default the dataset's validation spectra, at most 1000 of them. That is
+a hint and no test: it also meets some spectra of known classes, and misses other classes whose
+spectra are like those of a known one. Where networks were trained on synthetic spectra, measured
+ones are less like these even if their class is known, and more of them are warned of; with a split
+of measured spectra, such as test_measured_val, as KNOWN it is fewer, but more of the unknown are
+missed.
 
 A file that states another unit of x is refused; if it is the right one after all, in a way of
 writing that is not known here, UNIT names it. Refused are also files in transmittance if the
@@ -43,7 +45,9 @@ import numpy as np
 from benchmark.command_line import InputError, require, require_range, run_script, warn
 from benchmark.data_card import BESIDE_SPLITS, array_names, require_same_range
 from benchmark.dataset_folder import dataset_path, read_dataset
+from benchmark.figure_style import save
 from benchmark.files import refuse_input, replace_file, sha256_of
+from benchmark.match_figure import Match, draw_matches
 from benchmark.measured_samples import Form, require_background_method, values_of
 from benchmark.measurement import UPWARD, kind_of_y, opposite, same_unit, same_wavelength
 from benchmark.measurement_files import (
@@ -57,6 +61,7 @@ from benchmark.saved_networks import load_network
 from benchmark.similarity import nearest_rows, usual_cosines
 from benchmark.table_formats import as_csv
 from benchmark.tensorflow_startup import release_memory, start_tensorflow
+from measured_spectra import printable
 
 # Files
 RUNS: Annotated[
@@ -69,6 +74,9 @@ DATASET: Annotated[
     str | None, "Dataset folder of these runs; by default datasets/ and the name in run.json."
 ] = None
 CSV: Annotated[str | None, "File for the answers as a table; none by default."] = None
+FIGURE: Annotated[
+    str | None, "Figure of the answers to write, both as .png and as .pdf; none by default."
+] = None
 BLOCK: Annotated[
     str | None, "Spectrum to read from files that hold several: its number from 1, or its title."
 ] = None
@@ -91,6 +99,7 @@ UNUSUAL = 5  # percent of the spectra of known classes are less similar than wha
 # Of training spectra: tails of rendered peaks and noise stay below this fraction of the maximum; a
 # constant background as high, which lies under all datapoints, lowers cosines by up to 0.1
 HIGHEST_MINIMUM = 0.05
+MOST_ROWS = 8  # of the figure; more would not fit on a page
 
 
 class Identification(NamedTuple):
@@ -99,7 +108,8 @@ class Identification(NamedTuple):
     file: str
     classes: list  # names, the most likely first
     probabilities: list
-    nearest: str | None  # class of the most similar training spectrum, None without the dataset
+    row: int | None  # of the most similar training spectrum, None without the dataset
+    nearest: str | None  # its class
     cosine: float | None
     warnings: list
 
@@ -114,7 +124,7 @@ def main(settings):
         require(settings.known in splits, "KNOWN", settings.known, accepted)
         check_scale(dataset)
     for folder in [run.folder for run in runs] + ([dataset.folder] if dataset else []):
-        refuse_input("CSV", settings.csv, folder.iterdir())
+        refuse_outputs(settings, list(folder.iterdir()))
     form = form_of(runs[0], dataset, settings.range, settings.unit)
     paths, measurements, spectra = read_all(
         settings.measured,
@@ -136,6 +146,8 @@ def main(settings):
         with replace_file(settings.csv) as file:
             file.write(as_table(answers).encode())
         print(f"{settings.csv}: {len(answers)} files")
+    if settings.figure is not None:
+        draw(Path(settings.figure), answers, spectra, dataset, form)
 
 
 def check(settings):
@@ -145,7 +157,18 @@ def check(settings):
         )
     if settings.range:
         require_range(settings.range)
-    refuse_input("CSV", settings.csv, settings.measured)
+    if settings.figure is not None:
+        suffix, accepted = Path(settings.figure).suffix, "a name ending in .png or .pdf"
+        require(suffix in (".png", ".pdf"), "FIGURE", settings.figure, accepted)
+    refuse_outputs(settings, settings.measured)
+
+
+def refuse_outputs(settings, inputs):
+    """Raise InputError if a file to write is one of those that are read."""
+    refuse_input("CSV", settings.csv, inputs)
+    if settings.figure is not None:
+        for suffix in ".png", ".pdf":
+            refuse_input("FIGURE", Path(settings.figure).with_suffix(suffix), inputs)
 
 
 def read_runs(folders):
@@ -340,6 +363,7 @@ def answers_of(paths, probabilities, warnings, names):
             file=str(path),
             classes=[names[label] for label in labels],
             probabilities=of_file[labels].tolist(),
+            row=None,
             nearest=None,
             cosine=None,
             warnings=found,
@@ -372,7 +396,7 @@ def compared(answers, spectra, dataset, known, names):
             )
         elif name != answer.classes[0]:
             warnings.append(f"the most similar training spectrum is of class {name}")
-        found.append(answer._replace(nearest=name, cosine=cosine, warnings=warnings))
+        found.append(answer._replace(row=int(row), nearest=name, cosine=cosine, warnings=warnings))
     return found
 
 
@@ -384,6 +408,26 @@ def tell(answer):
         print(f"    most similar training spectrum: {answer.nearest}, cosine {answer.cosine:.3f}")
     for warning in answer.warnings:
         warn(f"{answer.file}: {warning}")
+
+
+def draw(figure, answers, spectra, dataset, form):
+    """Write the figure of the first answers; figure: path of its .png or .pdf."""
+    training = dataset.splits["train"][0] if dataset else None
+    shown = list(zip(answers, spectra, strict=True))[:MOST_ROWS]
+    matches = [match_of(answer, spectrum, training) for answer, spectrum in shown]
+    save(draw_matches(matches, form.range, form.unit or ""), figure.parent, figure.stem)
+    told = f"the first {MOST_ROWS}" if len(answers) > MOST_ROWS else "all"
+    print(f"{figure.with_suffix('.png')} and .pdf: {told} of {len(answers)} spectra")
+
+
+def match_of(answer, spectrum, training):
+    """Return the Match of an Identification; training: training spectra, None if they are gone."""
+    file, likely = printable(Path(answer.file).name), printable(answer.classes[0])
+    title = f"{file}: {likely}, {answer.probabilities[0]:.1%}"
+    if training is None:
+        return Match(title, spectrum, nearest=None, nearest_name="")
+    nearest_name = f"{printable(answer.nearest)}, cosine {answer.cosine:.3f}"
+    return Match(title, spectrum, training[answer.row], nearest_name)
 
 
 def as_table(answers):

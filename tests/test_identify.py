@@ -11,6 +11,7 @@ from conftest import PROJECT, assert_one_sentence, write_finished_run
 
 import identify
 import spectra_from_config
+from benchmark import figure_style
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.files import sha256_of
@@ -147,6 +148,62 @@ def test_table_has_a_row_for_each_file_with_its_warnings(ask, measured, tmp_path
     assert rows[0]["warnings"] == ""
     assert "90% of the range of the dataset, 200 to 400" in rows[1]["warnings"]
     assert "90% of the range" in errors
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Keep the figures that identify.py saves; returns their list."""
+    figures = []
+
+    def save_and_keep(figure, folder, name):
+        figures.append(figure)
+        return figure_style.save(figure, folder, name)
+
+    monkeypatch.setattr(identify, "save", save_and_keep)
+    return figures
+
+
+def test_the_figure_shows_each_spectrum_and_the_training_spectrum_that_is_most_like_it(
+    ask, measured, trained, tmp_path, drawn
+):
+    files = [measured(spectrum_of(PEAKS[name]), f"{name} $.txt") for name in ("quartz", "opal")]
+    output, _ = ask(*files, "--figure", tmp_path / "new/answers.png")
+    assert output.endswith("answers.png and .pdf: all of 2 spectra\n")
+    assert (tmp_path / "new/answers.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "new/answers.pdf").read_bytes().startswith(b"%PDF")
+    training, labels = read_dataset(trained / "datasets/small").splits["train"]
+    for name, axes in zip(("quartz", "opal"), drawn[0].axes, strict=True):
+        spectrum, nearest = axes.get_lines()[:2]
+        x = np.linspace(200, 400, DATAPOINTS)
+        assert np.array_equal(spectrum.get_xdata(), x)
+        assert np.array_equal(nearest.get_xdata(), x)
+        assert set(x[np.argsort(spectrum.get_ydata())][-1:]) == {200 + 2 * PEAKS[name][0]}
+        row = nearest_rows(spectrum.get_ydata()[None].astype(np.float32), training).rows[0]
+        assert labels[row] == NAMES.index(name)
+        assert np.array_equal(nearest.get_ydata(), -training[row])
+        assert axes.get_title(loc="left").startswith(f"{name} $.txt: {name}, ")
+        assert axes.texts[0].get_text().startswith(f"{name}, cosine 0.99")
+    assert drawn[0].axes[-1].get_xlabel() == "x (1/cm)"
+
+
+def test_the_figure_shows_eight_spectra_at_most_and_says_so(ask, measured, tmp_path, drawn):
+    files = [measured(spectrum_of(PEAKS["opal"]), f"{i}.txt") for i in range(9)]
+    output, _ = ask(*files, "--figure", tmp_path / "answers.pdf")
+    assert output.endswith("answers.png and .pdf: the first 8 of 9 spectra\n")
+    titles = [axes.get_title(loc="left").partition(":")[0] for axes in drawn[0].axes]
+    assert titles == [f"{i}.txt" for i in range(8)]
+
+
+def test_a_figure_that_would_replace_what_is_read_is_refused(ask, measured, trained, tmp_path):
+    path = measured(spectrum_of(PEAKS["opal"]), "opal.pdf")
+    with pytest.raises(InputError, match=r"FIGURE is .*opal.pdf, which is read"):
+        ask(path, "--figure", path.with_suffix(".png"))
+    (trained / "results/patterns-seed0/learning.png").write_bytes(b"a picture")
+    with pytest.raises(InputError, match=r"FIGURE is .*learning.png, which is read"):
+        ask(path, "--figure", trained / "results/patterns-seed0/learning.pdf")
+    (trained / "results/patterns-seed0/learning.png").unlink()
+    with pytest.raises(InputError, match=r"FIGURE is .*a.svg, accepted: a name ending in .png"):
+        ask(path, "--figure", tmp_path / "a.svg")
 
 
 def test_what_a_file_does_not_cover_takes_its_first_or_last_y():
@@ -485,16 +542,17 @@ def test_network_that_holds_code_is_not_run(ask, measured, trained, tmp_path):
 
 
 def test_without_the_dataset_folder_a_range_is_needed_and_nothing_is_compared(
-    ask, measured, trained, tmp_path, monkeypatch
+    ask, measured, trained, tmp_path, monkeypatch, drawn
 ):
-    path = measured(spectrum_of(PEAKS["opal"]))
+    path, figure = measured(spectrum_of(PEAKS["opal"])), tmp_path / "answers.png"
     runs = [trained / "results/patterns-seed0"]
     expected, _ = ask(path, runs=runs)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="RANGE is None, accepted: x of the first"):
         ask(path, runs=runs)
-    output, errors = ask(path, "--range", 200, 400, runs=runs)
-    assert output.splitlines() == expected.splitlines()[:-1]
+    output, errors = ask(path, "--range", 200, 400, "--figure", figure, runs=runs)
+    assert output.splitlines()[:-1] == expected.splitlines()[:-1]
+    assert [line.get_label() for line in drawn[0].axes[0].get_lines()] == ["measured"]
     assert "datasets/small, on which the networks were trained, is not there: x is taken" in errors
     assert "no background is subtracted" in errors
     assert ask(path, "--dataset", trained / "datasets/small", runs=runs)[0] == expected
@@ -544,7 +602,7 @@ def test_bad_input_ends_in_one_sentence_before_tensorflow_starts(run, measured, 
             identify.main(parse_flags(identify, flags))
 
 
-ANSWER = identify.Identification("f", ["a", "b"], [0.9, 0.1], None, None, [])
+ANSWER = identify.Identification("f", ["a", "b"], [0.9, 0.1], None, None, None, [])
 
 
 def compare(monkeypatch, known="val", card=None, cosine=0.99, answer=ANSWER):
