@@ -41,11 +41,11 @@ def draw_matches(matches, ends, unit):
             (nearest,) = axes.plot(x, -match.nearest, color=VERMILION, linewidth=0.8)
             nearest.set_label("most similar training spectrum, upside down")
             axes.axhline(0, color="black", linewidth=0.5)
-            axes.set_ylim(-1.05, 1.05)
+            axes.set_ylim(-1.4, 1.05)  # with room for the name below
             axes.set_yticks([-1, 0, 1], ["1", "0", "1"])
             axes.annotate(
                 match.nearest_name,
-                xy=(0.01, 0.03),
+                xy=(0.01, 0.02),
                 xycoords="axes fraction",
                 color=VERMILION,
                 parse_math=False,
