@@ -66,6 +66,10 @@ class Line(NamedTuple):
     row: list  # its columns as text, with decimal points
     numbers: list | None  # of its columns, if all are numbers
 
+    @property
+    def has_x_and_y(self):
+        return self.numbers is not None and len(self.numbers) > 1
+
 
 def read_columns(path, lines):
     """Read x and y from lines of text. Returns a Measurement, x rising or falling.
@@ -91,7 +95,7 @@ def read_columns(path, lines):
     unread = [
         *rows_without_x(path, without_x, table, footer),
         *rows_without_y(path, header, table),
-        *(line for line in header if line.numbers and len(line.numbers) > 1),
+        *(line for line in header if line.has_x_and_y),
     ]
     notes += not_read(unread)
     if footer:
@@ -172,7 +176,7 @@ def refuse_points_between_thousands(path, table):
 
 
 def rows_of(parsed):
-    return [i for i, line in enumerate(parsed) if line.numbers and len(line.numbers) > 1]
+    return [i for i, line in enumerate(parsed) if line.has_x_and_y]
 
 
 def table_of(path, parsed):
@@ -245,32 +249,34 @@ def rows_without_x(path, without_x, table, footer):
 def rows_without_y(path, header, table):
     """Return the lines above the table that may be rows of it, as they have a number and no other.
 
-    Beside it stand cells without a value. Just above the table there may be any text between
-    separators, or nothing if the number does not count the rows. Raises InputError for a line just
-    above the table whose x goes on in it, and whose other cells hold no value.
+    Anywhere above, these are lines in columns whose other cells hold no value. Just above the
+    table, other cells may hold any text but a unit if there are separators or x goes on in the
+    table; or there are none, if the number does not count the rows. Raises InputError for a line
+    just above the table whose x goes on in it, and whose other cells hold no value.
     """
     separator, columns = separator_of(table), len(table[0].numbers)
+    rows = [line for line in header if is_row(line, separator, columns)]
+    found = [line for line in rows if has_one_value(line)]
     steps = np.diff([line.numbers[0] for line in table])
     step = next(iter(steps[steps != 0]), np.nan)
-    rows = [line for line in header if is_row(line, separator, columns)]
-    found = {line.number: line for line in rows if has_one_value(line)}
-    following = table[0]
+    below, x_below = table[0].number, table[0].numbers[0]
     for line in reversed(header):
         x = as_written(line.row[:1])
-        if not x or (line.numbers and len(line.numbers) > 1):
+        if not x or line.has_x_and_y:
             break
         if is_row(line, separator, columns):
-            if any(map(UNITS.fullmatch, line.row[1:])):
-                break
-            near = 0 < (as_written(following.row[:1])[0] - x[0]) / step <= NEAR
+            near = 0 < (x_below - x[0]) / step <= NEAR
             if near and has_one_value(line):
                 refuse(path, line, "x without y")
-            if not separator and not near:
-                break
-        elif len(line.row) > 1 or line.number != following.number - 1 or x[0] == len(table):
+            may_be_row = (separator or near) and not any(map(UNITS.fullmatch, line.row[1:]))
+        else:
+            alone = len(line.row) == 1 and line.number == below - 1
+            may_be_row = alone and x[0] != len(table)
+        if not may_be_row:
             break
-        found[line.number] = following = line
-    return found.values()
+        found.append(line)
+        below, x_below = line.number, x[0]
+    return found
 
 
 def separator_of(table):
