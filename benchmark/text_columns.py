@@ -5,7 +5,6 @@ whether commas mark decimals, is told from all lines of the file together.
 """
 
 import re
-from bisect import bisect
 from typing import NamedTuple
 
 import numpy as np
@@ -181,36 +180,27 @@ def rows_of(parsed):
 
 def table_of(path, parsed):
     """Return start and stop of the table among the lines: all rows of numbers, in one piece."""
+    if not parsed:
+        raise InputError(f"{path} holds 0 points x, y, accepted: 2 or more")
     rows = rows_of(parsed)
     if not rows:
-        wrong = next((line for line in parsed if line.numbers), parsed[-1] if parsed else None)
-        if wrong is None:
-            raise InputError(f"{path} holds 0 points x, y, accepted: 2 or more")
+        wrong = next((line for line in parsed if line.numbers), parsed[-1])
         refuse(path, wrong, "1 column" if wrong.numbers else "no row of numbers")
-    start = stop = rows[0]
-    while stop < len(parsed):
-        if parsed[stop].numbers and len(parsed[stop].numbers) > 1:
-            stop += 1
-        elif is_preamble(parsed, start, stop, left=len(rows) - bisect(rows, stop)):
-            start = stop = rows[bisect(rows, stop)]
-        else:
+    left = len(rows)
+    for piece in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1):
+        start, stop = piece[0], piece[-1] + 1
+        left -= len(piece)
+        # Rows belong to a header where ten times as many follow, unless a damaged row parts them.
+        if 10 * len(piece) > left or is_damaged(parsed[stop]):
             break
     if start and is_damaged(parsed[start - 1], len(parsed[start].numbers)):
         refuse(path, parsed[start - 1], "no row of numbers")
     if stop < len(parsed):
         if is_damaged(parsed[stop]):
             refuse(path, parsed[stop], "no row of numbers")
-        if rows[-1] >= stop:
+        if left:
             refuse(path, parsed[stop], f"second header line in line {parsed[stop].number}")
     return start, stop
-
-
-def is_preamble(parsed, start, stop, left):
-    """Tell whether the few rows from start to stop belong to the header of a longer table.
-
-    left: how many rows follow.
-    """
-    return 10 * (stop - start) <= left and not is_damaged(parsed[stop])
 
 
 def is_damaged(line, columns=None):
