@@ -131,9 +131,8 @@ def with_decimal_commas(path, parsed):
     Returns the lines, and a list of notes. Raises InputError where a column has numbers with and
     without a comma that may as well group thousands.
     """
-    split = [
-        fields(line.content, comma_separates='"' in line.content) for line in parsed
-    ]  # those between quoted fields still do
+    # Commas between quoted fields still separate columns
+    split = [fields(line.content, comma_separates='"' in line.content) for line in parsed]
     commas = []
     for line, row in zip(parsed, split, strict=True):
         are_numbers = [bool(DECIMAL_COMMA.fullmatch(field)) for field in row]
@@ -144,22 +143,19 @@ def with_decimal_commas(path, parsed):
         commas.append(line._replace(row=row, numbers=as_written(row) if all(are_numbers) else None))
     if len(rows_of(commas)) <= len(rows_of(parsed)):
         return parsed, []
-    columns = {}
-    for line, row in zip(commas, split, strict=True):
-        if line.numbers and len(row) > 1:
-            for column, field in enumerate(row):
-                columns.setdefault(column, []).append((line, field))
-    written = [field for column in columns.values() for _, field in column if "," in field]
-    if all(map(THOUSANDS.fullmatch, written)):
-        for column in columns.values():
-            line = next((line for line, field in column if "," in field), None)
-            if line and not all("," in field for _, field in column):
-                raise InputError(
-                    f"{path}: line {line.number} is {shortened(line.content)}, whose comma may "
-                    f"mark decimals or thousands, accepted: decimal points"
-                )
-        return commas, ["commas are taken for decimal signs, though all may mark thousands"]
-    return commas, []
+    rows = [(line, row) for line, row in zip(commas, split, strict=True) if line.has_x_and_y]
+    with_comma = [field for _, row in rows for field in row if "," in field]
+    if not all(map(THOUSANDS.fullmatch, with_comma)):
+        return commas, []
+    for column in range(max(len(row) for _, row in rows)):
+        numbers = [(line, row[column]) for line, row in rows if column < len(row)]
+        lines = [line for line, number in numbers if "," in number]
+        if 0 < len(lines) < len(numbers):
+            raise InputError(
+                f"{path}: line {lines[0].number} is {shortened(lines[0].content)}, whose comma may "
+                f"mark decimals or thousands, accepted: decimal points"
+            )
+    return commas, ["commas are taken for decimal signs, though all may mark thousands"]
 
 
 def refuse_points_between_thousands(path, table):
