@@ -354,22 +354,23 @@ def check_columns(path, table, names):
 
     Raises InputError for other columns.
     """
-    count, numbered = len(table[0].numbers), ""
+    count = len(table[0].numbers)
     first, second = np.array([line.numbers[:2] for line in table]).T
-    if counts_rows(first) and count > 2 and goes_on(second):
-        numbered = ", of which the first numbers the rows"
     if counts_rows(first) and count == 2 and names and not names[0]:  # an index of pandas
-        numbered = ", of which the first numbers the rows, so x is missing"
+        refuse(path, table[0], "2 columns, of which the first numbers the rows, so x is missing")
+    numbered = counts_rows(first) and count > 2 and goes_on(second)
     if count > 3 or numbered:
-        refuse(path, table[0], f"{count} columns{numbered}{which_to_keep(count, names)}")
+        of_which = ", of which the first numbers the rows" if numbered else ""
+        refuse(path, table[0], f"{count} columns{of_which}{which_to_keep(count, names)}")
     for line in table:
         if len(line.numbers) != count:
             refuse(path, line, f"{len(line.numbers)} columns after {count}")
     if count == 2:
-        whole = len(table) >= MANY and all(fields(line.content)[0].isdigit() for line in table)
-        if not (whole and counts_rows(first)) or (names and NAME_OF_X.match(names[0])):
-            return []
-        return [f"x counts {first[0]:g}, {first[1]:g} and so on, as the numbers of points do"]
+        whole = all(fields(line.content)[0].isdigit() for line in table)
+        named_x = names and NAME_OF_X.match(names[0])
+        if len(table) >= MANY and whole and counts_rows(first) and not named_x:
+            return [f"x counts {first[0]:g}, {first[1]:g} and so on, as the numbers of points do"]
+        return []
     _, y, errors = np.array([line.numbers for line in table]).T
     if not are_errors(y, errors, names):
         refuse(path, table[0], "3 columns, of which the third is not an error of y")
@@ -378,8 +379,6 @@ def check_columns(path, table, names):
 
 def which_to_keep(count, names):
     """Return the advice for a table of this many columns, and of their names, if not None."""
-    if count == 2:
-        return ""
     if count == 3:
         return ": keep columns 2 and 3"
     if not names:  # then only its owner knows which are x and y
