@@ -7,6 +7,7 @@ together: the shifts, and height changes, of training and test spectra added up.
 """
 
 from collections import Counter
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -103,22 +104,24 @@ def explain(found, class_file, variation):
     """Add variants and reasons to a list of Misclassification of a rendered dataset."""
     tests = variants_of(class_file, variation)
     numbers = {split: variant_numbers(variants) for split, variants in tests.items()}
-    reasons, explained = {}, []
+    patterns = list(zip(class_file.positions, class_file.heights, strict=True))
+
+    @cache
+    def reason(true_class, predicted_class, split, number):
+        true, predicted = patterns[true_class], patterns[predicted_class]
+        if split not in tests:
+            return reason_of(true, predicted, reach_of(variation, None, lowered_by=0))
+        variants = tests[split][true_class]
+        if can_look_like(predicted, true, variants[number], variation):
+            return "overlapping classes"
+        lowered_by = max(0, -variants[number].height_change)
+        return reason_of(true, predicted, reach_of(variation, variants, lowered_by))
+
+    explained = []
     for m in found:
-        variants = tests[m.split][m.true_class] if m.split in tests else None
-        variant = int(numbers[m.split][m.spectrum]) if variants else ""
-        key = m.true_class, m.predicted_class, m.split, variant
-        if key not in reasons:
-            true, predicted = (
-                (class_file.positions[label], class_file.heights[label]) for label in key[:2]
-            )
-            if variants and can_look_like(predicted, true, variants[variant], variation):
-                reasons[key] = "overlapping classes"
-            else:
-                lowered_by = max(0, -variants[variant].height_change) if variants else 0
-                reach = reach_of(variation, variants, lowered_by)
-                reasons[key] = reason_of(true, predicted, reach)
-        explained.append(m._replace(variant=variant, reason=reasons[key]))
+        number = int(numbers[m.split][m.spectrum]) if m.split in tests else ""
+        why = reason(m.true_class, m.predicted_class, m.split, number)
+        explained.append(m._replace(variant=number, reason=why))
     return explained
 
 
@@ -196,7 +199,7 @@ def summarise(found, runs, class_names=None):
     if not found:
         return "\n".join([*lines, "None is."]) + "\n"
     counts = Counter((m.network, m.reason or "unknown") for m in found)
-    reasons = [reason for reason in REASONS if any(reason == known for _, known in counts)]
+    reasons = [reason for reason in REASONS if reason in {given for _, given in counts}]
     lines += [f"- {reason}: {REASONS[reason]}" for reason in reasons]
     lines += [
         "",
