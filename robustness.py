@@ -394,18 +394,20 @@ def records_of(wanted, tests):
     """
     complete, missing, failed = [], [], False
     for folder, begun in wanted.items():
-        record, reason = None, "not judged yet"
         try:
             record = read_record(folder)
         except InputError as error:
             reason, failed = error, True
-        if record and record._replace(judged=[]) != begun:
-            record, reason = None, "judged with other weights or settings"
-        if record and record.is_complete(tests):
-            complete.append(record)
-            continue
-        if record:
-            reason = "not judged to the end"
+        else:
+            if record is None:
+                reason = "not judged yet"
+            elif record._replace(judged=[]) != begun:
+                reason = "judged with other weights or settings"
+            elif not record.is_complete(tests):
+                reason = "not judged to the end"
+            else:
+                complete.append(record)
+                continue
         missing.append(folder)
         if who := holder(folder):
             reason = f"being judged by {who}"
