@@ -204,10 +204,8 @@ def check_features(features):
 
 
 def check_methods(methods, settings, datapoints):
-    """Raise InputError unless the constants of these methods fit spectra of so many datapoints."""
+    """Raise InputError unless the constants of methods that know the class file fit the spectra."""
     height, smoothing, lag = settings.detection_height, settings.smoothing, settings.max_lag
-    if "minirocket" in methods:
-        check_features(settings.minirocket_features)
     if "search_match" in methods:
         require(0 < height < 1, "DETECTION_HEIGHT", height, "a number above 0 and below 1")
     if "smoothed_cosine" in methods:

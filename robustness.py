@@ -244,6 +244,8 @@ def settings_of(baseline, datapoints):
     defaults = baselines.numbers_used(parse_flags(baselines, []), variation=None)
     own = defaults | baseline.settings
     try:
+        if baseline.method == "minirocket":
+            baselines.check_features(own["minirocket_features"])
         baselines.check_methods([baseline.method], Settings(**own), datapoints)
     except InputError as error:
         record = baseline.folder / BASELINE_RECORD
