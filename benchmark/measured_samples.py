@@ -188,17 +188,16 @@ def without_copies(spectra):
         same[spectrum.points_sha256].append(spectrum)
     kept, excluded = [], []
     for spectrum in spectra:
-        first, *others = same[spectrum.points_sha256]
+        copies = same[spectrum.points_sha256]
         own = spectrum.label.class_name
-        classes = {copy.label.class_name for copy in (first, *others)}
-        if len(classes) > 1:
-            other = next(copy for copy in (first, *others) if copy.label.class_name != own)
+        other = next((copy for copy in copies if copy.label.class_name != own), None)
+        if other:
             reason = f"the same x and y as {other.file}, which is of class {other.label.class_name}"
             excluded.append(Exclusion(spectrum.file, TWICE, reason, own))
-        elif spectrum is first:
+        elif spectrum is copies[0]:
             kept.append(spectrum)
         else:
-            reason = f"the same x and y as {first.file}"
+            reason = f"the same x and y as {copies[0].file}"
             excluded.append(Exclusion(spectrum.file, TWICE, reason, own))
     return kept, excluded
 
