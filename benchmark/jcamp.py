@@ -96,7 +96,7 @@ def tables_of(lines):
     """
     tables, fields, of_all_pages, rows = [], {}, None, None
     table, since = None, {}  # of this block; label -> line numbers and values since that table
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate([*lines, "##END="], 1):  # as the last END may be missing
         label, value = labelled(line.partition("$$")[0])
         if label in ENDS:
             if table:
@@ -119,8 +119,6 @@ def tables_of(lines):
             rows = None
         elif rows is not None and value.strip():
             rows.append((number, value.strip()))
-    if table:
-        table.notes.extend(said_too_late(table, since))
     return tables
 
 
