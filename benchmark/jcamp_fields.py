@@ -87,13 +87,12 @@ def equidistant_x(path, fields, lines, count, points):
         if points < 2 or far or not (agrees and disprove(count, points, step, delta, steps)):
             raise InputError(f"{path}: NPOINTS is {count}, but the file holds {points} points")
         notes.append(f"NPOINTS is {count}, but FIRSTX, LASTX and their steps agree on {points}")
-    if agrees and (not steps or steps.fit(step)):
-        return np.linspace(first, last, points), notes
-    taken, reason = step_where_they_differ(path, first, step, delta, agrees, steps)
-    notes.append(reason)
-    if taken == step:
-        return np.linspace(first, last, points), notes
-    return first + taken * np.arange(points), notes
+    if not agrees or (steps and not steps.fit(step)):
+        taken, reason = step_where_they_differ(path, first, step, delta, agrees, steps)
+        notes.append(reason)
+        if taken != step:
+            return first + taken * np.arange(points), notes
+    return np.linspace(first, last, points), notes
 
 
 def steps_of_lines(path, fields, lines, step, points):
