@@ -72,7 +72,6 @@ from benchmark.peak_detection import (
     background_under,
     class_peaks,
     cut_off,
-    detect,
     detect_all,
     lines_in_two,
     mean_spectrum,
@@ -257,13 +256,14 @@ def of_measurements(settings):
 
 def tell_of_missing_peaks(names, grid, means, detection):
     """Name the classes whose pattern lacks something of their mean spectrum (datapoints,)."""
-    every = detection._replace(max_peaks=None)
     ends, further = [], []
-    for name, mean in zip(names, means, strict=True):
+    for name, mean, every in zip(names, means, detect_all(means, detection), strict=True):
         cut = ", ".join(f"{grid.x_at(p):g}" for p in cut_off(mean, detection))
-        ends += [f"{name} at {cut}"] if cut else []
-        more = len(detect(mean, every).positions) - detection.max_peaks
-        further += [f"{more} of {name}"] if more > 0 else []
+        if cut:
+            ends.append(f"{name} at {cut}")
+        more = len(every.positions) - detection.max_peaks
+        if more > 0:
+            further.append(f"{more} of {name}")
     if ends:
         warn(
             f"spectra rise to an end of RANGE, where a peak may be cut off that the class file "
