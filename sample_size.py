@@ -332,9 +332,8 @@ def runs_of(settings, chosen):
     runs = {}
     for folder, model, seed in networks_of(settings, chosen):
         run = finished_run(folder, Identity(model, seed, chosen.protocol, record))
-        if run and changed_splits(run, record.sha256, splits):
-            run = None
-        runs[model, seed] = only(splits, run) if run else None
+        usable = run and not changed_splits(run, record.sha256, splits)
+        runs[model, seed] = only(splits, run) if usable else None
     return runs
 
 
