@@ -133,8 +133,8 @@ def doubts(y):
             f"the lowest y, {values[0]:g}, lies further below all others than these span: it may "
             f"be a code for a missing value"
         )
-    highest = np.flatnonzero(np.diff(y == values[-1], prepend=False, append=False))
-    longest = np.diff(highest)[::2].max(initial=0)
+    edges = np.flatnonzero(np.diff(y == values[-1], prepend=False, append=False))  # of runs
+    longest = (edges[1::2] - edges[::2]).max(initial=0)
     if longest >= SATURATED:
         notes.append(
             f"the highest y, {values[-1]:g}, stands at {longest} neighbouring points, as where a "
