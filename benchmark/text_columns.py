@@ -402,13 +402,13 @@ def are_errors(y, errors, names):
     They do not fall below 0, and are as the square root of the counts, or else small where y is
     large. A second column that only rises or falls may be another x, and the third its y.
     """
-    if not (errors >= 0).all() or (names and NAME_OF_X.match(names[1])):
+    name_of_first, name_of_second, name_of_third = names or ("", "", "")
+    if not (errors >= 0).all() or NAME_OF_X.match(name_of_second):
         return False
-    if names and NAME_OF_ERROR.match(names[2]):
+    if NAME_OF_ERROR.match(name_of_third):
         return True
-    if goes_on(y):  # as another x does
-        return False
-    if names and NAME_OF_X.match(names[0]):
+    # As another x does; and where a header names x, it would name errors, too
+    if goes_on(y) or NAME_OF_X.match(name_of_first):
         return False
     with np.errstate(all="ignore"):
         ratio = errors[y > 0] ** 2 / y[y > 0]
