@@ -2,6 +2,7 @@
 
     python class_file_from_peaks.py --peaks peaks.csv --range 200 1200 --datapoints 1000
     python class_file_from_peaks.py --measured rruff.zip --range 200 1200 --datapoints 1000
+    python class_file_from_peaks.py --measured datasets/minerals --figure figures/peaks.png
 
 The last line that it prints is the command that renders synthetic spectra of these classes. To
 train networks on them and judge these on measured spectra of samples that nothing was taken from:
@@ -24,7 +25,8 @@ rises by PROMINENCE above what surrounds it; of more than MAX_PEAKS the most pro
 are those of the mean spectrum, or of the table, relative to the highest peak of the class. Peaks
 that fall on one datapoint become one, as high as both together, as Gaussians that are summed. Peaks
 outside RANGE or within BOUNDARY of its ends are left out, and named. Classes are ordered by name.
-Heights include the background on which peaks stand, unless BACKGROUND subtracts it.
+Heights include the background on which peaks stand, unless BACKGROUND subtracts it. FIGURE draws
+the peaks of the first 48 classes in their mean spectra.
 
 How spectra should vary is told by the measurements. The peaks of each spectrum are held against
 those of its class; a peak that lies further away than two of its widths sigma is another one.
@@ -54,6 +56,7 @@ from benchmark.class_file_writer import write_class_file
 from benchmark.command_line import LARGEST, InputError, require, require_range, run_script, warn
 from benchmark.data_card import array_names, require_same_range
 from benchmark.dataset_folder import hash_and_check, read_dataset
+from benchmark.figure_style import check_figure, save
 from benchmark.files import refuse_input
 from benchmark.measured_collection import (
     collect,
@@ -77,6 +80,7 @@ from benchmark.peak_detection import (
     mean_spectrum,
     scatter_of,
 )
+from benchmark.peak_figure import Pattern, draw_patterns
 from benchmark.peak_patterns import Grid, PeakLimits, pattern_of
 from benchmark.peak_tables import common_unit, common_wavelength, read_peak_tables
 from benchmark.sample_labels import read_labels
@@ -93,6 +97,9 @@ LABELS: Annotated[
     str | None, "CSV table file,class,sample of the measurements; by default RRUFF's file names."
 ] = None
 OUTPUT: Annotated[str, "Class file to write."] = "dataset_configs/measured.json"
+FIGURE: Annotated[
+    str | None, "Figure of the peaks to write, both as .png and as .pdf; none by default."
+] = None
 
 # Datapoints
 RANGE: Annotated[
@@ -123,6 +130,7 @@ MAX_PEAKS: Annotated[
     int, "Most peaks of a class: the most prominent, or in tables the highest."
 ] = 12
 
+MOST_CLASSES = 48  # of the figure; more would not fit on a page
 HIGH_BACKGROUND = 0.1  # of the highest peak: twice what the paper's heights vary
 
 
@@ -147,6 +155,7 @@ class Classes(NamedTuple):
     peaks: list  # per class x and heights, float64 (peaks,) each
     unit: str  # of x; "" if nobody says
     grid: Grid
+    means: list | None = None  # per class float64 (datapoints,), 0 to 1; None without spectra
     scatter: Scatter | None = None  # None without measured spectra
     samples: list | None = None  # per class the names of its samples; None if nobody says
     background: str | None = None  # subtracted from the measurements; None if none was
@@ -168,6 +177,8 @@ def main(settings):
     digest = write_class_file(settings.output, config)
     tell(classes, config, settings.output, digest)
     tell_what_is_the_papers(classes, advice)
+    if settings.figure is not None:
+        draw(Path(settings.figure), classes, config)
     print(command_for(settings.output, advice))
 
 
@@ -193,7 +204,9 @@ def check(settings):
     require(settings.max_peaks >= 1, "MAX_PEAKS", settings.max_peaks, "1 or more")
     require_background_method(settings.background)
     labels = [settings.labels] if settings.labels else []
-    refuse_input("OUTPUT", settings.output, [*(settings.peaks or settings.measured), *labels])
+    inputs = [*(settings.peaks or settings.measured), *labels]
+    refuse_input("OUTPUT", settings.output, inputs)
+    check_figure(settings.figure, inputs)
 
 
 def of_tables(settings):
@@ -247,6 +260,7 @@ def of_measurements(settings):
         peaks=[(grid.x_at(pattern.positions), pattern.heights) for pattern in patterns],
         unit=measured.unit,
         grid=grid,
+        means=means,
         scatter=scatter if len(scatter.widths) else None,
         samples=samples if measured.samples_named else None,
         background=measured.background,
@@ -465,6 +479,24 @@ def tell(classes, config, output, digest):
             f"    {name}: median {middle:.3g}, {100 - COVERED} % below {tenth:.3g}, "
             f"{100 - COVERED} % above {most:.3g}"
         )
+
+
+def draw(figure, classes, config):
+    """Write the figure of the first classes, with the peaks that the class file gives them."""
+    patterns = []
+    for label, name in enumerate(classes.names[:MOST_CLASSES]):
+        peaks = config["spectra"][str(label)]
+        patterns.append(
+            Pattern(
+                name=name,
+                x=classes.grid.x_at(np.array(peaks["peak_positions"])),
+                heights=np.array(peaks["peak_heights"]),
+                mean=classes.means[label] if classes.means else None,
+            )
+        )
+    save(draw_patterns(patterns, classes.grid.ends, classes.unit), figure.parent, figure.stem)
+    told = f"the first {MOST_CLASSES}" if len(classes.names) > MOST_CLASSES else "all"
+    print(f"{figure.with_suffix('.png')} and .pdf: {told} of {len(classes.names)} classes")
 
 
 def tell_what_is_the_papers(classes, advice):

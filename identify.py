@@ -45,7 +45,7 @@ import numpy as np
 from benchmark.command_line import InputError, require, require_range, run_script, warn
 from benchmark.data_card import BESIDE_SPLITS, array_names, require_same_range
 from benchmark.dataset_folder import dataset_path, read_dataset
-from benchmark.figure_style import save
+from benchmark.figure_style import check_figure, save
 from benchmark.files import refuse_input, replace_file, sha256_of
 from benchmark.match_figure import Match, draw_matches
 from benchmark.measured_samples import Form, require_background_method, values_of
@@ -124,7 +124,7 @@ def main(settings):
         require(settings.known in splits, "KNOWN", settings.known, accepted)
         check_scale(dataset)
     for folder in [run.folder for run in runs] + ([dataset.folder] if dataset else []):
-        refuse_outputs(settings, list(folder.iterdir()))
+        check_outputs(settings, list(folder.iterdir()))
     form = form_of(runs[0], dataset, settings.range, settings.unit)
     paths, measurements, spectra = read_all(
         settings.measured,
@@ -157,18 +157,13 @@ def check(settings):
         )
     if settings.range:
         require_range(settings.range)
-    if settings.figure is not None:
-        suffix, accepted = Path(settings.figure).suffix, "a name ending in .png or .pdf"
-        require(suffix in (".png", ".pdf"), "FIGURE", settings.figure, accepted)
-    refuse_outputs(settings, settings.measured)
+    check_outputs(settings, settings.measured)
 
 
-def refuse_outputs(settings, inputs):
+def check_outputs(settings, inputs):
     """Raise InputError if a file to write is one of those that are read."""
     refuse_input("CSV", settings.csv, inputs)
-    if settings.figure is not None:
-        for suffix in ".png", ".pdf":
-            refuse_input("FIGURE", Path(settings.figure).with_suffix(suffix), inputs)
+    check_figure(settings.figure, inputs)
 
 
 def read_runs(folders):

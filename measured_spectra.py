@@ -43,7 +43,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 
 import dataset_config_generator
 from benchmark.command_line import LARGEST, InputError, require, require_range, run_script, warn
-from benchmark.figure_style import BLUE, STYLE, WIDTH, save
+from benchmark.figure_style import BLUE, STYLE, WIDTH, check_figure, save
 from benchmark.files import refuse_input, replace_file, write_array
 from benchmark.measurement_files import (
     read_all,
@@ -120,15 +120,12 @@ def check(settings):
         raise InputError("no measurement is given, accepted: --measured with one or more files")
     accepted = f"2 to {LARGEST}"
     require(2 <= settings.datapoints <= LARGEST, "DATAPOINTS", settings.datapoints, accepted)
-    figure = Path(settings.figure)
-    require(figure.suffix in (".png", ".pdf"), "FIGURE", figure, "a name ending in .png or .pdf")
     if settings.save is not None:
         require(
             Path(settings.save).suffix == ".npy", "SAVE", settings.save, "a name ending in .npy"
         )
     refuse_input("SAVE", settings.save, settings.measured)
-    for suffix in ".png", ".pdf":
-        refuse_input("FIGURE", figure.with_suffix(suffix), settings.measured)
+    check_figure(settings.figure, settings.measured)
     if settings.range:
         require_range(settings.range)
 

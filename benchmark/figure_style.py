@@ -7,7 +7,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from benchmark.files import replace_file
+from benchmark.command_line import require
+from benchmark.files import refuse_input, replace_file
 from benchmark.published_results import PUBLISHED
 from benchmark.table_formats import one_line
 
@@ -38,6 +39,18 @@ BLUE, VERMILION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#BBBBBB"
 DARK_GREY = "#777777"  # for an eighth
 COLOURS = BLUE, VERMILION, GREEN, BLACK, PURPLE, ORANGE, SKY, DARK_GREY
 MARKERS = "o", "s", "^", "D", "v", "P", "X", "*", "p"  # one more than colours, so pairs differ
+
+
+def check_figure(path, inputs):
+    """Raise InputError if FIGURE has another ending or would replace a file that is read.
+
+    path: of the .png or the .pdf, None for no figure; inputs: a list of paths, or None.
+    """
+    if path is not None:
+        path = Path(path)
+        require(path.suffix in (".png", ".pdf"), "FIGURE", path, "a name ending in .png or .pdf")
+        for suffix in ".png", ".pdf":
+            refuse_input("FIGURE", path.with_suffix(suffix), inputs)
 
 
 @matplotlib.rc_context(STYLE)

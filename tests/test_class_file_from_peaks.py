@@ -12,6 +12,7 @@ from conftest import assert_one_sentence
 import class_file_from_peaks
 import dataset_config_generator
 import spectra_from_config
+from benchmark import figure_style
 from benchmark.advised_variation import Advice, advice_for
 from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError, parse_flags
@@ -585,6 +586,58 @@ def test_measurements_give_peaks_and_the_scatter_of_their_samples(make, tmp_path
     assert settings.max_height_change < 0.2
     assert settings.n_train == 500
     assert errors == ""
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Keep the figures that class_file_from_peaks.py saves; returns their list."""
+    figures = []
+
+    def save_and_keep(figure, folder, name):
+        figures.append(figure)
+        return figure_style.save(figure, folder, name)
+
+    monkeypatch.setattr(class_file_from_peaks, "save", save_and_keep)
+    return figures
+
+
+def test_the_figure_shows_the_peaks_of_the_class_file_in_the_mean_spectra(make, tmp_path, drawn):
+    folder = write_samples(tmp_path / "files")
+    flags = "--measured", folder, "--range", 200, 1200, "--datapoints", 1001, "--unit", "1/cm"
+    config, output, _ = make(*flags, "--figure", "new/peaks.png")
+    assert output.splitlines()[-2] == "new/peaks.png and .pdf: all of 2 classes"
+    assert (tmp_path / "new/peaks.pdf").read_bytes().startswith(b"%PDF")
+    assert (config, output.splitlines()[-1]) == (make(*flags)[0], output.splitlines()[-1])
+    panels = [axes for axes in drawn[0].axes if axes.axison]
+    assert [axes.get_title(loc="left") for axes in panels] == ["alpha", "beta"]
+    for axes, spectrum in zip(panels, config["spectra"].values(), strict=True):
+        mean, peaks = axes.get_lines()
+        assert len(mean.get_xdata()) == 1001
+        positions = np.array(spectrum["peak_positions"])
+        np.testing.assert_allclose(peaks.get_xdata(), 200 + positions)
+        np.testing.assert_allclose(peaks.get_ydata(), mean.get_ydata()[positions], atol=1e-3)
+        sticks = [stick[:, 1].tolist() for stick in axes.collections[0].get_segments()]
+        assert sticks == [[0, height] for height in spectrum["peak_heights"]]
+    assert drawn[0].get_supxlabel() == "x (1/cm)"
+
+
+def test_the_figure_of_peak_tables_shows_48_classes_at_most_and_says_so(make, measured, drawn):
+    table = "class,position,height\n" + "".join(
+        f"c{i:02},500,1\nc{i:02},600,2\n" for i in range(49)
+    )
+    _, output, _ = make(*from_table(measured(table)), "--figure", "peaks.pdf")
+    assert "peaks.png and .pdf: the first 48 of 49 classes\n" in output
+    panels = [axes for axes in drawn[0].axes if axes.axison]
+    assert [len(axes.get_lines()) for axes in panels] == [1] * 48  # no mean spectrum
+    np.testing.assert_allclose(panels[0].get_lines()[0].get_xdata(), [500, 600])
+
+
+def test_a_figure_that_would_replace_the_table_is_refused(make, measured):
+    path = measured(TABLE, "peaks.pdf")
+    message = refused(make, *from_table(path, "--figure", path.with_suffix(".png")))
+    assert f"FIGURE is {path}, which is read" in message
+    message = refused(make, *from_table(path, "--figure", "a.svg"))
+    assert "FIGURE is a.svg, accepted: a name ending in .png or .pdf" in message
 
 
 def test_one_spectrum_of_a_class_tells_widths_and_shape_but_no_shifts(make, tmp_path):
