@@ -954,7 +954,7 @@ def test_percentiles_stand_where_they_belong(capsys):
     values = np.arange(11.0)
     scatter = Scatter(5, 3, 11, values, values, values, values, values[:0])
     grid = Grid(1001, (200, 1200))
-    classes = class_file_from_peaks.Classes(["a"], [], "1/cm", grid, scatter)
+    classes = class_file_from_peaks.Classes(["a"], [], "1/cm", grid, scatter=scatter)
     config = {"spectra": {}, "min_peaks": 1, "max_peaks": 2, "classes": 1}
     class_file_from_peaks.tell(classes, config, "x", "0")
     assert "shift in datapoints: median 5, 10 % below 1, 10 % above 9\n" in capsys.readouterr().out
