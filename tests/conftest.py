@@ -17,7 +17,7 @@ import pytest
 
 import dataset_config_generator
 import spectra_from_config
-from benchmark import command_line
+from benchmark import command_line, figure_style
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import read_dataset, recorded_hashes
 from benchmark.measurement_files import read_measurement
@@ -101,6 +101,23 @@ def run_here(command, cwd="."):
             traceback.print_exc()
             status = 1
     return subprocess.CompletedProcess(command, status, output.getvalue(), errors.getvalue())
+
+
+@pytest.fixture
+def keep_figures(monkeypatch):
+    """Return a function that keeps the figures a script saves, in the list that it returns."""
+
+    def keep(script):
+        figures = []
+
+        def save_and_keep(figure, folder, name):
+            figures.append(figure)
+            return figure_style.save(figure, folder, name)
+
+        monkeypatch.setattr(script, "save", save_and_keep)
+        return figures
+
+    return keep
 
 
 @pytest.fixture

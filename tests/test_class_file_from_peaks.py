@@ -12,7 +12,6 @@ from conftest import assert_one_sentence
 import class_file_from_peaks
 import dataset_config_generator
 import spectra_from_config
-from benchmark import figure_style
 from benchmark.advised_variation import Advice, advice_for
 from benchmark.class_file import read_class_file
 from benchmark.command_line import InputError, parse_flags
@@ -589,16 +588,8 @@ def test_measurements_give_peaks_and_the_scatter_of_their_samples(make, tmp_path
 
 
 @pytest.fixture
-def drawn(monkeypatch):
-    """Keep the figures that class_file_from_peaks.py saves; returns their list."""
-    figures = []
-
-    def save_and_keep(figure, folder, name):
-        figures.append(figure)
-        return figure_style.save(figure, folder, name)
-
-    monkeypatch.setattr(class_file_from_peaks, "save", save_and_keep)
-    return figures
+def drawn(keep_figures):
+    return keep_figures(class_file_from_peaks)
 
 
 def test_the_figure_shows_the_peaks_of_the_class_file_in_the_mean_spectra(make, tmp_path, drawn):

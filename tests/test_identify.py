@@ -11,7 +11,6 @@ from conftest import PROJECT, assert_one_sentence, write_finished_run
 
 import identify
 import spectra_from_config
-from benchmark import figure_style
 from benchmark.command_line import InputError, parse_flags
 from benchmark.dataset_folder import hash_and_check, read_dataset
 from benchmark.files import sha256_of
@@ -151,16 +150,8 @@ def test_table_has_a_row_for_each_file_with_its_warnings(ask, measured, tmp_path
 
 
 @pytest.fixture
-def drawn(monkeypatch):
-    """Keep the figures that identify.py saves; returns their list."""
-    figures = []
-
-    def save_and_keep(figure, folder, name):
-        figures.append(figure)
-        return figure_style.save(figure, folder, name)
-
-    monkeypatch.setattr(identify, "save", save_and_keep)
-    return figures
+def drawn(keep_figures):
+    return keep_figures(identify)
 
 
 def test_the_figure_shows_each_spectrum_and_the_training_spectrum_that_is_most_like_it(
