@@ -56,7 +56,7 @@ from benchmark.class_file_writer import write_class_file
 from benchmark.command_line import LARGEST, InputError, require, require_range, run_script, warn
 from benchmark.data_card import array_names, require_same_range
 from benchmark.dataset_folder import hash_and_check, read_dataset
-from benchmark.figure_style import check_figure, save
+from benchmark.figure_style import check_figure, save, told_of
 from benchmark.files import refuse_input
 from benchmark.measured_collection import (
     collect,
@@ -495,8 +495,7 @@ def draw(figure, classes, config):
             )
         )
     save(draw_patterns(patterns, classes.grid.ends, classes.unit), figure.parent, figure.stem)
-    told = f"the first {MOST_CLASSES}" if len(classes.names) > MOST_CLASSES else "all"
-    print(f"{figure.with_suffix('.png')} and .pdf: {told} of {len(classes.names)} classes")
+    print(told_of(figure, MOST_CLASSES, len(classes.names), "classes"))
 
 
 def tell_what_is_the_papers(classes, advice):

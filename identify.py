@@ -45,7 +45,7 @@ import numpy as np
 from benchmark.command_line import InputError, require, require_range, run_script, warn
 from benchmark.data_card import BESIDE_SPLITS, array_names, require_same_range
 from benchmark.dataset_folder import dataset_path, read_dataset
-from benchmark.figure_style import check_figure, save
+from benchmark.figure_style import check_figure, printable, save, told_of
 from benchmark.files import refuse_input, replace_file, sha256_of
 from benchmark.match_figure import Match, draw_matches
 from benchmark.measured_samples import Form, require_background_method, values_of
@@ -61,7 +61,6 @@ from benchmark.saved_networks import load_network
 from benchmark.similarity import nearest_rows, usual_cosines
 from benchmark.table_formats import as_csv
 from benchmark.tensorflow_startup import release_memory, start_tensorflow
-from measured_spectra import printable
 
 # Files
 RUNS: Annotated[
@@ -411,8 +410,7 @@ def draw(figure, answers, spectra, dataset, form):
     shown = list(zip(answers, spectra, strict=True))[:MOST_ROWS]
     matches = [match_of(answer, spectrum, training) for answer, spectrum in shown]
     save(draw_matches(matches, form.range, form.unit or ""), figure.parent, figure.stem)
-    told = f"the first {MOST_ROWS}" if len(answers) > MOST_ROWS else "all"
-    print(f"{figure.with_suffix('.png')} and .pdf: {told} of {len(answers)} spectra")
+    print(told_of(figure, MOST_ROWS, len(answers), "spectra"))
 
 
 def match_of(answer, spectrum, training):

@@ -31,7 +31,6 @@ one furthest from the level around it: so narrow lines keep their heights, while
 its upper edge. A warning says how many DATAPOINTS would resolve lines that are narrower than one.
 """
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -39,11 +38,10 @@ from typing import Annotated
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
 
 import dataset_config_generator
 from benchmark.command_line import LARGEST, InputError, require, require_range, run_script, warn
-from benchmark.figure_style import BLUE, STYLE, WIDTH, check_figure, save
+from benchmark.figure_style import BLUE, STYLE, WIDTH, check_figure, printable, save, told_of
 from benchmark.files import refuse_input, replace_file, write_array
 from benchmark.measurement_files import (
     read_all,
@@ -75,7 +73,6 @@ RANGE: Annotated[
 EXCERPT = 1000  # datapoints of the right-hand side, or a fifth of all if that is less
 MOST_ROWS = 20  # of the figure; more would not fit on any page
 ROW_HEIGHT, PAGE_HEIGHT = 1.5, 10  # inches: of a row, of all rows at most
-LONGEST_TITLE = 56  # characters of a file name in the figure
 EXCERPT_COLOUR = "#e0e0e0"
 
 
@@ -111,8 +108,7 @@ def main(settings):
     ends = [settings.range or (m.x[0], m.x[-1]) for m in measurements]
     drawn = draw_spectra(titles[:MOST_ROWS], ends[:MOST_ROWS], spectra[:MOST_ROWS])
     save(drawn, figure.parent, figure.stem)
-    shown = f"the first {MOST_ROWS}" if len(names) > MOST_ROWS else "all"
-    print(f"{figure.with_suffix('.png')} and .pdf: {shown} of {len(names)} spectra")
+    print(told_of(figure, MOST_ROWS, len(names), "spectra"))
 
 
 def check(settings):
@@ -153,16 +149,6 @@ def busiest_excerpt(spectrum, datapoints):
     variance = (squares[datapoints:] - squares[:-datapoints]) / datapoints - mean**2
     first = int(np.argmax(variance))
     return slice(first, first + datapoints)
-
-
-def printable(name):
-    """Return a file name as the figure can show it, with a replacement for all other characters."""
-    characters = get_font(findfont(FontProperties())).get_charmap()
-    text = os.fsencode(name).decode("utf-8", "replace")
-    text = "".join(
-        sign if ord(sign) in characters else "\N{REPLACEMENT CHARACTER}" for sign in text
-    )
-    return text if len(text) <= LONGEST_TITLE else f"{text[: LONGEST_TITLE - 21]}…{text[-20:]}"
 
 
 @matplotlib.rc_context(STYLE)

@@ -1,11 +1,13 @@
 """What all figures share: size, fonts, colours, and how they are saved."""
 
+import os
 import textwrap
 from itertools import cycle
 from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from benchmark.command_line import require
 from benchmark.files import refuse_input, replace_file
@@ -17,6 +19,7 @@ DPI = 200  # of PNG files
 LEGEND_COLUMNS = 4  # at most, as far as LEGEND_WIDTH allows
 LEGEND_WIDTH = 105  # characters; a column takes LEGEND_MARK more than its longest line
 LEGEND_MARK = 8
+LONGEST_TITLE = 56  # characters of the name of a file or class
 STYLE = {
     "font.size": 9,
     "axes.titlesize": 9,
@@ -51,6 +54,15 @@ def check_figure(path, inputs):
         require(path.suffix in (".png", ".pdf"), "FIGURE", path, "a name ending in .png or .pdf")
         for suffix in ".png", ".pdf":
             refuse_input("FIGURE", path.with_suffix(suffix), inputs)
+
+
+def told_of(path, most, count, what):
+    """Return the line that tells of a saved figure, which shows `most` at most of `count` things.
+
+    path: of the .png or the .pdf; what: the plural of the things.
+    """
+    shown = f"the first {most}" if count > most else "all"
+    return f"{Path(path).with_suffix('.png')} and .pdf: {shown} of {count} {what}"
 
 
 @matplotlib.rc_context(STYLE)
@@ -92,6 +104,16 @@ def in_lines(name, width):
 def plain(text):
     """Return a text for a figure: one line, in which "$" begins no formula."""
     return one_line(text).replace("$", r"\$")
+
+
+def printable(name):
+    """Return a name as a figure can show it, with a replacement for all other characters."""
+    characters = get_font(findfont(FontProperties())).get_charmap()
+    text = os.fsencode(name).decode("utf-8", "replace")
+    text = "".join(
+        sign if ord(sign) in characters else "\N{REPLACEMENT CHARACTER}" for sign in text
+    )
+    return text if len(text) <= LONGEST_TITLE else f"{text[: LONGEST_TITLE - 21]}…{text[-20:]}"
 
 
 def columns_of_legend(labels):

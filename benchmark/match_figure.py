@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmark.figure_style import BLUE, STYLE, VERMILION, WIDTH
+from benchmark.figure_style import BLACK, BLUE, STYLE, VERMILION, WIDTH
 
 ROW_HEIGHT = 1.4  # inches
 
@@ -31,16 +31,15 @@ def draw_matches(matches, ends, unit):
     rows = figure.subplots(len(matches), sharex=True, squeeze=False)[:, 0]
     for match, axes in zip(matches, rows, strict=True):
         x = np.linspace(*ends, len(match.spectrum))
-        (measured,) = axes.plot(x, match.spectrum, color=BLUE, linewidth=0.8)
-        measured.set_label("measured")
+        axes.plot(x, match.spectrum, color=BLUE, linewidth=0.8, label="measured")
         axes.set_ylim(-0.03, 1.05)
         axes.set_yticks([0, 1])
         # Names of files and classes may hold dollar signs, which do not begin a formula.
         axes.set_title(match.title, loc="left", parse_math=False)
         if match.nearest is not None:
-            (nearest,) = axes.plot(x, -match.nearest, color=VERMILION, linewidth=0.8)
-            nearest.set_label("most similar training spectrum, upside down")
-            axes.axhline(0, color="black", linewidth=0.5)
+            label = "most similar training spectrum, upside down"
+            axes.plot(x, -match.nearest, color=VERMILION, linewidth=0.8, label=label)
+            axes.axhline(0, color=BLACK, linewidth=0.5)
             axes.set_ylim(-1.4, 1.05)  # with room for the name below
             axes.set_yticks([-1, 0, 1], ["1", "0", "1"])
             axes.annotate(

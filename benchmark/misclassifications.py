@@ -199,7 +199,8 @@ def summarise(found, runs, class_names=None):
     if not found:
         return "\n".join([*lines, "None is."]) + "\n"
     counts = Counter((m.network, m.reason or "unknown") for m in found)
-    reasons = [reason for reason in REASONS if reason in {given for _, given in counts}]
+    given = {reason for _, reason in counts}
+    reasons = [reason for reason in REASONS if reason in given]
     lines += [f"- {reason}: {REASONS[reason]}" for reason in reasons]
     lines += [
         "",
